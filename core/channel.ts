@@ -1,0 +1,134 @@
+import type { Config } from './config.ts'
+
+// What the supervisor and its processes say to each other over the channel between them.
+
+export type Role = 'daemon' | 'edge' | 'regional' | 'shield' | 'origin'
+
+/** The ports in use, once chosen: what `auto` and a taken port came to. */
+export interface Ports {
+  readonly dns: number
+  readonly http: number
+  /** Present when HTTPS is configured. */
+  readonly https?: number
+  readonly admin: number
+}
+
+/** Everything a process is told at its start. It reads no environment and no arguments. */
+export interface Setup {
+  readonly role: Role
+  readonly name: string
+  readonly config: Config
+  readonly ports: Ports
+  /** Absolute paths. */
+  readonly stateFolder: string
+  readonly zonesFolder: string
+  /** As the operator named them, for messages: `zones/`. */
+  readonly zonesLabel: string
+  /** Shared by the tiers of one fleet, 64 hexadecimal digits. Never logged. */
+  readonly tierSecret: string
+  /** Asked for by every call of the admin API. Never logged. The daemon alone gets it. */
+  readonly adminToken?: string
+  /** Log lines are read by a person (a terminal) rather than by a machine. */
+  readonly readable: boolean
+}
+
+/** Totals since the process started. */
+export interface Counters {
+  requests: number
+  hits: number
+  /** Fetches sent to a parent or to the origin. */
+  fetches: number
+  errors: number
+  bytesSent: number
+  /** Octets held by the cache. */
+  stored: number
+  objects: number
+}
+
+/** How the supervisor sees one process. */
+export interface Member {
+  readonly name: string
+  readonly role: Role
+  readonly pid?: number
+  /** `stopped` by an operator; `hung` has missed its heartbeats; `failed` waits for its next restart. */
+  readonly state: 'starting' | 'running' | 'hung' | 'stopping' | 'stopped' | 'failed'
+  /** Wall time of the last change of `state`, milliseconds. */
+  readonly since: number
+  /** Why it is in this state, in a few words: `exited with 1`, `killed by SIGKILL`. */
+  readonly why: string
+  readonly restarts: number
+  readonly counters?: Counters
+  /** Over the last seconds. */
+  readonly requestsPerSecond?: number
+  /** Share of requests answered from its cache over the last minute, 0 to 1; absent without requests. */
+  readonly hitRatio?: number
+}
+
+export type FleetVerb = 'stop' | 'start'
+
+/** From the supervisor. `setup` is always the first. */
+export type ToProcess =
+  | { readonly kind: 'setup'; readonly setup: Setup }
+  /** Finish what is under way within this long, then exit with 0. */
+  | { readonly kind: 'stop'; readonly withinMs: number }
+  /** To the daemon: all members, sent when a state changes and each second for the counters. */
+  | { readonly kind: 'fleet'; readonly members: readonly Member[] }
+  /** To the daemon: the answer to its request of the same id. */
+  | { readonly kind: 'reply'; readonly id: number; readonly error?: string }
+
+/** To the supervisor. */
+export type FromProcess =
+  /** Every listener is bound and the process serves. */
+  | { readonly kind: 'ready'; readonly listening: readonly string[]; readonly notes?: readonly string[] }
+  /** It cannot start, for a reason that a restart does not mend. */
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** Every HEARTBEAT_MS. */
+  | { readonly kind: 'heartbeat'; readonly counters?: Counters }
+  /** From the daemon, for the admin API: stop or start a member. `now` ends it without letting it finish. */
+  | { readonly kind: 'request'; readonly id: number; readonly verb: FleetVerb; readonly name: string; readonly now?: boolean }
+
+export const HEARTBEAT_MS = 250
+/** A process that has not been heard for this long hangs. */
+export const HUNG_AFTER_MS = 750
+
+/** The supervisor's end of the channel, as a process of the fleet sees it. */
+export interface Channel {
+  send(message: FromProcess): void
+}
+
+/**
+ * Attaches this process to its supervisor: waits for `setup`, then sends heartbeats. When the supervisor is gone the process ends at once.
+ * @param run starts the work; what it returns is told every later message
+ * @param counters totals that go with every heartbeat
+ */
+export function attach(run: (setup: Setup, channel: Channel) => Promise<(message: ToProcess) => void>, counters?: () => Counters): void {
+  const { send } = process
+  if (send === undefined) throw new Error('this process is started by nearcast up')
+  const channel: Channel = {
+    send: (message) => {
+      if (process.connected) process.send!(message, undefined, undefined, () => undefined)
+    }
+  }
+  process.on('disconnect', () => process.exit(0))
+  // The terminal sends these to the whole group; the supervisor decides the order in which the fleet ends.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
+  let handle: ((message: ToProcess) => void) | undefined
+  process.on('message', (message: ToProcess) => {
+    if (message.kind !== 'setup') {
+      handle?.(message)
+      return
+    }
+    run(message.setup, channel).then(
+      (listener) => {
+        handle = listener
+        const beat = (): void => channel.send(counters === undefined ? { kind: 'heartbeat' } : { kind: 'heartbeat', counters: counters() })
+        beat()
+        setInterval(beat, HEARTBEAT_MS)
+      },
+      (error: unknown) => {
+        channel.send({ kind: 'refused', reason: error instanceof Error ? error.message : String(error) })
+        setTimeout(() => process.exit(1), 50)
+      }
+    )
+  })
+}

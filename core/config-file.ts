@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { configSchema, type Config } from './config.ts'
+import { suggestion } from './suggest.ts'
+import { ConfigError, messageOf, type Fault } from './trouble.ts'
+import { faultsOf, readYaml, type YamlFile } from './yaml-file.ts'
+
+/**
+ * Reads and checks nearcast.yaml.
+ * @param file the path, as it is to stand in messages
+ * @throws ConfigError with every fault of the file
+ */
+export function loadConfig(file: string): Config {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new ConfigError([{ file, line: 1, column: 1, severity: 'error', reason: `cannot be read: ${messageOf(error)}` }])
+  }
+  const { config, faults } = parseConfig(file, text)
+  if (config === undefined) throw new ConfigError(faults)
+  return config
+}
+
+/** Checks the text of a nearcast.yaml; `config` is there only when there are no faults. */
+export function parseConfig(file: string, text: string): { config?: Config; faults: readonly Fault[] } {
+  const source = readYaml(file, text)
+  if (source.faults.length > 0) return { faults: source.faults }
+  const parsed = configSchema.safeParse(source.value ?? {})
+  if (!parsed.success) return { faults: faultsOf(parsed.error, source, (key, path) => suggestion(key, keysAt(path))) }
+  const faults = crossCheck(parsed.data, source)
+  return faults.length > 0 ? { faults } : { config: parsed.data, faults }
+}
+
+/** The keys that may stand in the map at `path`. */
+function keysAt(path: readonly PropertyKey[]): string[] {
+  let schema: unknown = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' })
+  for (const step of path) {
+    const { properties, additionalProperties, items } = schema as { properties?: Record<string, unknown>; additionalProperties?: unknown; items?: unknown }
+    schema = typeof step === 'number' ? items : (properties?.[String(step)] ?? additionalProperties)
+    if (typeof schema !== 'object' || schema === null) return []
+  }
+  const { properties, anyOf } = schema as { properties?: object; anyOf?: { properties?: object }[] }
+  return Object.keys(properties ?? Object.assign({}, ...(anyOf ?? []).map((choice) => choice.properties)))
+}
+
+/** What one key alone cannot show: names that are not defined, addresses and host names used twice. */
+function crossCheck(config: Config, source: YamlFile): Fault[] {
+  const faults: Fault[] = []
+  const fault = (path: readonly PropertyKey[], reason: string, hint?: string): void => {
+    const found = { ...source.position(path), severity: 'error' as const, reason: `${path.map(String).join('.')}: ${reason}` }
+    faults.push(hint === undefined ? found : { ...found, hint })
+  }
+  const reference = (path: readonly PropertyKey[], name: string | undefined, what: string, known: string[]): void => {
+    if (name !== undefined && !known.includes(name)) fault(path, `there is no ${what} ${name}`, suggestion(name, known))
+  }
+  const regionals = Object.keys(config.regionals)
+  const shields = Object.keys(config.shields)
+  for (const [name, edge] of Object.entries(config.edges)) reference(['edges', name, 'parent'], edge.parent, 'regional or shield', [...regionals, ...shields])
+  for (const [name, regional] of Object.entries(config.regionals)) reference(['regionals', name, 'shield'], regional.shield, 'shield', shields)
+
+  const names = new Map<string, string>()
+  const usedAddresses = new Map<string, string>()
+  const claim = (path: readonly PropertyKey[], address: string, owner: string): void => {
+    const other = usedAddresses.get(address)
+    if (other === undefined) usedAddresses.set(address, owner)
+    else fault(path, `${address} is already the address of ${other}`)
+  }
+  for (const kind of ['edges', 'regionals', 'shields'] as const) {
+    for (const [name, member] of Object.entries(config[kind])) {
+      const other = names.get(name)
+      if (other !== undefined) fault([kind, name], `${name} is already the name of one of the ${other}`)
+      names.set(name, kind)
+      for (const address of member.address) claim([kind, name, 'address'], address, name)
+    }
+  }
+  for (const [name, origin] of Object.entries(config.origins)) if ('demo' in origin) claim(['origins', name, 'demo'], origin.demo, name)
+
+  const hosts = new Map<string, string>()
+  for (const [id, distribution] of Object.entries(config.distributions)) {
+    for (const [index, behaviour] of distribution.behaviours.entries()) {
+      reference(['distributions', id, 'behaviours', index, 'origin'], behaviour.origin, 'origin', Object.keys(config.origins))
+    }
+    for (const [index, host] of [`${id}.${config.domain}`, ...distribution.aliases].entries()) {
+      const other = hosts.get(host)
+      if (other !== undefined) fault(['distributions', id, 'aliases', index - 1], `${host} is already a name of ${other}`)
+      hosts.set(host, id)
+    }
+  }
+  return faults
+}

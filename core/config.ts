@@ -1,0 +1,185 @@
+import { z } from 'zod'
+import { parseAddress, parsePrefix } from './address.ts'
+import { parseDuration, parseSize } from './quantity.ts'
+
+// The keys of nearcast.yaml: one row a key, with its bounds, its default and its description. The type, the check and
+// docs/configuration.md all come from here.
+
+const duration = (description: string, preset: string) =>
+  z
+    .string()
+    .default(preset)
+    .refine((text) => parseDuration(text) !== undefined, { message: 'expected a duration such as 250ms, 2s, 1m or 1h' })
+    .transform((text) => parseDuration(text)!)
+    .meta({ description, unit: 'duration' })
+
+const size = (description: string, preset: string) =>
+  z
+    .string()
+    .default(preset)
+    .refine((text) => parseSize(text) !== undefined, { message: 'expected a size such as 512B, 64KiB, 256MiB or 2GiB' })
+    .transform((text) => parseSize(text)!)
+    .meta({ description, unit: 'size' })
+
+const address = z.string().refine((text) => parseAddress(text) !== undefined, { message: 'expected an IPv4 or IPv6 address' })
+
+const addresses = (description: string) =>
+  z
+    .union([address, z.array(address).min(1)])
+    .transform((value) => (typeof value === 'string' ? [value] : value))
+    .meta({ description, unit: 'address or list of addresses' })
+
+const port = (description: string, preset: number) => z.int().min(1).max(65535).default(preset).meta({ description })
+
+const label = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/, { message: 'expected a name of lower-case letters, digits and hyphens' })
+
+const hostname = z.string().regex(/^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, { message: 'expected a host name in lower case, without a final dot' })
+
+const named = <T extends z.ZodType>(value: T, description: string) => z.record(label, value).default({}).meta({ description })
+
+const dns = z
+  .strictObject({
+    listen: z.array(address).min(1).default(['127.0.0.1', '::1']).meta({ description: 'addresses that answer DNS over UDP and TCP', unit: 'list of addresses' }),
+    port: z.union([z.literal('auto'), z.int().min(1).max(65535)]).default('auto').meta({ description: '`auto` takes 53 where that is allowed and free on every address, else 5300' }),
+    threads: z.union([z.literal('auto'), z.int().min(1).max(64)]).default('auto').meta({ description: 'UDP worker threads; `auto` is one per core, four at most' }),
+    'tcp-clients': z.int().min(1).max(100_000).default(500).meta({ description: 'TCP connections held at once; past that the longest idle one is closed' }),
+    'tcp-clients-per-address': z.int().min(1).max(100_000).default(50).meta({ description: 'TCP connections held at once from one address' }),
+    'tcp-idle': duration('a TCP connection without a query for this long is closed', '10s')
+  })
+  .prefault({})
+  .meta({ description: 'the DNS listeners' })
+
+const http = z
+  .strictObject({
+    port: port('port of every edge, regional, shield and of the demo origin; when it is taken the next free one', 8080),
+    'header-size': size('largest request head, request line included', '20KiB'),
+    'url-length': size('longest request target', '8KiB'),
+    idle: duration('a client connection without a request for this long is closed', '60s'),
+    'head-timeout': duration('a request head must be complete within this long', '10s'),
+    'clients-per-address': z.int().min(1).max(1_000_000).default(1000).meta({ description: 'connections held at once from one address' })
+  })
+  .prefault({})
+  .meta({ description: 'the HTTP listeners' })
+
+const https = z
+  .strictObject({
+    port: port('port of the edges for HTTPS', 8443),
+    certificate: z.string().min(1).meta({ description: 'PEM file with the certificate chain', unit: 'path' }),
+    key: z.string().min(1).meta({ description: 'PEM file with its private key', unit: 'path' })
+  })
+  .optional()
+  .meta({ description: 'HTTPS at the edges; absent: HTTP alone' })
+
+const admin = z
+  .strictObject({
+    listen: address.default('127.0.0.1').meta({ description: 'address of the admin API; every call needs the token in `admin.token` of the state folder' }),
+    port: port('port of the admin API; when it is taken the next free one', 8053)
+  })
+  .prefault({})
+  .meta({ description: 'the admin API, which the command line uses' })
+
+const geo = z
+  .strictObject({
+    local: z.string().regex(/^[A-Z]{2}$/, { message: 'expected a country code of two capital letters (ISO 3166-1), such as KR' }).default('KR').meta({ description: 'country in which loopback, private and link-local networks are taken to be' }),
+    database: z.union([z.literal('auto'), z.string().min(1)]).default('auto').meta({ description: 'MaxMind-format database; `auto` takes geodb/GeoLite2-City.mmdb, geodb/GeoLite2-Country.mmdb, then the bundled CC0 country database' })
+  })
+  .prefault({})
+  .meta({ description: 'where clients are' })
+
+const check = z.strictObject({
+  http: z.string().regex(/^\/[\x21-\x7e]*$/, { message: 'expected a path that begins with /' }).default('/healthz').meta({ description: 'path that is asked with GET; a status of 200 to 399 passes' }),
+  every: z.string().min(9).default('*/30 * * * * *').meta({ description: 'when full checks are due, as a node-cron expression with seconds; spread over the interval', unit: 'cron expression' }),
+  timeout: duration('a probe without a complete answer for this long has failed', '2s'),
+  fall: z.int().min(1).max(10).default(3).meta({ description: 'failures in a row that take a target down' }),
+  rise: z.int().min(1).max(10).default(2).meta({ description: 'passes in a row that bring it back' })
+})
+
+const checks = z
+  .strictObject({
+    default: check.prefault({}).meta({ description: 'the check of every edge, regional and shield' }),
+    'suspect-ttl': z.int().min(0).max(3600).default(5).meta({ description: 'TTL of steered answers, in seconds, while an edge in question is suspect or down; never above the record\'s own', unit: 'seconds' }),
+    'hold-down': duration('a target that flaps stays down this long at least; doubles with each flap and decays', '10s')
+  })
+  .prefault({})
+  .meta({ description: 'health checks' })
+
+const edge = z.strictObject({
+  address: addresses('where viewers reach it; it listens on these'),
+  city: z.string().min(1).meta({ description: 'shown in tables' }),
+  at: z.tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)]).meta({ description: 'latitude and longitude in degrees', unit: '[latitude, longitude]' }),
+  region: z.string().default('').meta({ description: 'name of the cloud region, for reports' }),
+  parent: label.optional().meta({ description: 'regional cache, or shield, that it fetches from; absent: straight from the origin' }),
+  capacity: z.int().min(1).default(5000).meta({ description: 'requests per second that it can take' })
+})
+
+const regional = z.strictObject({
+  address: addresses('where edges reach it'),
+  city: z.string().default('').meta({ description: 'shown in tables' }),
+  shield: label.optional().meta({ description: 'origin shield that it fetches from; absent: straight from the origin' })
+})
+
+const shield = z.strictObject({
+  address: addresses('where regional caches reach it'),
+  city: z.string().default('').meta({ description: 'shown in tables' })
+})
+
+const origin = z.union(
+  [
+    z.strictObject({
+      url: z.url({ protocol: /^https?$/ }).meta({ description: 'where the origin answers, such as http://192.0.2.10:8080' }),
+      host: hostname.optional().meta({ description: 'Host header sent to it; absent: the viewer\'s' })
+    }),
+    z.strictObject({ demo: address.meta({ description: 'run the bundled demo site on this address, at the HTTP port' }) })
+  ],
+  { error: 'expected either url: http://… or demo: ADDRESS' }
+)
+
+const behaviour = z.strictObject({
+  path: z.string().regex(/^\/[\x21-\x7e]*$/, { message: 'expected a path pattern that begins with /, with * and ? as wildcards' }).meta({ description: 'path pattern; the first behaviour that matches applies' }),
+  origin: label.meta({ description: 'the origin it is fetched from' }),
+  'default-ttl': duration('freshness of responses that state none', '0s')
+})
+
+const distribution = z.strictObject({
+  aliases: z.array(hostname).default([]).meta({ description: 'further host names it answers for' }),
+  behaviours: z.array(behaviour).min(1).meta({ description: 'what is fetched from where, in order' })
+})
+
+const cache = z
+  .strictObject({
+    memory: size('memory for stored responses, per worker; objects and their overhead together', '64MiB'),
+    'largest-object': size('larger responses pass through unstored', '16MiB')
+  })
+  .prefault({})
+  .meta({ description: 'the caches of edges, regionals and shields' })
+
+/** The schema of nearcast.yaml. */
+export const configSchema = z.strictObject({
+  domain: hostname.default('nearcast.test').meta({ description: 'domain under which distributions have their names: ID.domain' }),
+  user: z.string().regex(/^[a-z_][a-z0-9_-]*$/).optional().meta({ description: 'user to become, with all workers, when started as root' }),
+  log: z.enum(['debug', 'info', 'warn', 'error']).default('info').meta({ description: 'least severe log lines that are written' }),
+  dns,
+  http,
+  https,
+  admin,
+  geo,
+  checks,
+  cache,
+  edges: named(edge, 'the edge workers, by name; policies speak of these names'),
+  regionals: named(regional, 'regional caches between edges and shield'),
+  shields: named(shield, 'origin shields: one fetch per key for the whole fleet'),
+  origins: named(origin, 'where content comes from'),
+  distributions: named(distribution, 'what is served, by id; each is reached as ID.domain and by its aliases')
+})
+
+/** nearcast.yaml as checked: durations in milliseconds, sizes in octets, every default filled in. Plain JSON. */
+export type Config = z.output<typeof configSchema>
+export type EdgeConfig = Config['edges'][string]
+export type RegionalConfig = Config['regionals'][string]
+export type ShieldConfig = Config['shields'][string]
+export type OriginConfig = Config['origins'][string]
+export type DistributionConfig = Config['distributions'][string]
+export type CheckConfig = Config['checks']['default']
+
+/** Whether a text is a prefix such as 192.0.2.0/24; for schemas of other rooms. */
+export const isPrefix = (text: string): boolean => parsePrefix(text) !== undefined

@@ -1,0 +1,84 @@
+import { isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node, type Pair } from 'yaml'
+import type { z } from 'zod'
+import type { Fault, Position } from './trouble.ts'
+
+/** A YAML text that still knows where each of its nodes stands. */
+export interface YamlFile {
+  readonly file: string
+  readonly value: unknown
+  /** Faults of the YAML itself; when there are any, `value` is not to be used. */
+  readonly faults: readonly Fault[]
+  /** Where the node at `path` stands: the value, or with `key` set the key that names it. Falls back to the nearest parent. */
+  position(path: readonly PropertyKey[], key?: boolean): Position
+}
+
+/** Reads a YAML text (one document, no aliases beyond 100, duplicate keys refused). */
+export function readYaml(file: string, text: string): YamlFile {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false })
+  const at = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset)
+    return { file, line: Math.max(1, line), column: Math.max(1, col) }
+  }
+  const faults = [...document.errors, ...document.warnings].map((error): Fault => {
+    const reason = error.code === 'DUPLICATE_KEY' ? 'this key stands here twice' : error.message
+    return { ...at(error.pos[0]), severity: 'error', reason }
+  })
+  let value: unknown
+  if (faults.length === 0) {
+    try {
+      value = document.toJS({ maxAliasCount: 100 })
+    } catch (error) {
+      faults.push({ ...at(0), severity: 'error', reason: error instanceof Error ? error.message : String(error) })
+    }
+  }
+  return { file, value, faults, position: (path, key = false) => at(offsetOf(document, path, key)) }
+}
+
+function offsetOf(document: Document, path: readonly PropertyKey[], key: boolean): number {
+  let node: Node | null | undefined = document.contents
+  let offset = startOf(node) ?? 0
+  for (const [depth, step] of path.entries()) {
+    const last = depth === path.length - 1
+    let next: unknown
+    if (isMap(node)) {
+      const pair: Pair | undefined = node.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(step))
+      if (pair === undefined) break
+      if (key && last) return startOf(pair.key) ?? offset
+      next = pair.value ?? pair.key
+    } else if (isSeq(node)) next = node.items[Number(step)]
+    const start = startOf(next)
+    if (start === undefined) break
+    offset = start
+    node = isNode(next) ? next : undefined
+  }
+  return offset
+}
+
+function startOf(node: unknown): number | undefined {
+  return isNode(node) ? node.range?.[0] : undefined
+}
+
+/**
+ * The issues of a zod schema as faults at the places they speak of.
+ * @param suggest given an unknown key and the path of the map it stands in: what was probably meant
+ */
+export function faultsOf(error: z.ZodError, source: YamlFile, suggest: (key: string, path: readonly PropertyKey[]) => string | undefined): Fault[] {
+  return error.issues.flatMap((issue): Fault[] => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => {
+        const hint = suggest(key, issue.path)
+        const fault = { ...source.position([...issue.path, key], true), severity: 'error' as const, reason: `unknown key ${where([...issue.path, key])}` }
+        return hint === undefined ? fault : { ...fault, hint }
+      })
+    }
+    const name = where(issue.path)
+    const hint = 'params' in issue && typeof issue.params?.['hint'] === 'string' ? issue.params['hint'] : undefined
+    const fault = { ...source.position(issue.path), severity: 'error' as const, reason: name === '' ? issue.message : `${name}: ${issue.message}` }
+    return [hint === undefined ? fault : { ...fault, hint }]
+  })
+}
+
+function where(path: readonly PropertyKey[]): string {
+  return path.map(String).join('.')
+}

@@ -1,0 +1,26 @@
+import type { Places, PlacesImage } from '../geodb/index.ts'
+import type { HealthTable } from '../healthchecks/index.ts'
+import type { Routing, RoutingImage, Target } from './routing/types.ts'
+import type { ZoneImage } from './zone/image.ts'
+
+/** Everything a query reads, and nothing it may change. A reload makes a new one and swaps it whole. */
+export interface World {
+  readonly generation: number
+  readonly zones: ZoneImage
+  readonly places: Places
+  readonly routing: Routing
+  readonly targets: readonly Target[]
+  readonly health: HealthTable
+  /** TTL of routed answers, in seconds, while a target in question is suspect or down. */
+  readonly suspectTtl: number
+}
+
+/** A world on its way to another thread: shared memory and plain values. `openWorld` makes it readable there. */
+export interface WorldImage {
+  readonly generation: number
+  readonly zones: SharedArrayBuffer
+  readonly places: PlacesImage
+  readonly routing: RoutingImage
+  readonly health: HealthTable
+  readonly suspectTtl: number
+}
