@@ -64,7 +64,8 @@ export interface Member {
   readonly hitRatio?: number
 }
 
-export type FleetVerb = 'stop' | 'start'
+/** `stop` lets it finish what is under way; `kill` is SIGKILL, for rehearsals. */
+export type FleetVerb = 'stop' | 'start' | 'kill'
 
 /** From the supervisor. `setup` is always the first. */
 export type ToProcess =
@@ -84,8 +85,8 @@ export type FromProcess =
   | { readonly kind: 'refused'; readonly reason: string }
   /** Every HEARTBEAT_MS. */
   | { readonly kind: 'heartbeat'; readonly counters?: Counters }
-  /** From the daemon, for the admin API: stop or start a member. `now` ends it without letting it finish. */
-  | { readonly kind: 'request'; readonly id: number; readonly verb: FleetVerb; readonly name: string; readonly now?: boolean }
+  /** From the daemon, for the admin API. With `forMs` the supervisor starts the member again by itself after that long. */
+  | { readonly kind: 'request'; readonly id: number; readonly verb: FleetVerb; readonly name: string; readonly forMs?: number }
 
 export const HEARTBEAT_MS = 250
 /** A process that has not been heard for this long hangs. */

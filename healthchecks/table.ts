@@ -10,6 +10,8 @@
  */
 export interface HealthTable {
   readonly words: Uint32Array
+  /** Per target: the number of the change at which it was last answerable; the greatest were the last to go. For `last-good`. */
+  readonly lastUp: Uint32Array
   /** Slot 0 counts changes that can alter an answer; readers drop what they prepared when it moves. */
   readonly generation: Int32Array
 }
@@ -22,7 +24,8 @@ const FORCES: readonly Forced[] = ['none', 'up', 'down', 'drain']
 const SUSPECT = 1 << 4
 
 export function makeHealthTable(targets: number): HealthTable {
-  return { words: new Uint32Array(new SharedArrayBuffer(Math.max(1, targets) * 4)), generation: new Int32Array(new SharedArrayBuffer(4)) }
+  const words = (): Uint32Array => new Uint32Array(new SharedArrayBuffer(Math.max(1, targets) * 4))
+  return { words: words(), lastUp: words(), generation: new Int32Array(new SharedArrayBuffer(4)) }
 }
 
 export function healthWord(verdict: Verdict, forced: Forced, suspect: boolean): number {
@@ -49,12 +52,14 @@ export function isAnswerable(word: number): boolean {
 
 /** Held down by an operator: fail-open does not revive it while any other target exists. */
 export function isForcedOut(word: number): boolean {
-  return (word >>> 2) & 2 ? true : false
+  return (word & 8) !== 0
 }
 
 /** Writes a target's word and tells the readers when it changed. */
 export function setHealth(table: HealthTable, target: number, word: number): boolean {
-  if (table.words[target] === word) return false
+  const before = table.words[target]!
+  if (before === word) return false
+  if (isAnswerable(before) && !isAnswerable(word)) Atomics.store(table.lastUp, target, Atomics.load(table.generation, 0) + 1)
   Atomics.store(table.words, target, word)
   Atomics.add(table.generation, 0, 1)
   return true
