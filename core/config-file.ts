@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { configSchema, type Config } from './config.ts'
 import { suggestion } from './suggest.ts'
 import { ConfigError, messageOf, type Fault } from './trouble.ts'
-import { faultsOf, readYaml, type YamlFile } from './yaml-file.ts'
+import { describeIssue, faultsOf, readYaml, type YamlFile } from './yaml-file.ts'
 
 /**
  * Reads and checks nearcast.yaml.
@@ -26,7 +26,7 @@ export function loadConfig(file: string): Config {
 export function parseConfig(file: string, text: string): { config?: Config; faults: readonly Fault[] } {
   const source = readYaml(file, text)
   if (source.faults.length > 0) return { faults: source.faults }
-  const parsed = configSchema.safeParse(source.value ?? {})
+  const parsed = configSchema.safeParse(source.value ?? {}, { error: describeIssue })
   if (!parsed.success) return { faults: faultsOf(parsed.error, source, (key, path) => suggestion(key, keysAt(path))) }
   const faults = crossCheck(parsed.data, source)
   return faults.length > 0 ? { faults } : { config: parsed.data, faults }

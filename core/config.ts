@@ -1,3 +1,4 @@
+import { validate } from 'node-cron'
 import { z } from 'zod'
 import { parseAddress, parsePrefix } from './address.ts'
 import { parseDuration, parseSize } from './quantity.ts'
@@ -5,19 +6,22 @@ import { parseDuration, parseSize } from './quantity.ts'
 // The keys of nearcast.yaml: one row a key, with its bounds, its default and its description. The type, the check and
 // docs/configuration.md all come from here.
 
+const DURATION = 'expected a duration such as 250ms, 2s, 1m or 1h'
+const SIZE = 'expected a size such as 512B, 64KiB, 256MiB or 2GiB'
+
 const duration = (description: string, preset: string) =>
   z
-    .string()
+    .string({ error: DURATION })
     .default(preset)
-    .refine((text) => parseDuration(text) !== undefined, { message: 'expected a duration such as 250ms, 2s, 1m or 1h' })
+    .refine((text) => parseDuration(text) !== undefined, { message: DURATION })
     .transform((text) => parseDuration(text)!)
     .meta({ description, unit: 'duration' })
 
 const size = (description: string, preset: string) =>
   z
-    .string()
+    .string({ error: SIZE })
     .default(preset)
-    .refine((text) => parseSize(text) !== undefined, { message: 'expected a size such as 512B, 64KiB, 256MiB or 2GiB' })
+    .refine((text) => parseSize(text) !== undefined, { message: SIZE })
     .transform((text) => parseSize(text)!)
     .meta({ description, unit: 'size' })
 
@@ -88,7 +92,7 @@ const geo = z
 
 const check = z.strictObject({
   http: z.string().regex(/^\/[\x21-\x7e]*$/, { message: 'expected a path that begins with /' }).default('/healthz').meta({ description: 'path that is asked with GET; a status of 200 to 399 passes' }),
-  every: z.string().min(9).default('*/30 * * * * *').meta({ description: 'when full checks are due, as a node-cron expression with seconds; spread over the interval', unit: 'cron expression' }),
+  every: z.string().refine(validate, { message: 'expected a cron expression of six fields, seconds first, such as */30 * * * * *' }).default('*/30 * * * * *').meta({ description: 'when full checks are due, as a node-cron expression with seconds; spread over the interval', unit: 'cron expression' }),
   timeout: duration('a probe without a complete answer for this long has failed', '2s'),
   fall: z.int().min(1).max(10).default(3).meta({ description: 'failures in a row that take a target down' }),
   rise: z.int().min(1).max(10).default(2).meta({ description: 'passes in a row that bring it back' })

@@ -1,5 +1,6 @@
 import { isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node, type Pair } from 'yaml'
 import type { z } from 'zod'
+import type { $ZodRawIssue } from 'zod/v4/core'
 import type { Fault, Position } from './trouble.ts'
 
 /** A YAML text that still knows where each of its nodes stands. */
@@ -57,6 +58,29 @@ function offsetOf(document: Document, path: readonly PropertyKey[], key: boolean
 
 function startOf(node: unknown): number | undefined {
   return isNode(node) ? node.range?.[0] : undefined
+}
+
+/** What a value that does not fit is said to be; for the `error` option of `safeParse`. Undefined: zod's own words. */
+export function describeIssue(issue: $ZodRawIssue): string | undefined {
+  if (issue.code === 'invalid_type') return issue.input === undefined ? 'is missing' : `expected ${article(String(issue.expected))}, found ${shown(issue.input)}`
+  if (issue.code === 'too_small') return `must be at least ${issue.minimum}, found ${shown(issue.input)}`
+  if (issue.code === 'too_big') return `must be at most ${issue.maximum}, found ${shown(issue.input)}`
+  if (issue.code === 'invalid_value') return `expected ${issue.values.map(String).join(' or ')}, found ${shown(issue.input)}`
+  if (issue.code !== 'invalid_union') return undefined
+  if (issue.input === undefined) return 'is missing'
+  const reasons = issue.errors.flat().filter((each) => each.code !== 'invalid_type').map((each) => each.message)
+  return reasons[0] ?? `does not fit, found ${shown(issue.input)}`
+}
+
+function article(type: string): string {
+  const words: Record<string, string> = { int: 'a whole number', record: 'a map', object: 'a map', tuple: 'a list', array: 'a list' }
+  return words[type] ?? `a ${type}`
+}
+
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
+  if (typeof value === 'object' && value !== null) return 'a map'
+  return typeof value === 'string' ? `the text ${JSON.stringify(value)}` : String(value)
 }
 
 /**

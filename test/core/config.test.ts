@@ -1,0 +1,39 @@
+import t from 'tap'
+import { parseConfig } from '../../core/config-file.ts'
+import { formatFault } from '../../core/trouble.ts'
+
+const faultsOf = (text: string): string[] => parseConfig('nearcast.yaml', text).faults.map(formatFault)
+
+t.test('an empty file is every default', async (t) => {
+  const { config, faults } = parseConfig('nearcast.yaml', '')
+  t.same(faults, [])
+  t.equal(config?.dns.port, 'auto')
+  t.equal(config?.checks.default.timeout, 2000, 'durations come out in milliseconds')
+  t.equal(config?.cache.memory, 64 * 1024 * 1024, 'sizes come out in octets')
+})
+
+t.test('every fault has its place, its reason and what was probably meant', async (t) => {
+  const cases: readonly (readonly [string, string])[] = [
+    ['dsn: {}', 'nearcast.yaml:1:1: unknown key dsn (did you mean dns?)'],
+    ['edges:\n  icn: { adress: 1.2.3.4, city: X, at: [1, 2] }', 'nearcast.yaml:2:8: edges.icn.address: is missing\nnearcast.yaml:2:10: unknown key edges.icn.adress (did you mean address?)'],
+    ['edges:\n  icn: { address: 1.2.3.400, city: X, at: [1, 2] }', 'nearcast.yaml:2:19: edges.icn.address: expected an IPv4 or IPv6 address'],
+    ['edges:\n  icn: { address: 1.2.3.4, city: X, at: [91, 2] }', 'nearcast.yaml:2:42: edges.icn.at.0: must be at most 90, found 91'],
+    ['edges:\n  icn: { address: 1.2.3.4, city: X, at: [1, 2], parent: apax }\nregionals:\n  apac: { address: 1.2.3.5 }', 'nearcast.yaml:2:57: edges.icn.parent: there is no regional or shield apax (did you mean apac?)'],
+    ['regionals:\n  a: { address: 1.2.3.5 }\n  b: { address: 1.2.3.5 }', 'nearcast.yaml:3:17: regionals.b.address: 1.2.3.5 is already the address of a'],
+    ['shields:\n  a: { address: 1.2.3.5 }\nregionals:\n  a: { address: 1.2.3.6 }', 'nearcast.yaml:2:6: shields.a: a is already the name of one of the regionals'],
+    ['checks: { default: { timeout: 2 } }', 'nearcast.yaml:1:31: checks.default.timeout: expected a duration such as 250ms, 2s, 1m or 1h'],
+    ['checks: { default: { timeout: 2sec } }', 'nearcast.yaml:1:31: checks.default.timeout: expected a duration such as 250ms, 2s, 1m or 1h'],
+    ['checks: { default: { every: 30s } }', 'nearcast.yaml:1:29: checks.default.every: expected a cron expression of six fields, seconds first, such as */30 * * * * *'],
+    ['dns: { port: 0 }', 'nearcast.yaml:1:14: dns.port: must be at least 1, found 0'],
+    ['dns: { port: http }', 'nearcast.yaml:1:14: dns.port: expected auto, found the text "http"'],
+    ['origins: { demo: { urll: x } }', 'nearcast.yaml:1:18: origins.demo: expected either url: http://… or demo: ADDRESS'],
+    ['distributions:\n  d1:\n    behaviours: [{ path: "/*", origin: demo }]', 'nearcast.yaml:3:40: distributions.d1.behaviours.0.origin: there is no origin demo'],
+    ['domain: a\ndomain: b', 'nearcast.yaml:2:1: this key stands here twice']
+  ]
+  for (const [text, expected] of cases) t.equal(faultsOf(text).join('\n'), expected)
+})
+
+t.test('YAML that does not parse is a fault with its place', async (t) => {
+  const [fault] = faultsOf('edges:\n  icn: { address: 1.2.3.4\n  fra: ]')
+  t.match(fault, /^nearcast\.yaml:\d+:\d+: ./)
+})

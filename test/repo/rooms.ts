@@ -1,0 +1,54 @@
+/**
+ * The rooms and the doors between them: which rooms a room may import, and which sockets it must not know.
+ * A file belongs to the room with the longest name that begins its path.
+ */
+export interface Room {
+  readonly name: string
+  readonly may: readonly string[]
+  /** Knows no socket, no process and no thread. */
+  readonly pure?: boolean
+  /** Entered by any of its files, rather than by index.ts alone. */
+  readonly open?: boolean
+}
+
+export const rooms: readonly Room[] = [
+  { name: 'core', may: [], open: true },
+  { name: 'geodb', may: ['core'], pure: true },
+  { name: 'healthchecks', may: ['core'] },
+  { name: 'daemon/wire', may: ['core'], pure: true, open: true },
+  { name: 'daemon/zone', may: ['core', 'daemon/wire'], pure: true },
+  { name: 'daemon/routing', may: ['core', 'geodb', 'healthchecks'], pure: true },
+  { name: 'daemon/answer', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon'], pure: true },
+  { name: 'daemon/serve', may: ['core', 'healthchecks', 'daemon/wire', 'daemon'] },
+  { name: 'daemon/control', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/serve', 'daemon'] },
+  { name: 'daemon', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon/serve', 'daemon/control'], open: true },
+  { name: 'edge/http', may: ['core'] },
+  { name: 'edge/cache', may: ['core'], pure: true },
+  { name: 'edge/tiers', may: ['core'] },
+  { name: 'edge', may: ['core', 'edge/http', 'edge/cache', 'edge/tiers'] },
+  { name: 'fleet', may: ['core'] },
+  { name: 'fleet/drill', may: ['core', 'daemon'] },
+  { name: 'cli', may: ['core', 'fleet', 'fleet/drill', 'daemon', 'daemon/zone', 'daemon/routing', 'daemon/control', 'daemon/wire', 'geodb'], open: true },
+  { name: 'bench', may: ['*'], open: true },
+  { name: 'test', may: ['*'], open: true }
+]
+
+export const socketModules = ['node:net', 'node:dgram', 'node:tls', 'node:http', 'node:https', 'node:http2', 'node:child_process', 'node:worker_threads', 'koffi']
+
+/** Files of a room that others may enter beside its index.ts, with the reason. */
+export const sideDoors: Readonly<Record<string, string>> = {
+  'daemon/control/api.ts': 'the types of the admin API, which the command line reads; no code'
+}
+
+/** Who may read the clock, the environment or the arguments. */
+export const clockReaders: Readonly<Record<string, string>> = {
+  'core/clock.ts': 'the one real clock'
+}
+export const environmentReaders: Readonly<Record<string, string>> = {}
+
+export function roomOf(path: string): Room {
+  const found = rooms.filter((room) => path.startsWith(`${room.name}/`) || path === `${room.name}.ts`)
+  const longest = found.toSorted((a, b) => b.name.length - a.name.length)[0]
+  if (longest === undefined) throw new Error(`${path} is in no room`)
+  return longest
+}
