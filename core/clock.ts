@@ -11,3 +11,19 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now()
 }
+
+/** Runs something once after so many milliseconds, unless what it returned has been called; handed about like the clock. */
+export type After = (milliseconds: number, run: () => void) => () => void
+
+/** Real timers. They do not keep the process alive. */
+export const systemAfter: After = (milliseconds, run) => {
+  // Longer delays than a timer can hold would fire at once: sleep in pieces.
+  const longest = 2 ** 31 - 1
+  let timer: NodeJS.Timeout
+  const sleep = (left: number): void => {
+    timer = setTimeout(() => (left > longest ? sleep(left - longest) : run()), Math.min(Math.max(0, left), longest))
+    timer.unref()
+  }
+  sleep(milliseconds)
+  return () => clearTimeout(timer)
+}

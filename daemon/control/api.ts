@@ -1,0 +1,170 @@
+import type { Role } from '../../core/channel.ts'
+import type { Candidate, Step } from '../routing/types.ts'
+
+// What the admin API takes and gives, as JSON. Types only: the command line compiles against this file.
+//
+//   GET  /v1/status                                -> Status
+//   GET  /v1/explain?name=&from=&type=             -> Explanation
+//   POST /v1/stop    {name, now?, forMs?}          -> StopReply
+//   POST /v1/start   {name}                        -> Done
+//   POST /v1/kill    {name, forMs?}                -> Done
+//   POST /v1/force   {name, state, why?, forMs?}   -> Done
+//   POST /v1/reload  {force?}                      -> ReloadReply
+//
+// Every call carries `Authorization: Bearer TOKEN`. Errors are 4xx and 5xx with ErrorReply. Times are wall milliseconds.
+
+export interface StopRequest {
+  readonly name: string
+  /** Exit at once instead of serving on until the last TTL has run out. */
+  readonly now?: boolean
+  /** Undo the stop by itself after this long. */
+  readonly forMs?: number
+}
+
+/** The member has left the answers; its process is asked to end after this long. */
+export interface StopReply {
+  readonly exitsInMs: number
+}
+
+export interface StartRequest {
+  readonly name: string
+}
+
+/** SIGKILL, for rehearsals. With `forMs` it is started again after that long, else after the supervisor's own delay. */
+export interface KillRequest {
+  readonly name: string
+  readonly forMs?: number
+}
+
+export interface ForceRequest {
+  readonly name: string
+  readonly state: 'up' | 'down' | 'drain' | 'none'
+  readonly why?: string
+  readonly forMs?: number
+}
+
+export interface ReloadRequest {
+  /** Take also what looks like an accident: an empty zone file, or one that lost over half its records. */
+  readonly force?: boolean
+}
+
+export interface Done {
+  readonly done: true
+}
+
+export interface ReloadReply {
+  readonly zones: readonly ZoneStatus[]
+  /** Faults in the one line they are shown in; what they stand in kept its old contents. */
+  readonly faults: readonly string[]
+}
+
+export interface ErrorReply {
+  readonly error: string
+  /** The paths that exist, when the one asked for does not. */
+  readonly known?: readonly string[]
+}
+
+export interface ZoneStatus {
+  /** With its final dot. */
+  readonly origin: string
+  readonly serial: number
+  readonly records: number
+  /** As the operator named it: `zones/nearcast.test.zone`. */
+  readonly file: string
+  /** `old`: the file has faults and what it said before is served; `last-good`: the same, from a copy kept over a restart. */
+  readonly state: 'current' | 'old' | 'last-good'
+}
+
+export interface ForceStatus {
+  readonly state: 'up' | 'down' | 'drain'
+  readonly why: string
+  readonly since: number
+  /** When it is undone by itself. */
+  readonly until?: number
+}
+
+export interface MemberStatus {
+  readonly name: string
+  readonly role: Role
+  readonly city: string
+  readonly addresses: readonly string[]
+  /** Whom it fetches from. */
+  readonly parent?: string
+  /** Of its process; all absent while the supervisor has not told. */
+  readonly pid?: number
+  readonly process?: 'starting' | 'running' | 'hung' | 'stopping' | 'stopped' | 'failed'
+  readonly processSince?: number
+  readonly processWhy?: string
+  readonly restarts?: number
+  /** Absent for members that are not checked: origins and the daemon. */
+  readonly health?: 'UNKNOWN' | 'UP' | 'DOWN'
+  /** A failure is being confirmed. */
+  readonly suspect?: boolean
+  /** Since when and why its health is as it is. */
+  readonly since?: number
+  readonly why?: string
+  /** When it was last heard of by a check. */
+  readonly checkedAt?: number
+  /** Round trip of the last check that passed. */
+  readonly checkMs?: number
+  readonly forced?: ForceStatus
+  /** Whether DNS answers name it: edges alone. */
+  readonly answerable?: boolean
+  /** A stop is pending: when its process is asked to end. */
+  readonly exitsAt?: number
+  readonly requestsPerSecond?: number
+  readonly hitRatio?: number
+}
+
+/** What the daemon knows of itself beside its members. */
+export interface DaemonStatus {
+  readonly version: string
+  readonly startedAt: number
+  /** `127.0.0.1:5300/udp` and so on. */
+  readonly listening: readonly string[]
+  readonly geo: { readonly about: string; readonly local: string }
+  /** Names that are answered by a policy. */
+  readonly names: readonly string[]
+  /** The greatest TTL of a routed record, in seconds: how long a client may go on using an edge that has left the answers. */
+  readonly routedTtl: number
+  readonly zones: readonly ZoneStatus[]
+  /** `lastAt` is of the last reload that was tried. */
+  readonly reload: { readonly lastAt?: number; readonly faults: readonly string[] }
+  readonly queries: { readonly total: number; readonly perSecond: number; readonly counters: Readonly<Record<string, number>> }
+}
+
+export interface Status extends DaemonStatus {
+  /** Edges in the order of nearcast.yaml, then regionals, shields, the demo origin, the daemon. */
+  readonly members: readonly MemberStatus[]
+}
+
+/** How one question is decided, in the order in which it is decided. */
+export interface Explanation {
+  readonly question: { readonly name: string; readonly type: string; readonly from: string }
+  readonly outcome: 'routed' | 'found' | 'nodata' | 'nxdomain' | 'delegation' | 'alias' | 'notours'
+  /** The zone the name is in; absent when it is in none of ours. */
+  readonly zone?: { readonly origin: string; readonly serial: number }
+  /** Records met on the way, in zone-file form: the CNAMEs followed, the ROUTE found, the wildcard that matched. */
+  readonly records: readonly string[]
+  /** Where the client is, and who said so. Absent when the place has no say. */
+  readonly place?: { readonly text: string; readonly prefix: string; readonly source: string }
+  readonly policy?: string
+  /** Everything in order, for people. */
+  readonly steps: readonly Step[]
+  /** In the order in which the policy takes them; empty for names without a policy. */
+  readonly candidates: readonly Candidate[]
+  readonly failOpen: boolean
+  /** A target in question is suspect or down: the TTL is cut. */
+  readonly unsettled: boolean
+  /** What the answerer itself said to this question. */
+  readonly answer: {
+    readonly rcode: string
+    readonly authoritative: boolean
+    readonly answers: readonly string[]
+    readonly authorities: readonly string[]
+    /** Smallest TTL of the answer section. */
+    readonly ttl?: number
+    /** The client prefix the answer holds for, such as 168.126.0.0/16; 0.0.0.0/0 holds for everybody. */
+    readonly scope?: string
+  }
+}

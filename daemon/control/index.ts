@@ -1,0 +1,8 @@
+// The daemon's live state and whoever changes it: health of the members, forced states, reloads, and the admin API through
+// which the command line sees and steers all of it. Runs on the daemon's main thread; no query waits for anything here:
+// what queries read is the shared health table and the world, which this room writes.
+export { startAdmin, type Admin, type AdminOptions } from './admin.ts'
+export type { DaemonStatus, Explanation, MemberStatus, ReloadReply, Status, ZoneStatus } from './api.ts'
+export { explainName, type Ask, type ExplainQuestion } from './explain.ts'
+export { makeFleetRequests, type FleetRequests } from './admin-fleet.ts'
+export { startHealth, type Health } from './health.ts'
