@@ -26,7 +26,7 @@ function stamp() {
     lines.push(`${path} ${size} ${mtimeMs}`)
   }
   for (const folder of include) if (existsSync(join(root, folder))) walk(folder)
-  add('tsconfig.json')
+  for (const file of ['tsconfig.json', 'tsconfig.build.json']) add(file)
   return lines.join('\n') + '\n'
 }
 
@@ -48,7 +48,7 @@ export function build() {
   const old = `${fresh}.old`
   try {
     mkdirSync(fresh, { recursive: true })
-    const run = spawnSync(process.execPath, [compiler, '-p', root, '--noCheck', '--types', '', '--outDir', fresh], { cwd: root, encoding: 'utf8' })
+    const run = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', fresh], { cwd: root, encoding: 'utf8' })
     if (run.status !== 0) return `nearcast: the sources do not compile:\n${run.stdout}${run.stderr}`
     writeFileSync(join(fresh, '.stamp'), wanted)
     if (existsSync(out)) renameSync(out, old)

@@ -13,6 +13,7 @@ function makeProject(folder: string): void {
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
   const { compilerOptions } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8')) as { compilerOptions: object }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['core', 'edge'] }))
+  cpSync(join(root, 'tsconfig.build.json'), join(folder, 'tsconfig.build.json'))
   writeFileSync(join(folder, 'core/a.ts'), 'export const a: number = 1\n')
   writeFileSync(join(folder, 'core/b.ts'), 'export const b: number = 2\n')
 }
@@ -30,6 +31,7 @@ t.test('what runs is what is written', async (t) => {
   t.match(build(), { status: 0 })
   t.equal(statSync(built).mtimeMs, before, 'nothing is compiled when nothing has changed')
 
+  cpSync(join(root, 'tsconfig.build.json'), join(folder, 'tsconfig.build.json'))
   writeFileSync(join(folder, 'core/a.ts'), 'export const a: number = 11\n')
   rmSync(join(folder, 'core/b.ts'))
   t.match(build(), { status: 0 })
