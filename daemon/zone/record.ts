@@ -1,23 +1,33 @@
 import type { Position } from '../../core/trouble.ts'
 
-/** Pseudo types of zone files, from the private-use range (RFC 6895 §3.1). They are never sent. */
-export const TYPE_ROUTE = 65280
-export const TYPE_ALIAS = 65281
+/**
+ * Pseudo types of zone files, from the unassigned meta types (RFC 6895 §3.1), so that no data of a zone can have these numbers.
+ * They are never sent, and a question for one of them finds nothing.
+ */
+export const TYPE_ROUTE = 240
+export const TYPE_ALIAS = 241
 
 /** One record of a zone as read: names in wire form, uncompressed, case kept. */
 export interface ZoneRecord {
-  /** Owner in wire form: length-prefixed labels and a final zero octet, case as written. */
+  /** Owner in wire form: length-prefixed labels and a final zero octet, case as first written in the zone. */
   readonly owner: Uint8Array
   readonly type: number
+  /** Seconds; the same for all records of an RRset. */
   readonly ttl: number
   /** RDATA in wire form without compression. ROUTE: the policy's name in ASCII; ALIAS: the target's name in wire form. */
   readonly rdata: Uint8Array
   readonly at: Position
 }
 
+/**
+ * The records of a zone: an array, or a packed table that makes each record when it is come to, so hold none longer than needed.
+ * Those that `readZone` makes come grouped: all of an owner, and among them all of a type, one behind the other.
+ */
+export type ZoneRecords = Iterable<ZoneRecord> & { readonly length: number }
+
 /** One zone that has passed its checks, so that nothing in it can fail to be served. */
 export interface Zone {
   /** Origin in wire form. */
   readonly origin: Uint8Array
-  readonly records: readonly ZoneRecord[]
+  readonly records: ZoneRecords
 }
