@@ -1,0 +1,6 @@
+// The sockets of the DNS server and the threads that serve them. Each UDP thread sits in a loop of batched system calls,
+// or in an event loop where those are missing; TCP has a thread of its own. A thread answers through its own responder,
+// from an immutable world that the main thread replaces for all of them at once.
+// Octets in, octets out: knows no DNS beyond the framing of TCP, no zone, and no policy.
+export { startServing, type ServeOptions, type Serving } from './serving.ts'
+export type { Responder, ResponderModule, Source, TcpLimits, Traffic } from './types.ts'

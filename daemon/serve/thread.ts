@@ -1,0 +1,82 @@
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { systemClock } from '../../core/clock.ts'
+import { messageOf } from '../../core/trouble.ts'
+import { loadSystem } from './system.ts'
+import { openTcp } from './tcp-server.ts'
+import { BEAT, type FromThread, type Listener, type Responder, type ResponderModule, type ThreadData, type ToThread } from './types.ts'
+import { openDgram } from './udp-dgram.ts'
+import { runUdpLoop, type Loop } from './udp-native.ts'
+
+// The entry of every serving thread: opens its responder, then serves UDP (natively or through dgram) or TCP until told to stop.
+
+const port = parentPort!
+const data = workerData as ThreadData
+const say = (message: FromThread): void => port.postMessage(message)
+/** Within this, what a TCP connection has under way is finished. */
+const TCP_CLOSE_MS = 300
+
+const { openResponder } = (await import(data.responder.module)) as ResponderModule
+const responder = openResponder(data.responder.data, data.world)
+
+try {
+  if (data.kind === 'native') await serveNative(responder)
+  else await serveEvents(responder)
+} catch (error) {
+  const { code = '', listener = data.listeners[0]! } = error as { code?: string; listener?: Listener }
+  say({ kind: 'refused', code, listener, reason: messageOf(error) })
+  port.close()
+}
+
+/** Takes what the main thread has said. True when it said to stop. */
+function obey(message: ToThread): boolean {
+  if (message.kind === 'stop') return true
+  responder.use(message.world)
+  say({ kind: 'using', number: message.number })
+  return false
+}
+
+async function serveNative(responder: Responder): Promise<void> {
+  const system = await loadSystem()
+  if (typeof system === 'string') throw new Error(system)
+  let seen = 0
+  const loop: Loop = {
+    system,
+    listeners: data.listeners,
+    traffic: data.traffic,
+    responder,
+    isOver: false,
+    attend: () => {
+      const said = Atomics.load(data.control, 0)
+      if (said === seen) return
+      seen = said
+      for (let item = receiveMessageOnPort(port); item !== undefined; item = receiveMessageOnPort(port)) {
+        if (obey(item.message as ToThread)) loop.isOver = true
+      }
+    },
+    trouble: (reason) => say({ kind: 'trouble', reason })
+  }
+  say({ kind: 'ready' })
+  say({ kind: 'using', number: data.worldNumber })
+  runUdpLoop(loop)
+}
+
+/** For the threads that live in an event loop: `dgram` and `tcp`. */
+async function serveEvents(responder: Responder): Promise<void> {
+  const { listeners, traffic, tcp } = data
+  const beat = setInterval(() => traffic[BEAT]!++, 100)
+  let close: () => Promise<void>
+  if (data.kind === 'tcp') {
+    const server = await openTcp(listeners, { responder, limits: tcp, traffic, elapsed: () => systemClock.elapsed() })
+    close = () => server.close(TCP_CLOSE_MS)
+  } else {
+    const stop = await openDgram(listeners, responder, traffic)
+    close = async () => stop()
+  }
+  port.on('message', (message: ToThread) => {
+    if (!obey(message)) return
+    clearInterval(beat)
+    void close().then(() => port.close())
+  })
+  say({ kind: 'ready' })
+  say({ kind: 'using', number: data.worldNumber })
+}

@@ -1,0 +1,78 @@
+/** Where a query came from: the octets of its address stand in `bytes` from `at` on. One object, changed from query to query. */
+export interface Source {
+  family: 4 | 6
+  bytes: Uint8Array
+  at: number
+}
+
+/** What turns the octets of a query into those of its answer. Each thread has its own. */
+export interface Responder {
+  /**
+   * Reads the query at `query[start]…` and writes the answer to `out[outStart]…`, `outSize` octets at most.
+   * Synchronous, and throws nothing.
+   * @returns the length of the answer; 0 for none
+   */
+  answer(query: Uint8Array, start: number, length: number, source: Readonly<Source>, transport: 'udp' | 'tcp', out: Uint8Array, outStart: number, outSize: number): number
+  /** Answers from this world from now on. */
+  use(world: unknown): void
+}
+
+/** A module that makes responders, by its address: each thread loads it for itself and calls its `openResponder`. */
+export interface ResponderModule {
+  /** `data` and `world` have crossed a thread boundary: plain values and shared memory. */
+  openResponder(data: unknown, world: unknown): Responder
+}
+
+/** What a thread is started with. */
+export interface ThreadData {
+  readonly kind: 'native' | 'dgram' | 'tcp'
+  /** Slot 0 counts the messages that were sent to threads: one that has seen all need not look for more. */
+  readonly control: Int32Array
+  /** Totals of this thread, by the names in TRAFFIC. */
+  readonly traffic: Float64Array
+  readonly responder: { readonly module: string; readonly data: unknown }
+  readonly world: unknown
+  readonly worldNumber: number
+  readonly listeners: readonly Listener[]
+  readonly tcp: TcpLimits
+}
+
+/** One address that is listened on. */
+export interface Listener {
+  readonly family: 4 | 6
+  readonly address: string
+  readonly port: number
+  /** Answers must leave from the address that was asked, which the kernel tells per datagram. */
+  readonly wildcard: boolean
+  /** The open socket, where the thread is handed one (`native`). */
+  readonly fd?: number
+}
+
+export interface TcpLimits {
+  readonly clients: number
+  readonly clientsPerAddress: number
+  readonly idleMs: number
+}
+
+export type ToThread = { readonly kind: 'world'; readonly number: number; readonly world: unknown } | { readonly kind: 'stop' }
+
+export type FromThread =
+  | { readonly kind: 'ready' }
+  /** It answers from this world now. */
+  | { readonly kind: 'using'; readonly number: number }
+  | { readonly kind: 'refused'; readonly code: string; readonly listener: Listener; readonly reason: string }
+  /** Something that should not happen; the thread goes on. */
+  | { readonly kind: 'trouble'; readonly reason: string }
+
+/** Slots of a thread's totals. `beat` moves whenever the thread is alive. */
+export const TRAFFIC = ['beat', 'received', 'answered', 'unsent', 'faults', 'tcpOpen', 'tcpAccepted', 'tcpRefused', 'tcpShed'] as const
+export type Traffic = Record<(typeof TRAFFIC)[number], number>
+export const BEAT = 0
+export const RECEIVED = 1
+export const ANSWERED = 2
+export const UNSENT = 3
+export const FAULTS = 4
+export const TCP_OPEN = 5
+export const TCP_ACCEPTED = 6
+export const TCP_REFUSED = 7
+export const TCP_SHED = 8

@@ -1,0 +1,134 @@
+import { addressAnswer, ANSWER_SIZE, answerAt, answerFromAsked, BATCH, makeBatch, nameAt, queryAt, receivedLength, resetControls, type Batch } from './batch.ts'
+import { EAGAIN, EINTR, MSG_DONTWAIT, MSG_WAITFORONE, POLLIN, type System } from './system.ts'
+import { ANSWERED, BEAT, FAULTS, RECEIVED, UNSENT, type Listener, type Responder, type Source } from './types.ts'
+import { RECEIVE_TIMEOUT_MS } from './udp-socket.ts'
+
+/** One open socket with the memory its traffic passes through. */
+interface Port {
+  readonly fd: number
+  readonly family: 4 | 6
+  readonly wildcard: boolean
+  readonly batch: Batch
+  readonly source: Source
+}
+
+/** What the loop asks of its thread. */
+export interface Loop {
+  readonly system: System
+  readonly listeners: readonly Listener[]
+  readonly traffic: Float64Array
+  readonly responder: Responder
+  /** Called between a receive and its answers, so that no query is answered from what was replaced before it came. */
+  attend(): void
+  /** Set by `attend`: answer what is there, then end. */
+  isOver: boolean
+  trouble(reason: string): void
+}
+
+/**
+ * Receives, answers and sends until it is over. Never returns to the event loop meanwhile.
+ * One listener: a receive that waits. Several: a poll that waits, then receives that do not.
+ */
+export function runUdpLoop(loop: Loop): void {
+  const ports = loop.listeners.map((listener) => openPort(loop.system, listener))
+  const [only] = ports
+  if (only !== undefined && ports.length === 1) while (!loop.isOver) receive(loop, only, MSG_WAITFORONE)
+  else runPolled(loop, ports)
+  // What had arrived before the end is answered still; the bound is against a sender that never stops.
+  for (const port of ports) for (let round = 0; round < 64 && receive(loop, port, MSG_DONTWAIT) > 0; round++);
+}
+
+function openPort(system: System, { fd, family, wildcard }: Listener): Port {
+  const batch = makeBatch(system, { family, packetInfo: wildcard })
+  return { fd: fd!, family, wildcard, batch, source: { family, bytes: batch.bytes, at: 0 } }
+}
+
+function runPolled(loop: Loop, ports: readonly Port[]): void {
+  // struct pollfd: a descriptor, then what is asked for and, in the upper half of the word, what there is.
+  const polled = loop.system.alloc(ports.length * 8)
+  const words = new Uint32Array(polled.bytes.buffer, polled.bytes.byteOffset, ports.length * 2)
+  for (const [index, port] of ports.entries()) {
+    words[index * 2] = port.fd
+    words[index * 2 + 1] = POLLIN
+  }
+  while (!loop.isOver) {
+    const ready = loop.system.poll(polled.address, ports.length, RECEIVE_TIMEOUT_MS)
+    if (ready <= 0) {
+      loop.traffic[BEAT]!++
+      loop.attend()
+      continue
+    }
+    for (let index = 0; index < ports.length; index++) {
+      if (words[index * 2 + 1]! >>> 16 !== 0) receive(loop, ports[index]!, MSG_DONTWAIT)
+    }
+  }
+}
+
+/** Receives what is there and answers it; the number of queries, or -1. */
+function receive(loop: Loop, port: Port, flags: number): number {
+  if (port.wildcard) resetControls(port.batch, BATCH)
+  const count = loop.system.recvmmsg(port.fd, port.batch.receiveHeaders, BATCH, flags, 0)
+  loop.traffic[BEAT]!++
+  loop.attend()
+  if (count > 0) answerBatch(loop, port, count)
+  else if (count < 0) receiveFailed(loop)
+  return count
+}
+
+function receiveFailed({ system, traffic, trouble }: Loop): void {
+  const errno = system.errno()
+  if (errno === EAGAIN || errno === EINTR) return
+  // ECONNREFUSED and its like report what became of an earlier answer, and are gone once told. Others may last: no busy loop.
+  if (traffic[FAULTS]!++ % 1000 === 0) trouble(`recvmmsg: error ${errno}`)
+  Atomics.wait(PAUSE, 0, 0, 1)
+}
+
+const PAUSE = new Int32Array(new SharedArrayBuffer(4))
+
+function answerBatch(loop: Loop, port: Port, count: number): void {
+  const { traffic } = loop
+  const { batch, source, family } = port
+  const addressOffset = family === 4 ? 4 : 8
+  let answers = 0
+  for (let index = 0; index < count; index++) {
+    const name = nameAt(index)
+    // Port 0 cannot be answered: such a datagram is forged.
+    if (batch.bytes[name + 2] === 0 && batch.bytes[name + 3] === 0) continue
+    source.at = name + addressOffset
+    const length = answerOne(loop, port, index, answers)
+    if (length === 0) continue
+    addressAnswer(batch, answers, index, length)
+    if (port.wildcard) answerFromAsked(batch, answers, index, family)
+    answers++
+  }
+  traffic[RECEIVED]! += count
+  traffic[ANSWERED]! += answers
+  sendBatch(loop, port, answers)
+}
+
+/** A responder does not throw. Should one do so all the same, that query alone goes without an answer. */
+function answerOne({ responder, traffic, trouble }: Loop, { batch, source }: Port, index: number, slot: number): number {
+  try {
+    return responder.answer(batch.bytes, queryAt(index), receivedLength(batch, index), source, 'udp', batch.bytes, answerAt(slot), ANSWER_SIZE)
+  } catch (error) {
+    if (traffic[FAULTS]!++ % 1000 === 0) trouble(`an answer failed: ${error instanceof Error ? error.stack : String(error)}`)
+    return 0
+  }
+}
+
+function sendBatch({ system, traffic }: Loop, port: Port, count: number): void {
+  let sent = 0
+  let interrupted = 0
+  while (sent < count) {
+    const more = system.sendmmsg(port.fd, port.batch.sendHeaders + sent * 64, count - sent, 0)
+    if (more > 0) {
+      sent += more
+    } else if (system.errno() === EINTR && interrupted++ < 16) {
+      continue
+    } else {
+      // The first of what is left cannot be sent (no route, refused by a filter, or no room within the time-out): skip it alone.
+      traffic[UNSENT]!++
+      sent++
+    }
+  }
+}

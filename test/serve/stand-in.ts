@@ -1,0 +1,29 @@
+import type { Responder } from '../../daemon/serve/index.ts'
+
+/** What the stand-in responder answers from: it sends each query back with QR set and this octet in the place of RCODE's. */
+export interface StandInWorld {
+  readonly mark: number
+}
+
+/** A responder for tests of the sockets alone. Queries beginning with 0xdead make it throw, with 0xdeaf it says nothing, and 0xdeb0 hangs. */
+export function openResponder(_data: unknown, first: unknown): Responder {
+  let { mark } = first as StandInWorld
+  return {
+    use: (world) => ({ mark } = world as StandInWorld),
+    answer(query, start, length, source, _transport, out, outStart, outSize) {
+      const id = (query[start]! << 8) | query[start + 1]!
+      if (id === 0xdead) throw new Error('asked to')
+      if (id === 0xdeaf) return 0
+      if (id === 0xdeb0) for (;;);
+      // 0xbbXX: an answer of XX * 256 octets, as far as there is room.
+      const wanted = id >>> 8 === 0xbb ? Math.min(outSize, (id & 0xff) << 8) : length
+      out.fill(0, outStart, outStart + wanted)
+      out.set(query.subarray(start, start + Math.min(length, wanted)), outStart)
+      out[outStart + 2]! |= 0x80
+      out[outStart + 3] = mark
+      // The address of the client, for the tests to see, in the last octet of the message.
+      out[outStart + wanted - 1] = source.bytes[source.at + (source.family === 4 ? 3 : 15)]!
+      return wanted
+    }
+  }
+}
