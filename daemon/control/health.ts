@@ -1,8 +1,14 @@
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { Config } from '../../core/config.ts'
 import type { Member, Setup } from '../../core/channel.ts'
 import type { After, Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/log.ts'
-import { makeHealthTable, type HealthTable } from '../../healthchecks/index.ts'
+import { makeHealthTable, startChecker, startRounds, type Checker, type CheckTarget, type HealthTable, type Probe, type ProbeSpec } from '../../healthchecks/index.ts'
 import type { MemberStatus } from './api.ts'
+import { openForces, type Forces } from './forces.ts'
+import { makeStateFile, readStateFile } from './health-file.ts'
+import { describeMembers } from './status.ts'
 
 /** The health of the fleet, kept up to date by checks and by what the supervisor tells. */
 export interface Health {
@@ -10,23 +16,115 @@ export interface Health {
   readonly table: HealthTable
   /** Resolves when every member has been checked once, or when that has taken too long. */
   readonly firstRound: Promise<void>
+  readonly forces: Forces
   /** Hand every `fleet` message of the supervisor here. */
   fleet(members: readonly Member[]): void
   members(): readonly MemberStatus[]
-  /** Ends all checks and writes what is known. */
-  close(): void
+  /** The next end of this member is a rehearsal and no flap. */
+  rehearse(name: string): void
+  /** Ends all checks; resolves when what is known is on disk. */
+  close(): Promise<void>
+}
+
+export interface HealthOptions {
+  readonly setup: Setup
+  readonly clock: Clock
+  readonly after: After
+  readonly log: Logger
+  /** Instead of the real probe and node-cron, for tests. */
+  readonly probe?: Probe<ProbeSpec>
+  readonly rounds?: typeof startRounds
 }
 
 /** Plain addresses of policies that the table has words for, beyond the edges; they are never checked. */
 const PLAIN_TARGETS = 4096
+/** How often the age of what is known is brought up to date on disk. */
+const SAVE_EVERY_MS = 60_000
+const SAVE_AFTER_CHANGE_MS = 250
 
-export function startHealth(options: { setup: Setup; clock: Clock; after: After; log: Logger }): Health {
-  const edges = Object.keys(options.setup.config.edges)
+const savedTargets = z.array(
+  z.object({ name: z.string(), verdict: z.enum(['UNKNOWN', 'UP', 'DOWN']), why: z.string(), since: z.number(), checkedAt: z.number(), falls: z.number().min(0).max(1000) })
+)
+
+/** Starts checking every member of the fleet at once. Throws when `checks.default.every` is no cron expression. */
+export function startHealth(options: HealthOptions): Health {
+  const { setup, clock, after, log } = options
+  const { config } = setup
+  const table = makeHealthTable(Object.keys(config.edges).length + PLAIN_TARGETS)
+  const file = join(setup.stateFolder, 'health.json')
+  const disk = makeStateFile(file, log)
+  const { timeout, fall, rise, every } = config.checks.default
+  let cancelSave: (() => void) | undefined
+  const saveWithin = (milliseconds: number): void => {
+    cancelSave?.()
+    cancelSave = after(milliseconds, () => {
+      void disk.write(checker.save())
+      saveWithin(SAVE_EVERY_MS)
+    })
+  }
+  const checker = startChecker({
+    targets: checkTargets(config, setup.ports.http, table),
+    settings: { timeoutMs: timeout, fall, rise, holdDownMs: config.checks['hold-down'] },
+    clock,
+    after,
+    log,
+    known: readStateFile(file, savedTargets, log) ?? [],
+    changed: () => saveWithin(SAVE_AFTER_CHANGE_MS),
+    ...(options.probe === undefined ? {} : { probe: options.probe })
+  })
+  const forces = openForces({ file: join(setup.stateFolder, 'forces.json'), clock, after, log, knows: (name) => checker.report(name) !== undefined, apply: checker.force })
+  const endRounds = (options.rounds ?? startRounds)(every, checker.round)
+  saveWithin(SAVE_EVERY_MS)
+  let members: readonly Member[] = []
+  const hear = listenToFleet(checker)
   return {
-    table: makeHealthTable(edges.length + PLAIN_TARGETS),
-    firstRound: Promise.resolve(),
-    fleet: () => undefined,
-    members: () => [],
-    close: () => undefined
+    table,
+    firstRound: checker.firstRound,
+    forces,
+    fleet: (told) => {
+      members = told
+      for (const member of told) hear.member(member)
+    },
+    members: () => describeMembers({ config, members, checker, forces, table }),
+    rehearse: hear.rehearse,
+    close: async () => {
+      endRounds()
+      cancelSave?.()
+      checker.close()
+      await Promise.all([disk.write(checker.save()), forces.close()])
+    }
   }
 }
+
+/** Edges have their words in the table that answers read; regionals and shields in one of their own. */
+function checkTargets(config: Config, port: number, table: HealthTable): CheckTarget[] {
+  const { http: path } = config.checks.default
+  const edges = Object.entries(config.edges)
+  const behind = [...Object.entries(config.regionals), ...Object.entries(config.shields)]
+  const behindTable = makeHealthTable(behind.length)
+  const target = (name: string, addresses: readonly string[], own: HealthTable, index: number): CheckTarget => {
+    return { name, spec: { kind: 'http', address: addresses[0]!, port, path }, table: own, index }
+  }
+  return [...edges.map(([name, edge], at) => target(name, edge.address, table, at)), ...behind.map(([name, tier], at) => target(name, tier.address, behindTable, at))]
+}
+
+/** Turns what the supervisor tells of processes into evidence, once for each change. */
+function listenToFleet(checker: Checker): { member(member: Member): void; rehearse(name: string): void } {
+  const heard = new Map<string, string>()
+  const rehearsed = new Set<string>()
+  return {
+    rehearse: (name) => void rehearsed.add(name),
+    member: ({ name, state, since, why }) => {
+      const news = `${state} ${since}`
+      if (heard.get(name) === news) return
+      heard.set(name, news)
+      if (state === 'running') {
+        rehearsed.delete(name)
+        checker.evidence(name, 'back', why)
+      } else if (state === 'starting') checker.evidence(name, 'starting', why)
+      else checker.evidence(name, 'gone', `its process ${GONE[state]}${why === '' ? '' : `: ${why}`}`, state === 'stopping' || state === 'stopped' || rehearsed.has(name))
+    }
+  }
+}
+
+const GONE = { hung: 'hangs', stopping: 'is stopping', stopped: 'was stopped', failed: 'has ended' } as const
