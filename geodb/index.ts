@@ -1,3 +1,13 @@
 // Where a client is. MaxMind databases and the operator's settings become flat tables in shared memory, read by every
-// thread in a few loads. Knows no socket, no zone and no policy.
+// thread in a few loads: address -> place number and the length of the prefix for which that holds.
+//
+//   findDatabase  which file to use            buildPlaces  file -> tables (or the tables kept from the last start)
+//   openPlaces    tables -> look-ups           describePlace  a place in a few words
+//
+// Knows no socket, no zone and no policy. Nothing here waits but buildPlaces.
+export { buildPlaces } from './build.ts'
+export { CONTINENTS, COUNTRIES, countryName } from './countries.ts'
+export { findDatabase } from './database.ts'
+export { describePlace } from './describe.ts'
 export { NOWHERE, type Place, type Places, type PlacesImage } from './places.ts'
+export { openPlaces } from './tables.ts'

@@ -1,5 +1,6 @@
 /** Where a network is, as far as its database tells. Absent: not known. */
 export interface Place {
+  /** ISO 3166-1 alpha-2, or XK. */
   readonly country?: string
   /** AF AN AS EU NA OC SA. */
   readonly continent?: string
@@ -20,16 +21,20 @@ export const NOWHERE = 0
  * `find…` return `place << 8 | length`, where all addresses that share the first `length` bits are in that place.
  */
 export interface Places {
+  /** @param address the four octets as an unsigned number */
   find4(address: number): number
+  /** Reads 16 octets from `at`. IPv4-mapped and 6to4 addresses are where their IPv4 address is, with the longer length. */
   find6(bytes: Uint8Array, at: number): number
-  readonly list: readonly Place[]
+  /** How many places there are; their numbers go from 0 (NOWHERE) to `size - 1`. */
+  readonly size: number
+  /** Decoded from the tables when asked for: not for the hot path. */
+  place(number: number): Place
 }
 
-/** What `openPlaces` needs to read the same tables in another thread: shared memory and plain values only. */
+/** What `openPlaces` needs to read the same tables in another thread. */
 export interface PlacesImage {
-  readonly list: readonly Place[]
-  readonly v4: readonly SharedArrayBuffer[]
-  readonly v6: readonly SharedArrayBuffer[]
+  /** Everything, places included; layout in tables.ts. */
+  readonly tables: SharedArrayBuffer
   /** For the start-up text and explain: which database, its date, its licence and attribution. */
   readonly about: string
 }

@@ -1,0 +1,92 @@
+import { readFile } from 'node:fs/promises'
+import { Reader, type Response } from 'maxmind'
+import { formatAddress } from '../core/address.ts'
+import { ConfigError, messageOf } from '../core/trouble.ts'
+import { cacheKey, keepTables, keptTables } from './cache.ts'
+import { attribution, databaseTitle } from './database.ts'
+import { localOverlay } from './overlay.ts'
+import type { Place, PlacesImage } from './places.ts'
+import { placeOfCountry, placeOfRecord } from './record.ts'
+import { makeTables } from './tables.ts'
+import { flatten, openTree } from './tree.ts'
+
+export interface BuildOptions {
+  /** Path of a MaxMind-format database. */
+  readonly database: string
+  /** Country code of loopback, private and link-local networks: `geo.local`. */
+  readonly local: string
+  /** Where finished tables are kept for the next start; absent: nowhere. Created when missing. */
+  readonly cacheFolder?: string
+}
+
+/**
+ * Flattens a database into tables in shared memory, or reads those kept from an earlier start when nothing has changed.
+ * About a second of work for a country database: not for a thread that serves.
+ * @throws ConfigError when the file cannot be read, is no such database, or has no countries in it
+ */
+export async function buildPlaces(options: BuildOptions): Promise<PlacesImage> {
+  const refuse = (reason: string): ConfigError => new ConfigError([{ file: options.database, line: 1, column: 1, severity: 'error', reason }])
+  const { cacheFolder } = options
+  let bytes: Buffer
+  let key = ''
+  try {
+    if (cacheFolder !== undefined) {
+      key = await cacheKey(options.database, options.local)
+      const kept = await keptTables(cacheFolder, key)
+      if (kept !== undefined) return kept
+    }
+    bytes = await readFile(options.database)
+  } catch (error) {
+    throw refuse(`cannot be read: ${messageOf(error)}`)
+  }
+  let image: PlacesImage | undefined
+  try {
+    image = flattenDatabase(bytes, options)
+  } catch (error) {
+    throw refuse(`is not a MaxMind-format database that can be used: ${messageOf(error)}`)
+  }
+  if (image === undefined) throw refuse('has neither countries nor coordinates in it')
+  if (cacheFolder !== undefined) await keepTables(cacheFolder, key, image)
+  return image
+}
+
+/** The tables of a database held in memory; undefined when it has no geography in it (an ASN database). */
+function flattenDatabase(bytes: Buffer, { database, local }: BuildOptions): PlacesImage | undefined {
+  const reader = new Reader<Response>(bytes)
+  const title = databaseTitle(database, reader.metadata.buildEpoch)
+  const tree = openTree(bytes, reader.metadata)
+  const places: Place[] = []
+  const numbers = new Map<string, number>()
+  const numberOf = (place: Place): number => {
+    const key = JSON.stringify(place)
+    let number = numbers.get(key)
+    if (number === undefined) {
+      number = places.push(place) - 1
+      numbers.set(key, number)
+    }
+    return number
+  }
+  numberOf({ source: `not in ${title}` })
+  const localPlace = numberOf(placeOfCountry(local, 'special-use network, geo.local of nearcast.yaml'))
+  // Many leaves share one record; it is decoded once, through any address in it.
+  const leaves = new Map<number, number>()
+  const placeOf = (leaf: number, address: Uint32Array): number => {
+    let number = leaves.get(leaf)
+    if (number === undefined) {
+      number = numberOf(placeOfRecord(reader.get(textOf(address)), title))
+      leaves.set(leaf, number)
+    }
+    return number
+  }
+  const v4 = flatten(tree, 4, localOverlay(4, localPlace), placeOf)
+  const v6 = flatten(tree, 6, localOverlay(6, localPlace), placeOf)
+  if (!places.some((place, number) => number > localPlace && (place.country !== undefined || place.latitude !== undefined))) return undefined
+  const families = tree.ipVersion === 4 ? '; IPv4 only' : ''
+  return makeTables(v4, v6, places, `${title} (${attribution(database)}${families})`)
+}
+
+function textOf(words: Uint32Array): string {
+  const bytes = new Uint8Array(words.length * 4)
+  for (const [index, word] of words.entries()) new DataView(bytes.buffer).setUint32(index * 4, word)
+  return formatAddress(bytes)
+}
