@@ -53,7 +53,7 @@ export const probeHttp: Probe<HttpSpec> = (spec, { kind, timeoutMs, clock, after
       resolve({ passed, why, refused, ms: clock.elapsed() - startedAt })
     }
     query.on('error', (error: NodeJS.ErrnoException) => finish(false, describe(error), error.code === 'ECONNREFUSED'))
-    query.on('close', () => finish(false, 'connection closed without an answer'))
+    query.on('close', () => finish(false, 'connection closed before the answer was complete'))
     query.on('response', (response) => {
       const status = response.statusCode ?? 0
       if (status < 200 || status > 399) finish(false, `status ${status}`)

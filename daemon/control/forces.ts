@@ -32,8 +32,10 @@ export interface Forces {
   list(): readonly Force[]
   /** In effect at once; the promise resolves when it is on disk. Replaces what held the member before. */
   set(force: Force): Promise<void>
+  /** Keeps this instead, if the member is still held; says nothing. */
+  update(force: Force): Promise<void>
   clear(name: string): Promise<void>
-  /** Called with every force whose time has come, after it was undone. */
+  /** Called with every force whose time has come, after it was undone; also with those that ended before anybody listened. */
   whenEnded(listener: (force: Force) => void): void
   close(): Promise<void>
 }
@@ -52,7 +54,8 @@ export function openForces({ file, clock, after, log, knows, apply }: ForcesOpti
   const disk = makeStateFile(file, log)
   const forces = new Map<string, Force>()
   const ends = new Map<string, () => void>()
-  let ended: (force: Force) => void = () => undefined
+  const overdue: Force[] = []
+  let ended = (force: Force): void => void overdue.push(force)
   const save = (): Promise<void> => disk.write([...forces.values()])
 
   const hold = (force: Force): void => {
@@ -93,6 +96,11 @@ export function openForces({ file, clock, after, log, knows, apply }: ForcesOpti
       log.info({ target: force.name, forced: force.state, why: force.why }, `${force.name} is forced ${force.state}: ${force.why}`)
       return save()
     },
+    update: (force) => {
+      if (!forces.has(force.name)) return Promise.resolve()
+      hold(force)
+      return save()
+    },
     clear: (name) => {
       const force = drop(name)
       if (force === undefined) return Promise.resolve()
@@ -101,6 +109,7 @@ export function openForces({ file, clock, after, log, knows, apply }: ForcesOpti
     },
     whenEnded: (listener) => {
       ended = listener
+      for (const force of overdue.splice(0)) listener(force)
     },
     close: () => {
       for (const cancel of ends.values()) cancel()

@@ -1,0 +1,117 @@
+import { z } from 'zod'
+import { parseAddress } from '../../core/address.ts'
+import { suggestion } from '../../core/suggest.ts'
+import type { AdminOptions } from './admin.ts'
+import type { Stops } from './admin-stop.ts'
+import type { Done, ErrorReply, Explanation, MemberStatus, ReloadReply, Status, StopReply } from './api.ts'
+
+export interface Reply {
+  readonly status: number
+  readonly body: Status | Explanation | StopReply | ReloadReply | Done | ErrorReply
+}
+
+export interface Call {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  /** `input` is the JSON body of a POST, the query parameters of a GET. */
+  answer(input: unknown, control: Control): Promise<Reply> | Reply
+}
+
+export type Control = Pick<AdminOptions, 'health' | 'fleet' | 'clock' | 'log' | 'status' | 'explain' | 'reload'> & { readonly stops: Stops }
+
+/** `{error}` with this status: one line that says what was expected. */
+export const refuse = (status: number, error: string): Reply => ({ status, body: { error } })
+
+const done: Reply = { status: 200, body: { done: true } }
+const THIRTY_DAYS = 30 * 86_400_000
+const name = z.string().min(1).max(64)
+const forMs = z.int().min(1).max(THIRTY_DAYS).optional()
+
+/** Every call of the admin API, one row each. */
+export const calls: readonly Call[] = [
+  { method: 'GET', path: '/v1/status', answer: (_, control) => ({ status: 200, body: { ...control.status(), members: control.health.members() } }) },
+  { method: 'GET', path: '/v1/explain', answer: reading(z.strictObject({ name: z.string().min(1).max(1024), from: z.string().max(64).default('127.0.0.1'), type: z.string().max(32).default('A') }), explain) },
+  { method: 'POST', path: '/v1/stop', answer: reading(z.strictObject({ name, now: z.boolean().default(false), forMs }), stop) },
+  { method: 'POST', path: '/v1/start', answer: reading(z.strictObject({ name }), start) },
+  { method: 'POST', path: '/v1/kill', answer: reading(z.strictObject({ name, forMs }), kill) },
+  { method: 'POST', path: '/v1/force', answer: reading(z.strictObject({ name, state: z.enum(['up', 'down', 'drain', 'none']), why: z.string().max(200).default('by operator'), forMs }), force) },
+  { method: 'POST', path: '/v1/reload', answer: reading(z.strictObject({ force: z.boolean().default(false) }), reload) }
+]
+
+/** A call whose input has this shape; anything else gets 400 and one line. */
+function reading<Schema extends z.ZodObject>(schema: Schema, answer: (input: z.output<Schema>, control: Control) => Promise<Reply> | Reply): Call['answer'] {
+  return (input, control) => {
+    const read = schema.safeParse(input)
+    if (read.success) return answer(read.data, control)
+    const issue = read.error.issues[0]!
+    if (issue.code === 'unrecognized_keys') {
+      const key = issue.keys[0]!
+      const hint = suggestion(key, Object.keys(schema.shape))
+      return refuse(400, `unknown key ${key}${hint === undefined ? '' : ` (${hint})`}`)
+    }
+    const where = issue.path.join('.')
+    return refuse(400, where === '' ? issue.message : `${where}: ${issue.message}`)
+  }
+}
+
+async function stop(input: { name: string; now: boolean; forMs?: number | undefined }, control: Control): Promise<Reply> {
+  const member = find(input.name, control)
+  if ('status' in member) return member
+  if (member.role === 'daemon') return refuse(400, `${member.name} is the DNS daemon itself: it ends with the fleet`)
+  control.log.info({ target: member.name, now: input.now, forMs: input.forMs }, `stop ${member.name}`)
+  const result = await control.stops.stop(member, input)
+  return typeof result === 'string' ? refuse(502, result) : { status: 200, body: { exitsInMs: result } }
+}
+
+async function start(input: { name: string }, control: Control): Promise<Reply> {
+  const member = find(input.name, control)
+  if ('status' in member) return member
+  control.log.info({ target: member.name }, `start ${member.name}`)
+  const trouble = await control.stops.start(member)
+  return trouble === undefined ? done : refuse(502, trouble)
+}
+
+async function kill(input: { name: string; forMs?: number | undefined }, control: Control): Promise<Reply> {
+  const member = find(input.name, control)
+  if ('status' in member) return member
+  control.log.warn({ target: member.name, forMs: input.forMs }, `kill ${member.name}`)
+  control.health.rehearse(member.name)
+  const trouble = await control.fleet.ask('kill', member.name, input.forMs)
+  return trouble === undefined ? done : refuse(502, trouble)
+}
+
+async function force(input: { name: string; state: 'up' | 'down' | 'drain' | 'none'; why: string; forMs?: number | undefined }, control: Control): Promise<Reply> {
+  const member = find(input.name, control)
+  if ('status' in member) return member
+  if (member.health === undefined) return refuse(400, `${member.name} is not checked, so there is nothing to force`)
+  const { forces } = control.health
+  if (input.state === 'none') {
+    await forces.clear(member.name)
+    return done
+  }
+  const now = control.clock.now()
+  await forces.set({ name: member.name, state: input.state, why: input.why, since: now, ...(input.forMs === undefined ? {} : { until: now + input.forMs }) })
+  return done
+}
+
+async function reload(input: { force: boolean }, control: Control): Promise<Reply> {
+  return { status: 200, body: await control.reload(input.force) }
+}
+
+function explain(input: { name: string; from: string; type: string }, control: Control): Reply {
+  const from = parseAddress(input.from)
+  if (from === undefined) return refuse(400, `from: expected an IPv4 or IPv6 address, not ${input.from}`)
+  const explanation = control.explain({ name: input.name, type: input.type, from })
+  return typeof explanation === 'string' ? refuse(400, explanation) : { status: 200, body: explanation }
+}
+
+function find(wanted: string, { health }: Control): MemberStatus | Reply {
+  const members = health.members()
+  const member = members.find((each) => each.name === wanted)
+  if (member !== undefined) return member
+  const hint = suggestion(
+    wanted,
+    members.map((each) => each.name)
+  )
+  return refuse(404, `there is no member ${wanted}${hint === undefined ? '' : ` (${hint})`}`)
+}

@@ -1,0 +1,132 @@
+import { createServer as createHttp, type RequestListener } from 'node:http'
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import t from 'tap'
+import { systemAfter, systemClock } from '../../core/clock.ts'
+import { probe, startRounds, type ProbeResult } from '../../healthchecks/index.ts'
+
+const TIMEOUT_MS = 300
+
+async function withServer(server: Server, use: (port: number) => Promise<unknown>): Promise<void> {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('error', () => undefined)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await use((server.address() as AddressInfo).port)
+  for (const socket of sockets) socket.destroy()
+  await new Promise((resolve) => server.close(resolve))
+}
+
+function ask(port: number, kind: 'full' | 'light' = 'full', signal = new AbortController().signal): Promise<ProbeResult> {
+  return probe({ kind: 'http', address: '127.0.0.1', port, path: '/healthz' }, { kind, timeoutMs: TIMEOUT_MS, clock: systemClock, after: systemAfter, signal })
+}
+
+async function askHttp(answer: RequestListener, check: (ask: (kind?: 'full' | 'light') => Promise<ProbeResult>) => Promise<unknown>): Promise<void> {
+  await withServer(createHttp(answer), (port) => check((kind) => ask(port, kind)))
+}
+
+t.test('200 to 399 pass, everything else fails with its status', async (t) => {
+  for (const [status, passed] of [[200, true], [204, true], [301, true], [400, false], [404, false], [500, false], [503, false]] as const) {
+    await askHttp(
+      (request, response) => {
+        t.equal(request.url, '/healthz')
+        response.writeHead(status).end(status === 204 ? undefined : 'ok')
+      },
+      async (ask) => {
+        t.match(await ask(), { passed, why: `status ${status}` })
+        t.match(await ask('light'), { passed })
+      }
+    )
+  }
+})
+
+t.test('a connect proves nothing: a server that accepts and is silent has failed after the time limit', async (t) => {
+  await withServer(createServer(), async (port) => {
+    for (const kind of ['full', 'light'] as const) {
+      const result = await ask(port, kind)
+      t.match(result, { passed: false, why: `no complete answer within ${TIMEOUT_MS} ms` })
+      t.ok(result.ms >= TIMEOUT_MS - 5)
+    }
+  })
+})
+
+t.test('a body must come to its end within the limit; the light request is content with the head', async (t) => {
+  await askHttp(
+    (_, response) => {
+      response.writeHead(200, { 'content-length': 1000 }).write('slow')
+    },
+    async (ask) => {
+      t.match(await ask(), { passed: false, why: /no complete answer/ })
+      t.match(await ask('light'), { passed: true })
+    }
+  )
+})
+
+t.test('a body that drips keeps no probe waiting past the limit', async (t) => {
+  await askHttp(
+    (_, response) => {
+      response.writeHead(200)
+      const drip = setInterval(() => response.write('.'), 20)
+      response.on('close', () => clearInterval(drip))
+    },
+    async (ask) => t.match(await ask(), { passed: false, why: /no complete answer/ })
+  )
+})
+
+t.test('a body that is cut short or endless has failed', async (t) => {
+  await askHttp(
+    (_, response) => {
+      response.writeHead(200, { 'content-length': 1000 }).write('short')
+      setTimeout(() => response.destroy(), 20)
+    },
+    async (ask) => t.match(await ask(), { passed: false, why: /cut short|reset|before the answer was complete/ })
+  )
+  await askHttp(
+    (_, response) => {
+      response.writeHead(200).end('x'.repeat(1024 * 1024))
+    },
+    async (ask) => t.match(await ask(), { passed: false, why: /longer than/ })
+  )
+})
+
+t.test('nonsense, a closed connection and a refused one have failed, the last of them at once', async (t) => {
+  let port = 0
+  for (const [say, why] of [['220 mail.example ESMTP\r\n', /Parse Error|Expected HTTP/], ['', /hang up|closed|reset/]] as const) {
+    await withServer(
+      createServer((socket) => socket.once('data', () => socket.end(say))),
+      async (its) => {
+        port = its
+        t.match(await ask(its), { passed: false, refused: false, why })
+      }
+    )
+  }
+  t.match(await ask(port), { passed: false, refused: true, why: 'connection refused' })
+})
+
+t.test('a probe that is given up ends at once', async (t) => {
+  await withServer(createServer(), async (port) => {
+    const controller = new AbortController()
+    const asking = ask(port, 'full', controller.signal)
+    setTimeout(() => controller.abort(), 20)
+    const { passed, ms } = await asking
+    t.notOk(passed)
+    t.ok(ms < TIMEOUT_MS)
+  })
+})
+
+t.test('rounds follow the expression, and one that is none is refused with its reason', async (t) => {
+  const begun: { lengthMs: number; first: boolean }[] = []
+  await new Promise<void>((resolve) => {
+    const end = startRounds('* * * * * *', (lengthMs, first) => {
+      begun.push({ lengthMs, first })
+      if (begun.length < 3) return
+      end()
+      resolve()
+    })
+    setTimeout(() => undefined, 2500)
+  })
+  t.same(begun.map(({ first }) => first), [true, false, false])
+  t.ok(begun.every(({ lengthMs }) => lengthMs > 0 && lengthMs <= 1000), JSON.stringify(begun))
+  t.throws(() => startRounds('*/30 * * *', () => undefined), /checks\.default\.every: \*\/30 \* \* \* is not a cron expression/)
+})
