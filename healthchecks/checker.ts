@@ -1,16 +1,9 @@
 import type { After, Clock } from '../core/clock.ts'
 import type { Logger } from '../core/log.ts'
+import { TargetDriver, type CheckTarget, type SavedTarget, type TargetReport } from './driver.ts'
 import { probe as realProbe, type Probe, type ProbeSpec } from './probe.ts'
-import { healthWord, setHealth, type Forced, type HealthTable, type Verdict } from './table.ts'
-import { firstState, isSuspected, judge, recentFalls, type Flight, type HealthEvent, type TargetState, type VerdictSettings } from './verdict.ts'
-
-export interface CheckTarget {
-  readonly name: string
-  readonly spec: ProbeSpec
-  /** The word that is kept up to date. */
-  readonly table: HealthTable
-  readonly index: number
-}
+import type { Forced } from './table.ts'
+import type { HealthEvent } from './verdict.ts'
 
 export interface CheckerOptions {
   readonly targets: readonly CheckTarget[]
@@ -23,23 +16,6 @@ export interface CheckerOptions {
   readonly known?: readonly SavedTarget[]
   /** Called after a verdict has changed. */
   changed?(): void
-}
-
-/** What is kept of a target over restarts. Wall times. */
-export interface SavedTarget {
-  readonly name: string
-  readonly verdict: Verdict
-  readonly why: string
-  readonly since: number
-  readonly checkedAt: number
-  readonly falls: number
-}
-
-export interface TargetReport extends SavedTarget {
-  readonly suspect: boolean
-  readonly forced: Forced
-  /** Of the last check that passed. */
-  readonly checkMs?: number
 }
 
 export interface Checker {
@@ -57,131 +33,49 @@ export interface Checker {
 }
 
 /** Knowledge older than this is none. */
-export const BELIEVED_MS = 300_000
+const BELIEVED_MS = 300_000
 const FIRST_ROUND_MS = 3000
-
-/** One target with what drives it: its state, its one timer and its probes under way. */
-interface Driven {
-  readonly target: CheckTarget
-  readonly settings: VerdictSettings
-  state: TargetState
-  forced: Forced
-  since: number
-  checkedAt: number
-  /** A check has ended since the start. */
-  heard: boolean
-  checkMs?: number
-  readonly underWay: Map<number, AbortController>
-  wake(): void
-}
 
 /** Keeps the health words of the targets up to date: judges what happens with `verdict.ts` and does what that asks for. */
 export function startChecker(options: CheckerOptions): Checker {
-  const { clock, after, log, probe = realProbe } = options
-  const all = new Map(options.targets.map((target, at): [string, Driven] => [target.name, drive(target, at / options.targets.length, options)]))
-  let closed = false
+  const { clock, after, log, settings, probe = realProbe } = options
+  const drivers = new Map<string, TargetDriver>()
   let markFirstRound = (): void => undefined
-  const firstRound = new Promise<void>((resolve) => (markFirstRound = resolve))
-  after(FIRST_ROUND_MS, markFirstRound)
-
-  const handle = (one: Driven, event: HealthEvent): void => {
-    if (closed) return
-    const before = one.state
-    const now = clock.elapsed()
-    const { state, start, wakeAt } = judge(before, event, now, one.settings)
-    one.state = state
-    one.wake()
-    if (wakeAt < Number.POSITIVE_INFINITY) one.wake = after(Math.max(1, wakeAt - now), () => handle(one, { kind: 'time' }))
-    const wanted = new Set(state.flights.map((flight) => flight.id))
-    for (const [id, controller] of one.underWay) if (!wanted.has(id)) giveUp(one, id, controller)
-    for (const flight of start) void launch(one, flight)
-    publish(one)
-    if (state.verdict !== before.verdict) {
-      one.since = clock.now()
-      log.info({ target: one.target.name, before: before.verdict, now: state.verdict, why: state.why }, `${one.target.name} is ${state.verdict}: ${state.why}`)
-      options.changed?.()
-    }
-    if (event.kind !== 'round' && [...all.values()].every((each) => each.heard || each.state.gone !== undefined)) markFirstRound()
+  const firstRound = new Promise<void>((resolve) => {
+    markFirstRound = resolve
+  })
+  const cancelFirstRound = after(FIRST_ROUND_MS, () => markFirstRound())
+  const judged = (changed: boolean): void => {
+    if (changed) options.changed?.()
+    if ([...drivers.values()].every((each) => each.isKnown)) markFirstRound()
   }
-
-  const publish = (one: Driven): void => {
-    const word = healthWord(one.state.verdict, one.forced, isSuspected(one.state, clock.elapsed()))
-    setHealth(one.target.table, one.target.index, word)
+  const context = { clock, after, log, probe, timeoutMs: settings.timeoutMs, judged }
+  for (const [at, target] of options.targets.entries()) {
+    const known = options.known?.find((each) => each.name === target.name && isBelieved(each, clock.now()))
+    drivers.set(target.name, new TargetDriver(target, { ...settings, place: at / options.targets.length }, context, known))
   }
-
-  const launch = async (one: Driven, flight: Flight): Promise<void> => {
-    const controller = new AbortController()
-    one.underWay.set(flight.id, controller)
-    const result = await probe(one.target.spec, { kind: flight.kind, timeoutMs: options.settings.timeoutMs, clock, after, signal: controller.signal })
-    if (!one.underWay.delete(flight.id)) return
-    one.checkedAt = clock.now()
-    one.heard = true
-    if (result.passed) one.checkMs = result.ms
-    else log.debug({ target: one.target.name, why: result.why }, `a check of ${one.target.name} failed: ${result.why}`)
-    handle(one, { kind: 'answer', id: flight.id, passed: result.passed, refused: result.refused === true, why: result.why })
-  }
-
-  for (const one of all.values()) publish(one)
   return {
     firstRound,
     round: (lengthMs, first) => {
-      for (const one of all.values()) handle(one, { kind: 'round', lengthMs, atOnce: first })
+      for (const driver of drivers.values()) driver.handle({ kind: 'round', lengthMs, atOnce: first })
     },
     evidence: (name, said, why, planned = false) => {
-      const one = all.get(name)
-      if (one !== undefined) handle(one, said === 'gone' ? { kind: 'gone', why, planned } : { kind: said })
+      const event: HealthEvent = said === 'gone' ? { kind: 'gone', why, planned } : { kind: said }
+      drivers.get(name)?.handle(event)
     },
-    force: (name, forced) => {
-      const one = all.get(name)
-      if (one === undefined) return
-      one.forced = forced
-      publish(one)
-    },
-    report: (name) => {
-      const one = all.get(name)
-      return one === undefined ? undefined : reportOf(one, clock)
-    },
-    save: () => [...all.values()].map((one) => savedOf(one, clock)),
+    force: (name, forced) => drivers.get(name)?.force(forced),
+    report: (name) => drivers.get(name)?.report(),
+    save: () => [...drivers.values()].map((driver) => driver.save()),
     close: () => {
-      closed = true
-      for (const one of all.values()) {
-        one.wake()
-        for (const [id, controller] of one.underWay) giveUp(one, id, controller)
-      }
+      cancelFirstRound()
+      for (const driver of drivers.values()) driver.close()
+      markFirstRound()
     }
   }
 }
 
-function drive(target: CheckTarget, place: number, { clock, settings, known }: CheckerOptions): Driven {
-  const wall = clock.now()
-  const saved = known?.find((each) => each.name === target.name)
-  const age = saved === undefined ? Number.POSITIVE_INFINITY : wall - saved.checkedAt
-  const believed = age >= 0 && age <= BELIEVED_MS ? saved : undefined
-  const own = { fall: settings.fall, rise: settings.rise, holdDownMs: settings.holdDownMs, place }
-  return {
-    target,
-    settings: own,
-    state: firstState(clock.elapsed(), believed),
-    forced: 'none',
-    since: believed?.since ?? wall,
-    checkedAt: believed?.checkedAt ?? 0,
-    heard: false,
-    underWay: new Map(),
-    wake: () => undefined
-  }
-}
-
-function giveUp(one: Driven, id: number, controller: AbortController): void {
-  one.underWay.delete(id)
-  controller.abort()
-}
-
-function savedOf(one: Driven, clock: Clock): SavedTarget {
-  const { verdict, why } = one.state
-  return { name: one.target.name, verdict, why, since: one.since, checkedAt: one.checkedAt, falls: recentFalls(one.state, clock.elapsed()) }
-}
-
-function reportOf(one: Driven, clock: Clock): TargetReport {
-  const timed = one.checkMs === undefined ? {} : { checkMs: one.checkMs }
-  return { ...savedOf(one, clock), suspect: isSuspected(one.state, clock.elapsed()), forced: one.forced, ...timed }
+/** Neither too old nor, after the wall clock was set, from the future. */
+function isBelieved(saved: SavedTarget, now: number): boolean {
+  const age = now - saved.checkedAt
+  return age >= 0 && age <= BELIEVED_MS
 }
