@@ -1,0 +1,339 @@
+import { messageOf } from '../core/trouble.ts'
+import {
+  assemble, COUNT, ENTRY, findPrepared, finish, forgetAll, HEADER, isAskedAgain, isKeepable, keepEntry, keepVariant, makeAssembly, makeCounters, makePrepared,
+  movePointers, optLength, OUTCOMES, putBody, STATE, UDP_PAYLOAD, VARIANT, variantsOf, type Assembly, type Exchange, type Prepared, type Steered
+} from './answer/index.ts'
+import { beginReply, CLASS, makeQuery, nameToText, parseQuery, RCODE, SILENCE, TYPE, writeRecord } from './wire/index.ts'
+import type { World } from './world.ts'
+import { judge, locate, makeFinding, RRSET, rrsetWord, type Finding } from './zone/index.ts'
+
+// The life of a query, from its bytes to those of the reply: read `respond` first, then downwards.
+
+/** Where a query came from. */
+export interface Source {
+  readonly family: 4 | 6
+  /** 4 or 16 octets from `at`. */
+  readonly bytes: Uint8Array
+  readonly at: number
+}
+
+export type Transport = 'udp' | 'tcp'
+
+export interface AnswererOptions {
+  readonly world: World
+  /** Told to whoever asks for NSID (RFC 5001) or, in class CHAOS, for id.server and hostname.bind (RFC 4892). Absent: nobody is told. */
+  readonly serverId?: string
+  /** Told to whoever asks for version.bind in class CHAOS. Absent: REFUSED. */
+  readonly version?: string
+  /** Our own trouble, with the question it came with. The client got SERVFAIL. */
+  readonly onError?: (error: unknown, question: string) => void
+  /** The slots of COUNTERS, in shared memory; a set of its own without. */
+  readonly counters?: Float64Array
+  /** Octets for answers kept ready. */
+  readonly preparedSize?: number
+  /** Starts the random choices between answers. */
+  readonly seed?: number
+}
+
+/** Answers queries, one at a time; each thread has its own. */
+export interface Answerer {
+  readonly counters: Float64Array
+  /** From now on answers come from this world. */
+  use(world: World): void
+  /**
+   * Answers the query in query[start…], `length` octets. Never throws.
+   * @param out another array than `query`, or a part of it that lies apart
+   * @param outSize octets the reply may have there, at least 512
+   * @returns octets of the reply in out[outStart…]; 0: say nothing
+   */
+  answer(query: Uint8Array, start: number, length: number, source: Source, transport: Transport, out: Uint8Array, outStart: number, outSize: number): number
+}
+
+/** What one answerer works with; the lower half belongs to the query at hand. */
+interface State extends Exchange {
+  world: World
+  healthGeneration: number
+  readonly options: AnswererOptions
+  readonly prepared: Prepared
+  readonly finding: Finding
+  readonly assembly: Assembly
+  readonly steer: (rrset: number) => Steered
+  random: number
+  readonly address: Uint8Array
+
+  source: Source
+  isTcp: boolean
+  /** Of the routed name in the answer, once one is met: its policy, or -1; its place class, or -1 when the place has no say. */
+  policy: number
+  placeClass: number
+  steered: Steered | undefined
+}
+
+const PREPARED_SIZE = 16 << 20
+
+/** What sort of key stands in the table of prepared answers, beside the type << 2. */
+const KIND = { EXACT: 0, WILDCARD: 1, DELEGATION: 2, NXDOMAIN: 3 } as const
+/** In place of the type: every type that a name has not. */
+const NO_DATA = 0x10000
+
+export function makeAnswerer(options: AnswererOptions): Answerer {
+  const nowhere = new Uint8Array(0)
+  const state: State = {
+    world: options.world, healthGeneration: Atomics.load(options.world.health.generation, 0), options, serverId: Buffer.from(options.serverId ?? ''),
+    counters: options.counters ?? makeCounters(), prepared: makePrepared(options.preparedSize ?? PREPARED_SIZE),
+    query: makeQuery(), finding: makeFinding(), assembly: makeAssembly(), steer: (rrset) => steer(state, rrset),
+    random: (options.seed ?? 0x6d2b79f5) | 1, address: new Uint8Array(16),
+    bytes: nowhere, source: { family: 4, bytes: nowhere, at: 0 }, isTcp: false, out: nowhere, outStart: 0, room: 0,
+    scope: 0, policy: -1, placeClass: -1, failOpen: false, steered: undefined
+  }
+  return {
+    counters: state.counters,
+    use(world) {
+      state.world = world
+      forgetAll(state.prepared)
+    },
+    answer(query, start, length, source, transport, out, outStart, outSize) {
+      state.bytes = query
+      state.source = source
+      state.isTcp = transport === 'tcp'
+      state.out = out
+      state.outStart = outStart
+      state.room = outSize
+      try {
+        return respond(state, start, length)
+      } catch (error) {
+        return ownTrouble(state, error)
+      }
+    }
+  }
+}
+
+function respond(state: State, start: number, length: number): number {
+  const { query, counters } = state
+  counters[COUNT.QUERIES]!++
+  counters[state.isTcp ? COUNT.TCP : COUNT.UDP]!++
+  state.scope = 0
+  state.policy = -1
+  state.failOpen = false
+  const fault = parseQuery(state.bytes, start, length, query)
+  if (fault === SILENCE) {
+    counters[COUNT.SILENT]!++
+    return 0
+  }
+  if (query.edns) counters[COUNT.EDNS]!++
+  if (query.subnetAt !== 0) counters[COUNT.SUBNET]!++
+  const largest = state.isTcp ? 65535 : query.payload < UDP_PAYLOAD ? query.payload : UDP_PAYLOAD
+  if (state.room > largest) state.room = largest
+  if (fault !== RCODE.NOERROR) return refuse(state, fault)
+  if (query.class !== CLASS.IN) return query.class === CLASS.CH ? introduce(state) : refuse(state, RCODE.REFUSED)
+  if (query.type === TYPE.AXFR || query.type === TYPE.IXFR) return refuse(state, RCODE.REFUSED)
+
+  dropStale(state)
+  const { finding, world } = state
+  locate(world.zones, query.name, query.type, finding)
+  switch (finding.standing) {
+    case 'not ours':
+      counters[COUNT.OUTCOME]!++
+      return refuse(state, RCODE.REFUSED)
+    case 'exact':
+      return fromPrepared(state, finding.node, KIND.EXACT | (query.type << 2))
+    case 'wildcard':
+      return fromPrepared(state, finding.node, KIND.WILDCARD | (query.type << 2))
+    case 'delegation':
+      return fromPrepared(state, finding.node, KIND.DELEGATION)
+    case 'nxdomain':
+      return fromPrepared(state, finding.node, KIND.NXDOMAIN)
+    case 'dname':
+      return theLongWay(state, 0, -1)
+  }
+}
+
+/** What is kept ready holds for one state of health. */
+function dropStale(state: State): void {
+  const generation = Atomics.load(state.world.health.generation, 0)
+  if (generation === state.healthGeneration) return
+  state.healthGeneration = generation
+  forgetAll(state.prepared)
+}
+
+/** The answer kept ready for the node and, when a policy looks at places, the class of the client's. */
+function fromPrepared(state: State, node: number, kind: number): number {
+  const { prepared, world } = state
+  let entry = findPrepared(prepared, node, kind, 0)
+  if (entry < 0) return fromNoData(state, node, kind)
+  if ((prepared.words[entry]! & STATE.STEERED) !== 0) {
+    const policy = prepared.words[entry + ENTRY.POLICY]!
+    entry = findPrepared(prepared, node, kind, world.routing.classOf(policy, placeOf(state)) + 1)
+    if (entry < 0) return theLongWay(state, node, kind)
+  }
+  return sendPrepared(state, entry)
+}
+
+/** All the types that a name has not share one answer. */
+function fromNoData(state: State, node: number, kind: number): number {
+  const { finding, query, world, prepared } = state
+  if ((kind & KIND.DELEGATION) === 0) {
+    judge(world.zones, query.type, finding)
+    if (finding.outcome === 'nodata' && query.type !== TYPE.ANY) {
+      const noData = (kind & 3) | (NO_DATA << 2)
+      const entry = findPrepared(prepared, node, noData, 0)
+      return entry < 0 ? theLongWay(state, node, noData) : sendPrepared(state, entry)
+    }
+  }
+  return theLongWay(state, node, kind)
+}
+
+function sendPrepared(state: State, entry: number): number {
+  const { words, bytes } = state.prepared
+  const flags = words[entry]!
+  let at = entry + ENTRY.WORDS
+  if (words[entry + ENTRY.COUNT] !== 1) {
+    const pick = nextRandom(state)
+    while (pick > words[at + VARIANT.UP_TO]! >>> 0) at += VARIANT.WORDS
+  }
+  const length = words[at + VARIANT.LENGTH]!
+  if (HEADER + state.query.name.length + 4 + length + optLength(state) > state.room) return theLongWay(state, 0, -1)
+  state.counters[COUNT.PREPARED]!++
+  state.failOpen = (flags & STATE.FAIL_OPEN) !== 0
+  const body = words[at + VARIANT.BODY]!
+  const end = putBody(state, bytes, body, length)
+  const moved = state.query.name.length - words[entry + ENTRY.NAME]!
+  if (moved !== 0) movePointers(state, bytes, body + length, words[at + VARIANT.MORE]! >>> 16, moved)
+  state.counters[COUNT.OUTCOME + ((flags >>> 8) & 0xff)]!++
+  return finish(state, flags & 0xff, (flags & STATE.AUTHORITATIVE) !== 0, false, words[at + VARIANT.COUNTS]!, words[at + VARIANT.MORE]! & 0xffff, end)
+}
+
+/** Puts the answer together from the zones, and keeps it ready when it is one that may come again. `kind` -1: it is not. */
+function theLongWay(state: State, node: number, kind: number): number {
+  const { assembly, query, world } = state
+  const { reply } = assembly
+  state.steered = undefined
+  state.policy = -1
+  state.failOpen = false
+  state.scope = 0
+  const limit = state.room - optLength(state)
+  assemble(assembly, world.zones, query, state.isTcp, limit, state.steer, 0)
+  const entry = kind < 0 ? -1 : keep(state, node, kind, limit)
+  if (entry >= 0) return sendPrepared(state, entry)
+  const { variants } = (state.steered as Steered | undefined) ?? NO_CHOICE
+  if (variants.length > 1) {
+    const pick = nextRandom(state)
+    assemble(assembly, world.zones, query, state.isTcp, limit, state.steer, variants.findIndex(({ upTo }) => pick <= upTo))
+  }
+  const bodyAt = HEADER + query.name.length + 4
+  const end = putBody(state, reply.bytes, bodyAt, reply.at - bodyAt)
+  state.counters[COUNT.OUTCOME + OUTCOMES.indexOf(assembly.outcome)]!++
+  return finish(state, assembly.rcode, assembly.authoritative, reply.truncated, reply.answers | (reply.authorities << 16), reply.additionals, end)
+}
+
+const NO_CHOICE: Steered = { variants: [], longestTtl: Infinity }
+
+/** Keeps what has just been put together; a choice with all its variants. @returns the entry, or -1 when it is not kept */
+function keep(state: State, node: number, kind: number, limit: number): number {
+  const { assembly, prepared, query, world, policy } = state
+  const { reply } = assembly
+  const bodyAt = HEADER + query.name.length + 4
+  if (assembly.single || assembly.rcode === RCODE.SERVFAIL || (state.isTcp && query.type === TYPE.ANY) || !isKeepable(reply, bodyAt)) return -1
+  if (policy < 0 && !isAskedAgain(prepared, node, kind)) return -1
+  const flags =
+    assembly.rcode | (OUTCOMES.indexOf(assembly.outcome) << 8) | (assembly.authoritative ? STATE.AUTHORITATIVE : 0) | (state.failOpen ? STATE.FAIL_OPEN : 0)
+  const variants = state.steered?.variants ?? []
+  if (state.placeClass >= 0 && policy >= 0 && findPrepared(prepared, node, kind, 0) < 0) keepEntry(prepared, node, kind, 0, STATE.STEERED, policy, 0, 0)
+  const place = policy < 0 ? 0 : state.placeClass + 1
+  const entry = keepEntry(prepared, node, kind, place, flags, policy, query.name.length, Math.max(1, variants.length))
+  if (entry < 0) return -1
+  keepVariant(prepared, entry, 0, variants[0]?.upTo ?? 0xffffffff, reply, bodyAt)
+  for (let variant = 1; variant < variants.length; variant++) {
+    assemble(assembly, world.zones, query, state.isTcp, limit, state.steer, variant)
+    if (!isKeepable(reply, bodyAt)) {
+      forgetAll(prepared)
+      return -1
+    }
+    keepVariant(prepared, entry, variant, variants[variant]!.upTo, reply, bodyAt)
+  }
+  return entry
+}
+
+/** What the policy of a ROUTE record allows this client, under the health of now. Asked once for a query. */
+function steer(state: State, rrset: number): Steered {
+  if (state.steered !== undefined) return state.steered
+  const { world, query } = state
+  const { routing } = world
+  const at = rrsetWord(world.zones, rrset, RRSET.DATA) + 2
+  const name = Buffer.from(world.zones.bytes.slice(at, at - 2 + rrsetWord(world.zones, rrset, RRSET.LENGTH))).toString('latin1')
+  const policy = routing.find(name)
+  if (policy === undefined) throw new Error(`there is no policy ${name}`)
+  const usesPlace = routing.usesPlace(policy)
+  const placeClass = routing.classOf(policy, usesPlace ? placeOf(state) : 0)
+  const choice = routing.choose(policy, placeClass, world.health)
+  state.policy = policy
+  state.placeClass = usesPlace ? placeClass : -1
+  state.failOpen = choice.failOpen
+  state.steered = { variants: variantsOf(choice, world.targets, query.type), longestTtl: choice.unsettled ? world.suspectTtl : Infinity }
+  return state.steered
+}
+
+/** Where the client is: by its subnet when the query has one, else by the address it came from. Sets the scope the answer will hold for. */
+function placeOf(state: State): number {
+  const { query, bytes, source, world, address } = state
+  let from = source.bytes
+  let at = source.at
+  let family: number = source.family
+  // A source prefix of 0 asks us to look at no address but the resolver's, and holds for everybody (RFC 7871 §7.1.2).
+  const bySubnet = query.subnetAt !== 0 && query.subnetSource !== 0
+  if (bySubnet) {
+    const octets = query.subnetOctets
+    for (let octet = 0; octet < 16; octet++) address[octet] = octet < octets ? bytes[query.subnetAt + 4 + octet]! : 0
+    from = address
+    at = 0
+    family = query.subnetFamily === 1 ? 4 : 6
+  }
+  const found =
+    family === 4 ? world.places.find4(((from[at]! << 24) | (from[at + 1]! << 16) | (from[at + 2]! << 8) | from[at + 3]!) >>> 0) : world.places.find6(from, at)
+  state.scope = bySubnet ? found & 0xff : 0
+  return found >>> 8
+}
+
+/** xorshift32: good enough to share out answers, and without allocation. */
+function nextRandom(state: State): number {
+  let x = state.random
+  x ^= x << 13
+  x ^= x >>> 17
+  x ^= x << 5
+  state.random = x
+  return x >>> 0
+}
+
+/** A reply that is an RCODE and nothing else. */
+function refuse(state: State, rcode: number): number {
+  const { query } = state
+  const question = query.questionEnd === 0 ? HEADER : query.questionEnd - query.at
+  if (question + optLength(state) > state.room) return 0
+  const end = query.questionEnd === 0 ? state.outStart + HEADER : putBody(state, state.bytes, 0, 0)
+  return finish(state, rcode, false, false, 0, 0, end)
+}
+
+/** Class CHAOS: who we are, to the extent that the operator lets us say (RFC 4892). */
+function introduce(state: State): number {
+  const { query, assembly, options } = state
+  const name = nameToText(query.name.lower.subarray(0, query.name.length))
+  const text = name === 'version.bind.' || name === 'version.server.' ? options.version : name === 'id.server.' || name === 'hostname.bind.' ? options.serverId : undefined
+  if (text === undefined || query.type !== TYPE.TXT) return refuse(state, RCODE.REFUSED)
+  const { reply } = assembly
+  const bodyAt = HEADER + query.name.length + 4
+  const rdata = Buffer.concat([Buffer.of(Math.min(255, Buffer.byteLength(text))), Buffer.from(text).subarray(0, 255)])
+  beginReply(reply, query.name, query.name.labels, state.room)
+  writeRecord(reply, { pointer: HEADER, bytes: rdata, at: 0 }, TYPE.TXT, 0, rdata, 0, rdata.length)
+  reply.bytes[bodyAt + 5] = CLASS.CH
+  return finish(state, RCODE.NOERROR, true, false, 1, 0, putBody(state, reply.bytes, bodyAt, reply.at - bodyAt))
+}
+
+/** A fault of ours: counted, told, and answered SERVFAIL. */
+function ownTrouble(state: State, error: unknown): number {
+  const { query, counters, options } = state
+  counters[COUNT.ERRORS]!++
+  state.failOpen = false
+  state.scope = 0
+  options.onError?.(error, query.questionEnd === 0 ? messageOf(error) : nameToText(query.name.lower.subarray(0, query.name.length)))
+  return refuse(state, RCODE.SERVFAIL)
+}

@@ -1,0 +1,11 @@
+// What daemon/answer.ts is made of: putting an answer together from the zones, keeping it ready, and counting.
+//
+//   assemble: Query -> Reply (sections as bytes) + what the zones said
+//   Prepared: (node, type, place class) -> the same bytes, ready to be copied
+//
+// Must never know a socket.
+export { assemble, makeAssembly, type Assembly, type Steered } from './assemble.ts'
+export { COUNT, COUNTERS, makeCounters, OUTCOMES, RCODE_SLOTS, readCounters, type CounterName } from './counters.ts'
+export { ENTRY, findPrepared, forgetAll, isAskedAgain, isKeepable, keepEntry, keepVariant, makePrepared, STATE, VARIANT, type Prepared } from './prepared.ts'
+export { finish, HEADER, movePointers, optLength, putBody, UDP_PAYLOAD, type Exchange } from './send.ts'
+export { variantsOf, type Variant } from './variants.ts'

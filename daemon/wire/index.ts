@@ -1,0 +1,12 @@
+// Packet bytes <-> values: names, types, queries in, replies out. Everything works on arrays it is handed and fills records
+// that are used again and again, so that a query costs no allocation.
+//
+//   query bytes -> parseQuery -> Query { name taken apart, type, EDNS, client subnet }
+//   Reply { header, question, sections, names to point back to } -> reply bytes
+//
+// Must never know a zone, a socket or a policy.
+export * from './name.ts'
+export * from './types.ts'
+export { LOWER, makeScannedName, scanName, type ScannedName } from './scan.ts'
+export { makeQuery, parseQuery, RCODE, SILENCE, type Query } from './query.ts'
+export { beginReply, fits, makeReply, mark, undo, writeRecord, type Mark, type Owner, type Reply } from './reply.ts'

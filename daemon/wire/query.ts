@@ -1,0 +1,150 @@
+import { makeScannedName, scanName, type ScannedName } from './scan.ts'
+
+/** Response codes; 16 and up need an OPT record for their upper bits (RFC 6891 §6.1.3). */
+export const RCODE = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, YXDOMAIN: 6, NOTAUTH: 9, BADVERS: 16 } as const
+
+/** Told by `parseQuery`: nothing is to be said. */
+export const SILENCE = -1
+
+const TYPE_OPT = 41
+const TYPE_TSIG = 250
+const TYPE_IXFR = 251
+
+const OPTION_NSID = 3
+const OPTION_CLIENT_SUBNET = 8
+const OPTION_COOKIE = 10
+
+/** A query read from its packet. One is filled again and again; positions count in the packet's array. */
+export interface Query {
+  readonly name: ScannedName
+  /** Where the message begins and ends. */
+  at: number
+  end: number
+  /** Just past the question; 0 when there is none that can be sent back. */
+  questionEnd: number
+  type: number
+  class: number
+  edns: boolean
+  dnssecOk: boolean
+  /** The payload size the client offers; 512 without EDNS, never less. */
+  payload: number
+  wantsServerId: boolean
+  /** Where the client subnet's option data stands, 0 without; its family, prefix length and count of address octets (RFC 7871 §6). */
+  subnetAt: number
+  subnetFamily: number
+  subnetSource: number
+  subnetOctets: number
+}
+
+export function makeQuery(): Query {
+  return {
+    name: makeScannedName(), at: 0, end: 0, questionEnd: 0, type: 0, class: 0, edns: false, dnssecOk: false, payload: 512,
+    wantsServerId: false, subnetAt: 0, subnetFamily: 0, subnetSource: 0, subnetOctets: 0
+  }
+}
+
+/**
+ * Reads a query: a header, one question, and at most an OPT and a TSIG record.
+ * @returns the RCODE its form calls for (0 when it is well formed), or SILENCE for what must not be answered
+ */
+export function parseQuery(bytes: Uint8Array, start: number, length: number, query: Query): number {
+  const end = start + length
+  query.at = start
+  query.end = end
+  query.questionEnd = 0
+  query.edns = false
+  query.dnssecOk = false
+  query.payload = 512
+  query.wantsServerId = false
+  query.subnetAt = 0
+  if (length < 12 || bytes[start + 2]! >= 0x80) return SILENCE
+  if ((bytes[start + 2]! & 0x78) !== 0) return RCODE.NOTIMP
+  if (bytes[start + 4] !== 0 || bytes[start + 5] !== 1) return RCODE.FORMERR
+  const nameLength = scanName(bytes, start + 12, end, query.name)
+  const at = start + 12 + nameLength
+  if (nameLength === 0 || at + 4 > end) return RCODE.FORMERR
+  query.type = (bytes[at]! << 8) | bytes[at + 1]!
+  query.class = (bytes[at + 2]! << 8) | bytes[at + 3]!
+  query.questionEnd = at + 4
+  // A query holds nothing in these sections but the SOA of an IXFR (RFC 1995 §3), which is not read here.
+  const records = bytes[start + 6]! | bytes[start + 7]! | bytes[start + 8]! | bytes[start + 9]!
+  if (records !== 0) return query.type === TYPE_IXFR ? RCODE.NOERROR : RCODE.FORMERR
+  if (bytes[start + 10] === 0 && bytes[start + 11] === 0) return RCODE.NOERROR
+  return parseAdditional(bytes, query, (bytes[start + 10]! << 8) | bytes[start + 11]!)
+}
+
+/** One OPT of the root's name (RFC 6891 §6.1.1) and, as the last record, a TSIG (RFC 8945 §5.1); anything else has no place in a query. */
+function parseAdditional(bytes: Uint8Array, query: Query, count: number): number {
+  const { end } = query
+  let at = query.questionEnd
+  let rcode: number = RCODE.NOERROR
+  for (let left = count; left > 0; left--) {
+    let nameLength = 0
+    while (at + nameLength < end && bytes[at + nameLength] !== 0 && bytes[at + nameLength]! < 64) nameLength += bytes[at + nameLength]! + 1
+    const fixed = at + nameLength + 1
+    if (fixed + 10 > end || bytes[fixed - 1] !== 0) return withoutOpt(query)
+    const type = (bytes[fixed]! << 8) | bytes[fixed + 1]!
+    const data = fixed + 10
+    const dataEnd = data + ((bytes[fixed + 8]! << 8) | bytes[fixed + 9]!)
+    if (dataEnd > end) return withoutOpt(query)
+    if (type === TYPE_OPT && nameLength === 0 && !query.edns) {
+      query.edns = true
+      query.payload = Math.max(512, (bytes[fixed + 2]! << 8) | bytes[fixed + 3]!)
+      query.dnssecOk = bytes[fixed + 6]! >= 0x80
+      const options = parseOptions(bytes, data, dataEnd, query)
+      if (options === UNREADABLE) return withoutOpt(query)
+      // The version first: another may give the options another form.
+      rcode = bytes[fixed + 5] === 0 ? options : RCODE.BADVERS
+    } else if (type === TYPE_TSIG && left === 1) {
+      // No key is known here.
+      return RCODE.NOTAUTH
+    } else return withoutOpt(query)
+    at = dataEnd
+  }
+  if (rcode !== RCODE.NOERROR) query.subnetAt = 0
+  return rcode
+}
+
+function withoutOpt(query: Query): number {
+  query.edns = false
+  query.subnetAt = 0
+  return RCODE.FORMERR
+}
+
+const UNREADABLE = -2
+
+/** @returns UNREADABLE when the options do not fill the OPT exactly, FORMERR when one of them is of a bad form */
+function parseOptions(bytes: Uint8Array, start: number, end: number, query: Query): number {
+  let rcode: number = RCODE.NOERROR
+  for (let at = start; at < end; ) {
+    if (at + 4 > end) return UNREADABLE
+    const code = (bytes[at]! << 8) | bytes[at + 1]!
+    const length = (bytes[at + 2]! << 8) | bytes[at + 3]!
+    at += 4
+    if (at + length > end) return UNREADABLE
+    if (code === OPTION_CLIENT_SUBNET) {
+      if (query.subnetAt === 0 && !readSubnet(bytes, at, length, query)) rcode = RCODE.FORMERR
+    } else if (code === OPTION_COOKIE) {
+      // A client's cookie alone, or with a server's of 8 to 32 octets (RFC 7873 §4).
+      if (length !== 8 && (length < 16 || length > 40)) rcode = RCODE.FORMERR
+    } else if (code === OPTION_NSID) query.wantsServerId = true
+    at += length
+  }
+  return rcode
+}
+
+/** RFC 7871 §6 to the letter: no more address octets than the prefix needs, no bit set past it, scope 0. */
+function readSubnet(bytes: Uint8Array, at: number, length: number, query: Query): boolean {
+  if (length < 4) return false
+  const family = (bytes[at]! << 8) | bytes[at + 1]!
+  const source = bytes[at + 2]!
+  const longest = family === 1 ? 32 : family === 2 ? 128 : family === 0 ? 0 : -1
+  const octets = (source + 7) >>> 3
+  if (source > longest || bytes[at + 3] !== 0 || length !== 4 + octets) return false
+  if ((source & 7) !== 0 && (bytes[at + 3 + octets]! & (0xff >>> (source & 7))) !== 0) return false
+  query.subnetAt = at
+  query.subnetFamily = family
+  query.subnetSource = source
+  query.subnetOctets = octets
+  return true
+}

@@ -1,0 +1,10 @@
+// Zone text -> checked records -> one immutable image in shared memory, and the lookup in it.
+//
+//   Zone[] -> buildZoneImage -> SharedArrayBuffer -> openZoneImage -> ZoneImage (views, one per thread)
+//   locate: where a name stands; judge: what its zone says to a type; lookup: both
+//
+// Must never know a socket, a packet's header or a policy: a ROUTE record is the name of a policy and nothing more.
+export { TYPE_ALIAS, TYPE_ROUTE, type Zone, type ZoneRecord } from './record.ts'
+export { buildZoneImage } from './build-image.ts'
+export { findNode, findRrset, FLAG, NODE, nodeWord, openZoneImage, RRSET, rrsetWord, type ZoneImage } from './image.ts'
+export { judge, locate, lookup, makeFinding, type Finding, type Outcome, type Standing } from './lookup.ts'
