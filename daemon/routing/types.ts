@@ -1,16 +1,19 @@
 import type { HealthTable } from '../../healthchecks/index.ts'
-import type { Places } from '../../geodb/index.ts'
+
+import type { Policies } from './tree.ts'
 
 /** What an answer can name: an edge of the fleet, or a plain address of a policy. Its index is its word in the health table. */
 export interface Target {
   readonly name: string
-  /** Plain addresses have no check and are always up. */
+  /** Plain addresses have no check, no word in the health table, and are always up. */
   readonly checked: boolean
   readonly ipv4: readonly Uint8Array[]
   readonly ipv6: readonly Uint8Array[]
   /** Degrees; absent for plain addresses. */
   readonly at?: readonly [number, number]
 }
+
+export type Family = 4 | 6
 
 /** One step of a decision, for people. `depth` indents it below the step that led to it. */
 export interface Step {
@@ -20,39 +23,57 @@ export interface Step {
 
 /** Targets that are answered together, with their share of the answers. */
 export interface Alternative {
+  /** Above 0; the shares of a choice add up to 1. */
   readonly weight: number
   readonly targets: readonly number[]
 }
 
 /** A decision for one policy and place class under one state of health. Not a pick: whoever answers picks by weight. */
 export interface Choice {
-  /** Never empty unless the policy says so (`on-all-down: empty`). */
+  /**
+   * Empty when the policy says so (`on-all-down: empty`), and when no target of it has an address of the family that was
+   * asked for: NODATA both times.
+   */
   readonly alternatives: readonly Alternative[]
   /** Records of one answer are rotated from answer to answer. */
   readonly rotate: boolean
-  /** Every target was down and all were answered as if up. */
+  /** Every target in question was down, and those that are answered were taken as if up. */
   readonly failOpen: boolean
-  /** Some target in question is suspect or down: the TTL is cut. */
+  /** Some target in question is suspect, down or forced out: the TTL is cut. */
   readonly unsettled: boolean
 }
 
 /** The policies of a daemon, compiled. Plain data inside, so that each thread opens its own over the same image. */
 export interface Routing {
+  /** Targets of the image: the edges in the order of nearcast.yaml, then the plain addresses. */
+  readonly targets: readonly Target[]
   /** The policy's number, or undefined. */
   find(name: string): number | undefined
   /** Whether the place has any say in this policy; when not, answers hold for everybody (ECS scope 0). */
   usesPlace(policy: number): boolean
   /** The class of a place under a policy: places of one class get the same choices. A plain read once it has been asked. */
   classOf(policy: number, place: number): number
-  /** Pure: the same arguments give the same choice. `lastGood` is what `on-all-down: last-good` answers. */
-  choose(policy: number, placeClass: number, health: HealthTable): Choice
+  /**
+   * Pure: the same arguments and words of health give the same choice.
+   * @param family counts only targets that have an address of it, as if the others did not stand in the policy: with edges
+   *   of IPv4 alone beside others, AAAA goes to the nearest edge that has IPv6. Absent: every target counts, and an
+   *   alternative may hold targets that lack the family in the end asked for.
+   */
+  choose(policy: number, placeClass: number, health: HealthTable, family?: Family): Choice
   /** The production path of `choose` for one place, telling each step. */
-  explain(policy: number, place: number, health: HealthTable): { choice: Choice; steps: readonly Step[]; candidates: readonly Candidate[] }
+  explain(policy: number, place: number, health: HealthTable, family?: Family): Explanation
+}
+
+export interface Explanation {
+  readonly choice: Choice
+  readonly steps: readonly Step[]
+  readonly candidates: readonly Candidate[]
 }
 
 /** A target in the order in which the policy would take it, for `explain`. */
 export interface Candidate {
   readonly target: string
+  /** `UP`, `DOWN`, `UP, suspect`, `UP, forced down`, `no check`. */
   readonly state: string
   /** Great-circle distance from the place, kilometres, and the round trip it stands for, milliseconds. */
   readonly kilometres?: number
@@ -64,8 +85,7 @@ export interface Candidate {
 
 /** What `openRouting` needs in another thread: plain values only. */
 export interface RoutingImage {
-  readonly policies: unknown
+  readonly policies: Policies
   readonly targets: readonly Target[]
 }
 
-export type OpenRouting = (image: RoutingImage, places: Places) => Routing

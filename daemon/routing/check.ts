@@ -1,0 +1,153 @@
+import type { Fault, Position } from '../../core/trouble.ts'
+import type { YamlFile } from '../../core/yaml-file.ts'
+import type { Branch, Policies } from './tree.ts'
+import type { Family, Target } from './types.ts'
+
+/** One policy naming another, and where. */
+export interface Reference {
+  readonly from: number
+  readonly to: number
+  readonly at: Position
+}
+
+/** Policies as read, with what their faults need. */
+export interface Draft {
+  readonly policies: Policies
+  readonly targets: readonly Target[]
+  readonly references: readonly Reference[]
+  readonly file: YamlFile
+  /** Where the value of each node's verb stands. */
+  readonly nodePaths: readonly (readonly PropertyKey[])[]
+}
+
+/** Candidates that one policy may come to with everything it names: shared names multiply. */
+const MAX_CANDIDATES = 10_000
+/** Policies that name one another in a row: each is a level of recursion. */
+const MAX_CHAIN = 100
+/** Combinations of answers that one policy may come to. */
+const MAX_ALTERNATIVES = 1024
+
+/** What one node alone cannot show: loops, branches that are never reached, policies that grow beyond measure. */
+export function checkPolicies(draft: Draft): Fault[] {
+  const loops = findLoops(draft)
+  if (loops.length > 0) return loops
+  return [...findUnreachable(draft), ...findTooLarge(draft)]
+}
+
+/** Each loop once, at the reference that closes it, with its whole path. */
+function findLoops({ policies: { policies }, references }: Draft): Fault[] {
+  const faults: Fault[] = []
+  const done = new Set<number>()
+  const path: number[] = []
+  const leading = new Map<number, Reference[]>()
+  for (const reference of references) {
+    const list = leading.get(reference.from)
+    if (list === undefined) leading.set(reference.from, [reference])
+    else list.push(reference)
+  }
+  const visit = (policy: number): void => {
+    path.push(policy)
+    for (const { to, at } of leading.get(policy) ?? []) {
+      const start = path.indexOf(to)
+      if (start >= 0) {
+        const names = [...path.slice(start), to].map((number) => policies[number]!.name)
+        faults.push({ ...at, severity: 'error', reason: `policies lead in a loop: ${names.join(' -> ')}` })
+      } else if (path.length > MAX_CHAIN) faults.push({ ...at, severity: 'error', reason: `policies lead from one to the next through more than ${MAX_CHAIN} names` })
+      else if (!done.has(to)) visit(to)
+    }
+    path.pop()
+    done.add(policy)
+  }
+  for (const policy of policies.keys()) if (!done.has(policy)) visit(policy)
+  return faults
+}
+
+/** Branches of a failover behind one that always answers: a plain address, or a node with its own `on-all-down`. */
+function findUnreachable({ policies, targets, file, nodePaths }: Draft): Fault[] {
+  const { nodes } = policies
+  const faults: Fault[] = []
+  const alwaysAnswers = memo(policies, (branch, family: Family): boolean => {
+    if (branch.kind === 'target') return !targets[branch.target]!.checked && hasFamily(targets[branch.target]!, family)
+    if (branch.kind === 'policy') return alwaysAnswers(policies.policies[branch.policy]!.root, family)
+    const { arms, onAllDown, verb } = nodes[branch.node]!
+    if (onAllDown !== undefined) return mayAnswer(branch, family)
+    return arms.some(({ to, key }) => (verb !== 'geolocation' || key === 'default') && alwaysAnswers(to, family))
+  })
+  const mayAnswer = memo(policies, (branch, family: Family): boolean => {
+    if (branch.kind === 'target') return hasFamily(targets[branch.target]!, family)
+    if (branch.kind === 'policy') return mayAnswer(policies.policies[branch.policy]!.root, family)
+    return nodes[branch.node]!.arms.some(({ to }) => mayAnswer(to, family))
+  })
+  for (const [number, { verb, arms }] of nodes.entries()) {
+    if (verb !== 'failover') continue
+    for (const [index, { key, to }] of arms.entries()) {
+      const families = ([4, 6] as const).filter((family) => mayAnswer(to, family))
+      const before = arms.slice(0, index)
+      const blocked = families.length > 0 && families.every((family) => before.some((arm) => alwaysAnswers(arm.to, family)))
+      if (!blocked) continue
+      const first = before.find((arm) => alwaysAnswers(arm.to, families[0]!))!
+      faults.push({ ...file.position([...nodePaths[number]!, index]), severity: 'warning', reason: `${key} is never reached: ${first.key} before it always answers` })
+      break
+    }
+  }
+  return faults
+}
+
+function findTooLarge({ policies, file }: Draft): Fault[] {
+  const { nodes } = policies
+  const candidates = memo(policies, (branch): number => {
+    if (branch.kind === 'target') return 1
+    if (branch.kind === 'policy') return candidates(policies.policies[branch.policy]!.root, undefined)
+    const { arms, onAllDown } = nodes[branch.node]!
+    const own = arms.reduce((sum, { to }) => sum + candidates(to, undefined), 0)
+    return own + (typeof onAllDown === 'object' ? candidates(policies.policies[onAllDown.policy]!.root, undefined) : 0)
+  })
+  const alternatives = memo(policies, (branch): number => {
+    if (branch.kind === 'target') return 1
+    if (branch.kind === 'policy') return alternatives(policies.policies[branch.policy]!.root, undefined)
+    const { arms, onAllDown, verb, count } = nodes[branch.node]!
+    const each = arms.map(({ to }) => alternatives(to, undefined))
+    const product = each.reduce((total, number) => total * number, count === undefined ? 1 : arms.length)
+    const own = verb === 'simple' ? product : verb === 'weighted' ? each.reduce((sum, number) => sum + number, 0) : Math.max(...each)
+    return Math.max(own, typeof onAllDown === 'object' ? alternatives(policies.policies[onAllDown.policy]!.root, undefined) : 0)
+  })
+  return policies.policies.flatMap(({ name, root }): Fault[] => {
+    const at = file.position(['policies', name], true)
+    if (candidates(root, undefined) > MAX_CANDIDATES) return [{ ...at, severity: 'error', reason: `policy ${name} comes to more than ${MAX_CANDIDATES} candidates with all that it names` }]
+    if (alternatives(root, undefined) > MAX_ALTERNATIVES) return [{ ...at, severity: 'error', reason: `policy ${name} comes to more than ${MAX_ALTERNATIVES} different answers` }]
+    return []
+  })
+}
+
+/** A warning for each policy that nothing in `used` leads to. */
+export function unusedPolicies({ policies: { policies }, references, file }: Draft, used: ReadonlySet<string>): Fault[] {
+  const reached = new Set<number>()
+  const reach = (policy: number): void => {
+    if (reached.has(policy)) return
+    reached.add(policy)
+    for (const { from, to } of references) if (from === policy) reach(to)
+  }
+  for (const [number, { name }] of policies.entries()) if (used.has(name)) reach(number)
+  return policies.flatMap(({ name }, number): Fault[] =>
+    reached.has(number) ? [] : [{ ...file.position(['policies', name], true), severity: 'warning', reason: `policy ${name} is used by no zone and no other policy` }]
+  )
+}
+
+export function hasFamily(target: Target, family: Family): boolean {
+  return (family === 4 ? target.ipv4 : target.ipv6).length > 0
+}
+
+/** Each policy and node once: names are shared, and what they stand for may be large. Only for policies without loops. */
+function memo<Argument extends Family | undefined, Result>({ policies }: Policies, compute: (branch: Branch, argument: Argument) => Result): (branch: Branch, argument: Argument) => Result {
+  const known = new Map<string, Result>()
+  return (branch, argument) => {
+    if (branch.kind === 'target') return compute(branch, argument)
+    const key = `${branch.kind === 'policy' ? `policy ${policies[branch.policy]!.name}` : branch.node} ${argument}`
+    let result = known.get(key)
+    if (result === undefined) {
+      result = compute(branch, argument)
+      known.set(key, result)
+    }
+    return result
+  }
+}

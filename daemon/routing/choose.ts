@@ -1,0 +1,162 @@
+import { isAnswerable, isForcedOut, isSuspect, type HealthTable } from '../../healthchecks/index.ts'
+import { leavesOf, type Order } from './tree.ts'
+import type { Alternative, Choice, Family, Target } from './types.ts'
+
+// The one place that applies health to what policies ordered.
+
+/** What decides whether a target can answer. */
+export interface Judge {
+  readonly targets: readonly Target[]
+  readonly health: HealthTable
+  readonly family?: Family | undefined
+}
+
+/** How far health is believed: `healthy`; then all but what an operator holds down; then all. */
+type Trust = 'healthy' | 'not-forced-out' | 'all'
+
+/** What came up on the way. */
+interface Notes {
+  rotate: boolean
+  failOpen: boolean
+  unsettled: boolean
+}
+
+/**
+ * Takes the first that can answer. When none can, what the nodes say under `on-all-down` holds, from the inside out, and
+ * above them all: as if all were up, save what an operator holds down; that too only when there is nothing else.
+ */
+export function choose(order: Order, judge: Judge): Choice {
+  const notes: Notes = { rotate: false, failOpen: false, unsettled: false }
+  let alternatives = pick(order, 'healthy', judge, notes)
+  for (const trust of ['not-forced-out', 'all'] as const) {
+    if (alternatives !== undefined) break
+    alternatives = pick(order, trust, judge, notes)
+    notes.failOpen ||= alternatives !== undefined
+  }
+  return { alternatives: alternatives ?? [], rotate: notes.rotate, failOpen: notes.failOpen, unsettled: notes.unsettled }
+}
+
+/** Whether a target has an address of the family asked for. */
+export function isCandidate(target: number, { targets, family }: Judge): boolean {
+  if (family === undefined) return true
+  const { ipv4, ipv6 } = targets[target]!
+  return (family === 4 ? ipv4 : ipv6).length > 0
+}
+
+function mayAnswer(target: number, trust: Trust, judge: Judge): boolean {
+  if (trust === 'all' || !judge.targets[target]!.checked) return true
+  const word = judge.health.words[target] ?? 0
+  return trust === 'healthy' ? isAnswerable(word) : !isForcedOut(word)
+}
+
+/** Alternatives with shares that add up to 1, or undefined when none can answer. */
+function pick(order: Order, trust: Trust, judge: Judge, notes: Notes): readonly Alternative[] | undefined {
+  switch (order.kind) {
+    case 'target':
+      return pickTarget(order.target, trust, judge, notes)
+    case 'first-of':
+      for (const part of order.of) {
+        const found = pick(part, trust, judge, notes)
+        if (found !== undefined) return found
+      }
+      return undefined
+    case 'split':
+      return pickSplit(order, trust, judge, notes)
+    case 'set':
+      return pickSet(order, trust, judge, notes)
+    case 'or-else':
+      return pick(order.of, trust, judge, notes) ?? pickElse(order, trust, judge, notes)
+  }
+}
+
+function pickTarget(target: number, trust: Trust, judge: Judge, notes: Notes): readonly Alternative[] | undefined {
+  if (!isCandidate(target, judge)) return undefined
+  if (judge.targets[target]!.checked && isUnsettled(judge.health.words[target] ?? 0)) notes.unsettled = true
+  return mayAnswer(target, trust, judge) ? [{ weight: 1, targets: [target] }] : undefined
+}
+
+function isUnsettled(word: number): boolean {
+  return !isAnswerable(word) || isSuspect(word)
+}
+
+function pickSplit(order: Order & { kind: 'split' }, trust: Trust, judge: Judge, notes: Notes): readonly Alternative[] | undefined {
+  for (const isLastResort of [false, true]) {
+    const found = order.of.flatMap((part, index) => {
+      const weight = order.weights[index]!
+      if ((weight === 0) !== isLastResort) return []
+      const alternatives = pick(part, trust, judge, notes)
+      return alternatives === undefined ? [] : [{ weight: isLastResort ? 1 : weight, alternatives }]
+    })
+    if (found.length > 0) return mixed(found)
+  }
+  return undefined
+}
+
+/** With `count`, one alternative for each run of `count` neighbours, so that every member is in an equal share of them. */
+function pickSet(order: Order & { kind: 'set' }, trust: Trust, judge: Judge, notes: Notes): readonly Alternative[] | undefined {
+  const found = order.of.flatMap((part) => {
+    const member = pick(part, trust, judge, notes)
+    return member === undefined ? [] : [member]
+  })
+  if (found.length === 0) return undefined
+  const members = found.filter((member) => member.length > 0)
+  if (members.length === 0) return []
+  notes.rotate = true
+  const count = order.count ?? members.length
+  if (count >= members.length) return together(members)
+  return mixed(members.map((_, start) => ({ weight: 1, alternatives: together(Array.from({ length: count }, (_, step) => members[(start + step) % members.length]!)) })))
+}
+
+/** Every combination of one alternative from each member. */
+function together(members: readonly (readonly Alternative[])[]): readonly Alternative[] {
+  let combined: Alternative[] = [{ weight: 1, targets: [] }]
+  for (const member of members) {
+    combined = combined.flatMap((left) => member.map((right) => ({ weight: left.weight * right.weight, targets: [...new Set([...left.targets, ...right.targets])] })))
+  }
+  return merged(combined)
+}
+
+/** Distributions in one, each by its weight. */
+function mixed(all: readonly { weight: number; alternatives: readonly Alternative[] }[]): readonly Alternative[] {
+  // A part that is to be empty when down leaves its share to the others.
+  const parts = all.filter(({ alternatives }) => alternatives.length > 0)
+  const sum = parts.reduce((total, { weight }) => total + weight, 0)
+  return merged(parts.flatMap(({ weight, alternatives }) => alternatives.map((alternative) => ({ weight: (alternative.weight * weight) / sum, targets: alternative.targets }))))
+}
+
+/** The same answer in two places is one alternative. */
+function merged(alternatives: readonly Alternative[]): readonly Alternative[] {
+  const known = new Map<string, Alternative>()
+  for (const alternative of alternatives) {
+    const key = alternative.targets.join()
+    const same = known.get(key)
+    known.set(key, same === undefined ? alternative : { weight: same.weight + alternative.weight, targets: same.targets })
+  }
+  return [...known.values()]
+}
+
+/** What a node says for when all below it is down. Believing less of health, only its other policy has a say. */
+function pickElse({ of, otherwise }: Order & { kind: 'or-else' }, trust: Trust, judge: Judge, notes: Notes): readonly Alternative[] | undefined {
+  if (typeof otherwise === 'object') return pick(otherwise, trust, judge, notes)
+  if (trust !== 'healthy') return undefined
+  const candidates = [...leavesOf(of)].filter((target) => isCandidate(target, judge))
+  if (candidates.length === 0) return undefined
+  if (otherwise === 'empty') return []
+  const last = otherwise === 'last-good' ? lastGood(candidates, judge) : undefined
+  const found = last === undefined ? pick(of, 'not-forced-out', judge, notes) : [{ weight: 1, targets: [last] }]
+  notes.failOpen ||= found !== undefined
+  return found
+}
+
+/** Of those not held down by an operator, the one that went last; undefined when none is known to have been up. */
+export function lastGood(candidates: readonly number[], { targets, health }: Judge): number | undefined {
+  let best: number | undefined
+  let latest = 0
+  for (const target of candidates) {
+    const lastUp = health.lastUp[target] ?? 0
+    if (!targets[target]!.checked || lastUp <= latest || isForcedOut(health.words[target] ?? 0)) continue
+    latest = lastUp
+    best = target
+  }
+  return best
+}

@@ -1,0 +1,115 @@
+import { isAnswerable, isForcedOut, isSuspect, forcedOf, verdictOf } from '../../healthchecks/index.ts'
+import { choose, isCandidate, type Judge } from './choose.ts'
+import { estimateMs } from './distance.ts'
+import { leavesOf, type Order, type Policies, type View } from './tree.ts'
+import type { Candidate, Choice, Explanation, Step } from './types.ts'
+import { VERBS } from './verbs.ts'
+
+/** Runs `choose` on an order as it came from its policy, and says why it came out so. */
+export function explain(order: Order, policies: Policies, view: View, judge: Judge): Explanation {
+  const choice = choose(order, judge)
+  const steps: Step[] = []
+  tell(order, { policies, view, judge, steps }, 0)
+  steps.push({ depth: 0, text: outcome(choice, judge) })
+  const shares = sharesOf(choice)
+  const candidates = [...leavesOf(order)].map((target) => candidate(target, view, judge, shares, choice))
+  return { choice, steps, candidates }
+}
+
+interface Telling {
+  readonly policies: Policies
+  readonly view: View
+  readonly judge: Judge
+  readonly steps: Step[]
+}
+
+/** Tells what happens in an order, down to the targets that were looked at. True when it can answer. */
+function tell(order: Order, telling: Telling, depth: number): boolean {
+  const { policies, view, judge, steps } = telling
+  if (order.kind === 'target') return tellTarget(order.target, telling, depth)
+  if (order.kind === 'or-else') {
+    if (tell(order.of, telling, depth)) return true
+    const { otherwise } = order
+    const label = order.node < 0 ? '' : `${policies.nodes[order.node]!.label}: `
+    steps.push({ depth, text: `${label}${allDown(order, judge)}` })
+    return typeof otherwise === 'object' ? tell(otherwise, telling, depth + 1) : choose(order, judge).alternatives.length > 0 || otherwise === 'empty'
+  }
+  const node = policies.nodes[order.node]!
+  steps.push({ depth, text: `${node.label}: ${node.verb}: ${VERBS[node.verb]!.say(node, view)}` })
+  // A list without end helps nobody: the first that answers is told, the rest stands among the candidates.
+  if (order.kind === 'first-of') return order.of.some((part) => tell(part, telling, depth + 1))
+  const parts = order.of.map((part) => tell(part, telling, depth + 1))
+  return parts.includes(true)
+}
+
+function tellTarget(target: number, { judge, steps }: Telling, depth: number): boolean {
+  const { name } = judge.targets[target]!
+  if (!isCandidate(target, judge)) {
+    steps.push({ depth, text: `${name} has no IPv${judge.family} address: skipped` })
+    return false
+  }
+  const may = isUp(target, judge)
+  steps.push({ depth, text: `${name} is ${stateOf(target, judge)}: ${may ? 'taken' : 'skipped'}` })
+  return may
+}
+
+function allDown(order: Order & { kind: 'or-else' }, judge: Judge): string {
+  if (![...leavesOf(order.of)].some((target) => isCandidate(target, judge))) return `no target with an IPv${judge.family} address`
+  if (typeof order.otherwise === 'object') return 'all down: on to the policy named by on-all-down'
+  if (order.otherwise === 'empty') return 'all down: answered with nothing (on-all-down: empty)'
+  return order.otherwise === 'last-good' ? 'all down: the last that was up answers (on-all-down: last-good)' : 'all down: answered as if all were up (on-all-down: all)'
+}
+
+function outcome(choice: Choice, { targets }: Judge): string {
+  const names = (list: readonly number[]): string => list.map((target) => targets[target]!.name).join(' + ')
+  const { alternatives } = choice
+  const answer = alternatives.length === 0 ? 'no address' : alternatives.map(({ weight, targets: list }) => (alternatives.length === 1 ? names(list) : `${names(list)} ${percent(weight)}`)).join(', ')
+  const failOpen = choice.failOpen ? '; all were down (fail-open)' : ''
+  return `answer: ${answer}${failOpen}${choice.unsettled ? '; TTL is cut while a target is suspect or down' : ''}`
+}
+
+function candidate(target: number, view: View, judge: Judge, shares: ReadonlyMap<number, number>, choice: Choice): Candidate {
+  const kilometres = view.kilometres(target)
+  const share = shares.get(target)
+  return {
+    target: judge.targets[target]!.name,
+    state: stateOf(target, judge),
+    ...(kilometres !== undefined && { kilometres: Math.round(kilometres), milliseconds: Math.round(estimateMs(kilometres)) }),
+    chosen: share !== undefined,
+    why: share === undefined ? whySkipped(target, judge) : whyTaken(target, share, judge, choice)
+  }
+}
+
+function whyTaken(target: number, share: number, judge: Judge, choice: Choice): string {
+  const part = share < 0.9995 ? `${percent(share)} of the answers` : 'answered'
+  return choice.failOpen && !isUp(target, judge) ? `${part}, as if up: all are down` : part
+}
+
+function whySkipped(target: number, judge: Judge): string {
+  if (!isCandidate(target, judge)) return `skipped: no IPv${judge.family} address`
+  if (isUp(target, judge)) return 'not needed: one before it answers'
+  const word = judge.health.words[target] ?? 0
+  return isForcedOut(word) ? `skipped: forced ${forcedOf(word)} by an operator` : 'skipped: down'
+}
+
+function isUp(target: number, { targets, health }: Judge): boolean {
+  return !targets[target]!.checked || isAnswerable(health.words[target] ?? 0)
+}
+
+function stateOf(target: number, { targets, health }: Judge): string {
+  if (!targets[target]!.checked) return 'not checked'
+  const word = health.words[target] ?? 0
+  const forced = forcedOf(word)
+  return [verdictOf(word), ...(isSuspect(word) ? ['suspect'] : []), ...(forced === 'none' ? [] : [forced === 'drain' ? 'drained' : `forced ${forced}`])].join(', ')
+}
+
+/** Each answered target's part of the answers. */
+function sharesOf({ alternatives }: Choice): Map<number, number> {
+  const shares = new Map<number, number>()
+  for (const { weight, targets } of alternatives) for (const target of targets) shares.set(target, (shares.get(target) ?? 0) + weight)
+  return shares
+}
+
+function percent(share: number): string {
+  return `${Number((share * 100).toPrecision(3))} %`
+}

@@ -1,0 +1,76 @@
+import { suggestion } from '../../core/suggest.ts'
+import { CONTINENTS, COUNTRIES, countryName } from '../../geodb/index.ts'
+import { isRecord, type Reading } from './reading.ts'
+import type { Arm, Node, View } from './tree.ts'
+import type { Verb } from './verbs.ts'
+
+/**
+ * By where the client is: its country's branch, then its continent's, then `default`; each falls to the next broader one
+ * when all of it is down. Keys are codes: countries of ISO 3166-1, continents AF AN AS EU NA OC SA. Four codes are both
+ * (Afghanistan, American Samoa, Namibia, Saudi Arabia): alone they mean the continent, with a warning;
+ * `country-SA` and `continent-SA` say which.
+ */
+export const geolocation: Verb = {
+  does: 'by country, then continent, then `default`',
+  usesPlace: true,
+  options: [],
+  parse(value, _options, reading) {
+    if (!isRecord(value) || Object.keys(value).length === 0) {
+      reading.fault([], 'geolocation holds no branch', 'give it countries, continents and a default: { KR: icn, EU: fra, default: nrt }')
+      return undefined
+    }
+    const arms: Arm[] = []
+    const places = new Set<string>()
+    for (const [written, item] of Object.entries(value)) {
+      const key = keyOf(written, reading)
+      const to = reading.branch(item, [written])
+      if (key === undefined || to === undefined) continue
+      if (places.has(key)) reading.fault([written], `${key} stands in this geolocation twice`, undefined, 'key')
+      places.add(key)
+      arms.push({ key, to })
+    }
+    if (!('default' in value)) reading.fault([], 'geolocation has no default', 'clients of no branch would get no answer: add default: BRANCH')
+    return arms.length === 0 ? undefined : { arms }
+  },
+  order: (node, number, view) => ({ kind: 'first-of', node: number, of: armsFor(node, view).map((arm) => view.order(arm.to)) }),
+  say(node, view) {
+    const [first, ...rest] = armsFor(node, view).map((arm) => arm.key)
+    const then = rest.length === 0 ? '' : `; when all of it is down ${rest.join(', then ')}`
+    if (first !== 'default') return `branch ${first}${then}`
+    const { country, continent } = view.place
+    return country === undefined && continent === undefined ? 'the place is not known: default' : `no branch for ${[country, continent].filter((code) => code !== undefined).join(' or ')}: default`
+  }
+}
+
+/** The arms that apply to a place, narrowest first. */
+function armsFor(node: Node, view: View): readonly Arm[] {
+  const { country, continent } = view.place
+  const wanted = [`country-${country}`, `continent-${continent}`, 'default']
+  return wanted.flatMap((key) => node.arms.find((arm) => arm.key === key) ?? [])
+}
+
+function keyOf(written: string, reading: Reading): string | undefined {
+  if (written === 'default') return 'default'
+  const [, kind, code] = /^(?:(country|continent)-)?(.+)$/s.exec(written)!
+  const isCountry = Object.hasOwn(COUNTRIES, code!)
+  const isContinent = Object.hasOwn(CONTINENTS, code!)
+  if (isCountry && isContinent && kind === undefined) {
+    reading.warn([written], `${code} is taken for the continent ${CONTINENTS[code!]}, not for ${countryName(code!)}`, `write continent-${code} or country-${code}`, 'key')
+  }
+  if (isContinent && kind !== 'country') return `continent-${code}`
+  if (isCountry && kind !== 'continent') return `country-${code}`
+  const what = kind ?? 'country or continent'
+  const known = [...(kind === 'continent' ? [] : Object.keys(COUNTRIES)), ...(kind === 'country' ? [] : Object.keys(CONTINENTS)), 'default']
+  reading.fault([written], `there is no ${what} ${code}`, aliasOf(code!) ?? suggestion(code!, known), 'key')
+  return undefined
+}
+
+/** What people write for a code, and full names. */
+function aliasOf(written: string): string | undefined {
+  const lower = written.toLowerCase()
+  if (lower === 'uk') return 'the United Kingdom is GB'
+  const continent = Object.entries(CONTINENTS).find(([, name]) => name.toLowerCase() === lower)
+  if (continent !== undefined) return `${continent[1]} is ${continent[0]}`
+  const country = Object.keys(COUNTRIES).find((code) => code.toLowerCase() === lower || countryName(code).toLowerCase() === lower)
+  return country === undefined ? undefined : `${countryName(country)} is ${country}`
+}

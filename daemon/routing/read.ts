@@ -1,0 +1,190 @@
+import { formatAddress, parseAddress } from '../../core/address.ts'
+import { suggestion } from '../../core/suggest.ts'
+import type { Fault } from '../../core/trouble.ts'
+import { readYaml, type YamlFile } from '../../core/yaml-file.ts'
+import { checkPolicies, unusedPolicies, type Draft, type Reference } from './check.ts'
+import { isRecord, type Reading, type Spot } from './reading.ts'
+import type { Branch, Node, OnAllDown } from './tree.ts'
+import type { RoutingImage, Target } from './types.ts'
+import { VERBS } from './verbs.ts'
+
+type Path = readonly PropertyKey[]
+
+const NAME = /^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$/
+/** Words that mean something else where a policy's name may stand. */
+const RESERVED = ['all', 'last-good', 'empty', 'default']
+const MAX_DEPTH = 64
+
+export interface ReadPolicies {
+  /** Absent when any fault is an error. */
+  readonly image?: RoutingImage
+  /** Every policy that is named in the file, those with faults too. */
+  readonly names: ReadonlySet<string>
+  readonly faults: readonly Fault[]
+  /** A warning for each policy that neither a name in `used` nor a policy that is used leads to. */
+  unused(used: ReadonlySet<string>): Fault[]
+}
+
+/**
+ * Reads and checks policies.yaml; tells every fault of the file at once.
+ * @param options.file its path as shown in messages
+ * @param options.targets the edges of nearcast.yaml in order; addresses found in policies are appended in the image
+ */
+export function readPolicies({ file, text, targets }: { file: string; text: string; targets: readonly Target[] }): ReadPolicies {
+  const source = readYaml(file, text)
+  const faults = [...source.faults]
+  const nothing = { names: new Set<string>(), faults, unused: () => [] }
+  if (faults.length > 0) return nothing
+  const written = topLevel(source, faults)
+  if (written === undefined) return nothing
+  const reader = new PolicyReader(source, faults, targets, Object.keys(written))
+  const policies: { name: string; root: Branch }[] = []
+  for (const [name, value] of Object.entries(written)) {
+    reader.checkName(name)
+    const root = reader.policy(name, value)
+    // A place holder keeps the numbers of the policies after it; with an error there is no image.
+    policies.push({ name, root: root ?? { kind: 'target', target: 0 } })
+  }
+  const draft: Draft = { policies: { nodes: reader.nodes, policies }, targets: reader.targets, references: reader.references, file: source, nodePaths: reader.nodePaths }
+  if (!faults.some((fault) => fault.severity === 'error')) faults.push(...checkPolicies(draft))
+  const names = new Set(Object.keys(written))
+  const unused = (used: ReadonlySet<string>): Fault[] => unusedPolicies(draft, used)
+  faults.sort((a, b) => a.line - b.line || a.column - b.column)
+  if (faults.some((fault) => fault.severity === 'error')) return { names, faults, unused }
+  return { image: { policies: draft.policies, targets: reader.targets }, names, faults, unused }
+}
+
+function topLevel(source: YamlFile, faults: Fault[]): Record<string, unknown> | undefined {
+  const fault = (path: Path, reason: string, hint: string): void => {
+    faults.push({ ...source.position(path, true), severity: 'error', reason, hint })
+  }
+  const value = source.value ?? {}
+  if (!isRecord(value)) {
+    fault([], 'expected policies by name', 'policies: { nearest: { latency: [icn, nrt] } }')
+    return undefined
+  }
+  for (const key of Object.keys(value)) if (key !== 'policies') fault([key], `unknown key ${key}`, 'the one key here is policies:, and every policy stands under it')
+  const policies = value['policies'] ?? {}
+  if (isRecord(policies)) return policies
+  fault(['policies'], 'policies: expected policies by name', 'policies: { nearest: { latency: [icn, nrt] } }')
+  return undefined
+}
+
+/** Turns YAML values into nodes. A class for what it gathers on the way; it lives as long as one reading. */
+class PolicyReader {
+  readonly nodes: Node[] = []
+  /** Where each node stands. */
+  readonly nodePaths: Path[] = []
+  readonly targets: Target[]
+  readonly references: Reference[] = []
+  readonly #source: YamlFile
+  readonly #faults: Fault[]
+  readonly #policyNumbers: Map<string, number>
+  readonly #targetNumbers: Map<string, number>
+  /** The policy that is being read. */
+  #policy = 0
+
+  constructor(source: YamlFile, faults: Fault[], targets: readonly Target[], names: readonly string[]) {
+    this.#source = source
+    this.#faults = faults
+    this.targets = [...targets]
+    this.#policyNumbers = new Map(names.map((name, number) => [name, number]))
+    this.#targetNumbers = new Map(targets.map((target, number) => [target.name, number]))
+  }
+
+  policy(name: string, value: unknown): Branch | undefined {
+    this.#policy = this.#policyNumbers.get(name)!
+    return this.#branch(value, ['policies', name], `policy ${name}`, false, 0)
+  }
+
+  checkName(name: string): void {
+    const path = ['policies', name]
+    if (!NAME.test(name)) this.#fault(path, `${name}: a policy's name is made of letters, digits, - and _, 63 at most`, undefined, 'error', true)
+    if (RESERVED.includes(name)) this.#fault(path, `${name} has a meaning of its own and cannot name a policy`, undefined, 'error', true)
+    if (this.#targetNumbers.has(name)) this.#fault(path, `${name} is the name of an edge already`, undefined, 'error', true)
+  }
+
+  #fault(path: Path, reason: string, hint?: string, severity: Fault['severity'] = 'error', key = false): undefined {
+    const fault = { ...this.#source.position(path, key), severity, reason }
+    this.#faults.push(hint === undefined ? fault : { ...fault, hint })
+  }
+
+  #branch(value: unknown, path: Path, label: string, key: boolean, depth: number): Branch | undefined {
+    if (typeof value === 'string') return this.#named(value, path, key)
+    if (Array.isArray(value)) return this.#fault(path, 'a list needs a verb that says what it is for', `such as failover: [${value.filter((item) => typeof item === 'string').join(', ')}]`)
+    if (!isRecord(value)) return this.#fault(path, 'expected an edge, an address, the name of a policy, or a verb', `verbs: ${Object.keys(VERBS).join(', ')}`)
+    if (depth > MAX_DEPTH) return this.#fault(path, `nested deeper than ${MAX_DEPTH}`, 'give inner parts names of their own')
+    return this.#node(value, path, label, depth)
+  }
+
+  #named(name: string, path: Path, key: boolean): Branch | undefined {
+    const known = this.#targetNumbers.get(name)
+    if (known !== undefined) return { kind: 'target', target: known }
+    const policy = this.#policyNumbers.get(name)
+    if (policy !== undefined) {
+      this.references.push({ from: this.#policy, to: policy, at: this.#source.position(path, key) })
+      return { kind: 'policy', policy }
+    }
+    const address = parseAddress(name)
+    if (address === undefined) {
+      const names = [...[...this.#targetNumbers.keys()].filter((each) => parseAddress(each) === undefined), ...this.#policyNumbers.keys()]
+      return this.#fault(path, `there is no edge or policy ${name}`, suggestion(name, names), 'error', key)
+    }
+    // One address written in two ways is one target.
+    const text = formatAddress(address.bytes)
+    let target = this.#targetNumbers.get(text)
+    if (target === undefined) {
+      target = this.targets.push({ name: text, checked: false, ipv4: address.family === 4 ? [address.bytes] : [], ipv6: address.family === 6 ? [address.bytes] : [] }) - 1
+      this.#targetNumbers.set(text, target)
+    }
+    return { kind: 'target', target }
+  }
+
+  #node(value: Record<string, unknown>, path: Path, label: string, depth: number): Branch | undefined {
+    const keys = Object.keys(value)
+    const verbs = keys.filter((key) => Object.hasOwn(VERBS, key))
+    const [verb] = verbs
+    if (verb === undefined) return this.#noVerb(keys, path)
+    if (verbs.length > 1) return this.#fault([...path, verbs[1]!], `${verbs.join(' and ')} stand in one node; a node has one verb`, 'nest them, or give one a name of its own', 'error', true)
+    const { parse, options } = VERBS[verb]!
+    const allowed = [...options, 'on-all-down']
+    for (const key of keys) {
+      if (key !== verb && !allowed.includes(key)) this.#fault([...path, key], `unknown key ${key} beside ${verb}`, suggestion(key, [...allowed, ...Object.keys(VERBS)]), 'error', true)
+    }
+    const parsed = parse(value[verb], value, this.#reading(verb, path, label, depth))
+    const onAllDown = 'on-all-down' in value ? this.#onAllDown(value['on-all-down'], [...path, 'on-all-down']) : undefined
+    if (parsed === undefined) return undefined
+    const node = this.nodes.push({ verb, label, ...parsed, ...(onAllDown !== undefined && { onAllDown }) }) - 1
+    this.nodePaths[node] = [...path, verb]
+    return { kind: 'node', node }
+  }
+
+  #noVerb(keys: readonly string[], path: Path): undefined {
+    const all = Object.keys(VERBS)
+    const key = keys.find((each) => each !== 'on-all-down')
+    if (key === undefined) return this.#fault(path, 'expected a verb', `verbs: ${all.join(', ')}`)
+    return this.#fault([...path, key], `there is no verb ${key}`, suggestion(key, all), 'error', true)
+  }
+
+  #onAllDown(value: unknown, path: Path): OnAllDown | undefined {
+    if (value === 'all' || value === 'last-good' || value === 'empty') return value
+    const policy = typeof value === 'string' ? this.#policyNumbers.get(value) : undefined
+    if (policy !== undefined) {
+      this.references.push({ from: this.#policy, to: policy, at: this.#source.position(path) })
+      return { policy }
+    }
+    const known = ['all', 'last-good', 'empty', ...this.#policyNumbers.keys()]
+    return this.#fault(path, 'on-all-down: expected all, last-good, empty or the name of a policy', typeof value === 'string' ? suggestion(value, known) : undefined)
+  }
+
+  #reading(verb: string, path: Path, label: string, depth: number): Reading {
+    const full = (part: Path, spot: Spot): Path => (spot === 'option' ? [...path, ...part] : [...path, verb, ...part])
+    const inner = (part: Path): string => [label.replace(/^policy /, ''), ...part.map(String)].join('.')
+    return {
+      verb,
+      fault: (part, reason, hint, spot = 'value') => this.#fault(full(part, spot), reason, hint, 'error', spot === 'key'),
+      warn: (part, reason, hint, spot = 'value') => this.#fault(full(part, spot), reason, hint, 'warning', spot === 'key'),
+      branch: (value, part, spot = 'value') => this.#branch(value, full(part, spot), inner(part), spot === 'key', depth + 1)
+    }
+  }
+}

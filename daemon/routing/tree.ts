@@ -1,0 +1,71 @@
+import type { Place } from '../../geodb/index.ts'
+import type { Target } from './types.ts'
+
+// Two trees. What the operator wrote, compiled: policies -> nodes -> arms. And what it comes to for one place: an Order.
+
+/** Where an arm leads: a target, a policy by number, or a node written on the spot. */
+export type Branch =
+  | { readonly kind: 'target'; readonly target: number }
+  | { readonly kind: 'policy'; readonly policy: number }
+  | { readonly kind: 'node'; readonly node: number }
+
+/** One branch of a node, under the key it has there: a name, `country-KR`, `default`. */
+export interface Arm {
+  readonly key: string
+  readonly to: Branch
+  /** Of `weighted`. */
+  readonly weight?: number
+}
+
+/** What is answered when every target below a node is down. Where a node says nothing, the node above it decides. */
+export type OnAllDown = 'all' | 'last-good' | 'empty' | { readonly policy: number }
+
+export interface Node {
+  readonly verb: string
+  /** For people: `policy video`, `video.KR`. */
+  readonly label: string
+  readonly arms: readonly Arm[]
+  /** Of `simple`: how many are answered at once. */
+  readonly count?: number
+  readonly onAllDown?: OnAllDown
+}
+
+export interface Policies {
+  readonly nodes: readonly Node[]
+  readonly policies: readonly { readonly name: string; readonly root: Branch }[]
+}
+
+/**
+ * The candidates of a policy for one place, in the order in which it would take them. Says nothing of health.
+ * `node` is the node it comes from, for `explain`; it has no say in the choice.
+ */
+export type Order =
+  | { readonly kind: 'target'; readonly target: number }
+  /** The first of them that can answer. */
+  | { readonly kind: 'first-of'; readonly node: number; readonly of: readonly Order[] }
+  /** One of those that can answer, by weight; those of weight 0 when none else can. */
+  | { readonly kind: 'split'; readonly node: number; readonly of: readonly Order[]; readonly weights: readonly number[] }
+  /** All of those that can answer together, or `count` of them in turn. */
+  | { readonly kind: 'set'; readonly node: number; readonly of: readonly Order[]; readonly count?: number }
+  /** `of`; when all of it is down, `otherwise`. */
+  | { readonly kind: 'or-else'; readonly node: number; readonly of: Order; readonly otherwise: 'all' | 'last-good' | 'empty' | Order }
+
+/** What a verb may look at when it orders: a place, and nothing that changes from query to query. */
+export interface View {
+  readonly place: Place
+  readonly targets: readonly Target[]
+  /** Great-circle distance from the place to a target; undefined when either has no coordinates. */
+  kilometres(target: number): number | undefined
+  /** The order of what an arm leads to. */
+  order(branch: Branch): Order
+}
+
+/** Every target of an order, first to last, each once. */
+export function leavesOf(order: Order, into: Set<number> = new Set()): Set<number> {
+  if (order.kind === 'target') into.add(order.target)
+  else if (order.kind === 'or-else') {
+    leavesOf(order.of, into)
+    if (typeof order.otherwise === 'object') leavesOf(order.otherwise, into)
+  } else for (const part of order.of) leavesOf(part, into)
+  return into
+}

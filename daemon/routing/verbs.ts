@@ -1,0 +1,29 @@
+import type { Reading } from './reading.ts'
+import type { Node, Order, View } from './tree.ts'
+import { failover } from './failover.ts'
+import { geolocation } from './geolocation.ts'
+import { latency } from './latency.ts'
+import { simple } from './simple.ts'
+import { weighted } from './weighted.ts'
+
+/** What a verb makes of its text: its arms and its own settings. */
+export type Parsed = Pick<Node, 'arms' | 'count'>
+
+/** One kind of policy. It orders candidates; health is not its business (choose.ts). */
+export interface Verb {
+  /** What it does, in one line, for help and documentation. */
+  readonly does: string
+  /** Whether the place has a say in its order. */
+  readonly usesPlace: boolean
+  /** Keys that may stand beside the verb. */
+  readonly options: readonly string[]
+  /** Reads what stands under the verb; tells every fault to `reading`, and then returns undefined. */
+  parse(value: unknown, options: Readonly<Record<string, unknown>>, reading: Reading): Parsed | undefined
+  /** Pure. */
+  order(node: Node, number: number, view: View): Order
+  /** What it decided for a place, in a few words, for `explain`. */
+  say(node: Node, view: View): string
+}
+
+/** Every verb. A new one is its file and its row here. */
+export const VERBS: Readonly<Record<string, Verb>> = { simple, failover, weighted, geolocation, latency }
