@@ -1,4 +1,6 @@
+import { constants } from 'node:os'
 import type { Config } from './config.ts'
+import { signalOnParentDeath } from './native.ts'
 
 // What the supervisor and its processes say to each other over the channel between them.
 
@@ -111,6 +113,9 @@ export function attach(run: (setup: Setup, channel: Channel) => Promise<(message
     }
   }
   process.on('disconnect', () => process.exit(0))
+  // A stopped process cannot notice the lost channel; and one whose supervisor is gone already has no channel left.
+  signalOnParentDeath(constants.signals.SIGKILL)
+  if (!process.connected) process.exit(0)
   // The terminal sends these to the whole group; the supervisor decides the order in which the fleet ends.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
   let handle: ((message: ToProcess) => void) | undefined

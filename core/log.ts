@@ -14,7 +14,8 @@ export function makeLogger(name: string, options: { readable: boolean; level?: s
   const stream = pretty({
     destination: 2,
     sync: true,
-    colorize: process.stderr.isTTY,
+    // Node's own answer, which knows NO_COLOR and TERM.
+    colorize: process.stderr.isTTY && process.stderr.hasColors(),
     translateTime: 'SYS:HH:MM:ss.l',
     ignore: 'pid,hostname,name',
     messageFormat: '{name}: {msg}'

@@ -1,0 +1,13 @@
+import type { Command } from './command.ts'
+import { completion } from './completion.ts'
+import { explain } from './explain.ts'
+import { help } from './help.ts'
+import { reload } from './reload.ts'
+import { start } from './start.ts'
+import { status } from './status.ts'
+import { stop } from './stop.ts'
+import { up } from './up.ts'
+import { version } from './version.ts'
+
+/** Every command, in the order in which help lists them. */
+export const commands: readonly Command[] = [up, status, explain, stop, start, reload, completion, help, version]

@@ -1,0 +1,56 @@
+// The command line: `main` finds the row of commands.ts, checks the arguments and runs it. One file per command; nothing
+// else of Nearcast parses arguments. A command speaks to a running fleet through its admin API alone.
+import { suggestion } from '../core/suggest.ts'
+import { messageOf } from '../core/trouble.ts'
+import { readArguments } from './arguments.ts'
+import { mistyped, type Command, type Io } from './command.ts'
+import { commands } from './commands.ts'
+import { helpOf, overview } from './help.ts'
+
+/**
+ * Runs one command line.
+ * @param argv the words after `nearcast`
+ * @returns the exit status: 0, 1 when it could not be done, 2 when it was mistyped
+ */
+export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
+  const [first, ...rest] = argv
+  if (first === undefined || first === '--help' || first === '-h') {
+    io.out(overview(commands))
+    return 0
+  }
+  const typed = first === '--version' || first === '-v' ? 'version' : first
+  const command = commands.find(({ name }) => name === typed)
+  if (command === undefined) return mistyped(io, unknownCommand(first, commands))
+  const read = readArguments(command, rest)
+  if (typeof read === 'string') return mistyped(io, read)
+  if (read.values['help'] === true) {
+    io.out(helpOf(command))
+    return 0
+  }
+  try {
+    return await command.run({ ...read, io, commands })
+  } catch (error) {
+    // Our own trouble: whoever reports it needs the place.
+    io.err(`nearcast: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}\n`)
+    return 1
+  }
+}
+
+function unknownCommand(typed: string, table: readonly Command[]): string {
+  const what = typed.startsWith('-') ? `a command was expected before ${typed}` : `there is no command ${typed}`
+  const hint = typed.startsWith('-') ? undefined : suggestion(typed, table.map(({ name }) => name))
+  return `${what} (${hint ?? 'nearcast --help lists them'})`
+}
+
+/** The process's own output. A reader that has gone away, such as `head`, is no trouble. */
+function processIo(): Io {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+  return {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    columns: process.stdout.columns ?? 100,
+    colour: process.stdout.isTTY === true && process.stdout.hasColors(),
+    readable: process.stderr.isTTY === true,
+    cwd: process.cwd()
+  }
+}

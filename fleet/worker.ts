@@ -1,0 +1,207 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { HUNG_AFTER_MS, type Counters, type FromProcess, type Member, type Setup, type ToProcess } from '../core/channel.ts'
+import type { Clock } from '../core/clock.ts'
+import { makeRates } from './rates.ts'
+import type { Post } from './roster.ts'
+
+export interface WorkerOptions {
+  readonly post: Post
+  readonly setup: Setup
+  /** The compiled program to fork. */
+  readonly program: string
+  readonly clock: Clock
+  /** A process that hangs for this long is killed, and so restarted. Milliseconds. */
+  readonly killHungAfter: number
+  /** Told after each change of state. */
+  readonly changed: (worker: Worker) => void
+  /** Told what the process says about the fleet: `ready`, `refused` and `request`. */
+  readonly heard: (worker: Worker, message: FromProcess) => void
+}
+
+/** A process that is not ready after this long is killed, and so restarted. */
+const READY_WITHIN_MS = 30_000
+const FIRST_DELAY_MS = 500
+const LONGEST_DELAY_MS = 30_000
+/** After this long without a failure the next one counts as the first. */
+const HEALTHY_AFTER_MS = 60_000
+/** How much longer than it was given a stopping process may take before it is killed. */
+const GRACE_MS = 500
+
+/** One process of the fleet: starts it, watches its heartbeats, and starts it again when it ends unasked. */
+export class Worker {
+  readonly post: Post
+  readonly #options: WorkerOptions
+  readonly #rates = makeRates()
+  #child: ChildProcess | undefined
+  #state: Member['state'] = 'stopped'
+  #since: number
+  #why = 'not started yet'
+  #restarts = 0
+  #failures = 0
+  #counters: Counters | undefined
+  /** All of these in milliseconds of the clock's `elapsed`. */
+  #heardAt = 0
+  #runningAt: number | undefined
+  #timer: NodeJS.Timeout | undefined
+  #killTimer: NodeJS.Timeout | undefined
+  /** What the next exit is to be put down to, when the supervisor or the process itself knows. */
+  #reason: string | undefined
+  /** Delay before the next start, when it is not the growing one. */
+  #restartAfter: number | undefined
+  #startAfterStop = false
+
+  constructor(options: WorkerOptions) {
+    this.post = options.post
+    this.#options = options
+    this.#since = options.clock.now()
+  }
+
+  get state(): Member['state'] {
+    return this.#state
+  }
+
+  /** Whether there is a process, in whatever state. */
+  get alive(): boolean {
+    return this.#child !== undefined
+  }
+
+  snapshot(): Member {
+    const rate = this.#rates.requestsPerSecond()
+    const ratio = this.#rates.hitRatio()
+    const pid = this.#child?.pid
+    return {
+      name: this.post.name,
+      role: this.post.role,
+      state: this.#state,
+      since: this.#since,
+      why: this.#why,
+      restarts: this.#restarts,
+      ...(pid !== undefined && { pid }),
+      ...(this.#counters !== undefined && { counters: this.#counters }),
+      ...(rate !== undefined && { requestsPerSecond: rate }),
+      ...(ratio !== undefined && { hitRatio: ratio })
+    }
+  }
+
+  /** Starts the process now, whatever it was waiting for; one that is stopping is started again once it has ended. */
+  start(why = 'started'): void {
+    clearTimeout(this.#timer)
+    this.#startAfterStop = this.#state === 'stopping'
+    if (this.#child !== undefined) return
+    this.#reason = undefined
+    this.#restartAfter = undefined
+    this.#heardAt = this.#options.clock.elapsed()
+    this.#runningAt = undefined
+    const child = fork(this.#options.program, { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    this.#child = child
+    child.on('message', (message: FromProcess) => this.#hear(message))
+    // 'exit' follows unless the process could not be made at all.
+    child.on('error', (error) => {
+      if (child.pid === undefined) this.#ended(child, `cannot be started: ${error.message}`)
+    })
+    child.on('exit', (code, signal) => this.#ended(child, signal === null ? `exited with ${code}` : `killed by ${signal}`))
+    this.send({ kind: 'setup', setup: this.#options.setup })
+    this.#become('starting', why)
+  }
+
+  /**
+   * Asks the process to finish within `withinMs`, and kills it when it has not.
+   * @param forMs starts it again by itself after this long
+   */
+  stop(withinMs: number, why: string, forMs?: number): void {
+    clearTimeout(this.#timer)
+    this.#startAfterStop = false
+    if (this.#child === undefined) this.#become('stopped', why)
+    else {
+      this.#reason = why
+      if (this.#state !== 'stopping') this.#become('stopping', why)
+      this.send({ kind: 'stop', withinMs })
+      clearTimeout(this.#killTimer)
+      this.#killTimer = setTimeout(() => this.#child?.kill('SIGKILL'), withinMs + GRACE_MS)
+    }
+    if (forMs !== undefined) this.#timer = setTimeout(() => this.start(), forMs)
+  }
+
+  /** Kills the process outright, without marking it stopped: it is started again after `forMs`, or after the growing delay. */
+  kill(forMs?: number): void {
+    if (forMs !== undefined) this.#restartAfter = forMs
+    this.#child?.kill('SIGKILL')
+  }
+
+  send(message: ToProcess): void {
+    if (this.#child?.connected === true) this.#child.send(message, () => undefined)
+  }
+
+  /** Compares the last heartbeat with the time; called several times a second. */
+  watch(): void {
+    const silent = this.#options.clock.elapsed() - this.#heardAt
+    if (this.#state === 'starting' && silent >= READY_WITHIN_MS) this.#end(`not ready after ${READY_WITHIN_MS / 1000} s`)
+    if (this.#state === 'running' && silent >= HUNG_AFTER_MS) this.#become('hung', `no heartbeat for ${Math.round(silent)} ms`)
+    if (this.#state === 'hung' && silent >= this.#options.killHungAfter) this.#end(`killed after hanging for ${Math.round(silent / 1000)} s`)
+  }
+
+  /** The supervisor itself was held up: what went unheard meanwhile tells nothing. */
+  forgive(): void {
+    this.#heardAt = this.#options.clock.elapsed()
+  }
+
+  /** Once a second. */
+  sample(): void {
+    if (this.#counters !== undefined) this.#rates.sample(this.#counters)
+  }
+
+  #end(why: string): void {
+    this.#reason = why
+    this.#child?.kill('SIGKILL')
+  }
+
+  #hear(message: FromProcess): void {
+    this.#heardAt = this.#options.clock.elapsed()
+    if (this.#state === 'hung') this.#become('running', 'heard again')
+    if (message.kind === 'heartbeat') {
+      if (message.counters !== undefined) this.#counters = message.counters
+      return
+    }
+    if (message.kind === 'refused') this.#reason = message.reason
+    if (message.kind === 'ready' && this.#state === 'starting') {
+      this.#runningAt = this.#heardAt
+      this.#become('running', 'ready')
+    }
+    this.#options.heard(this, message)
+  }
+
+  #ended(child: ChildProcess, how: string): void {
+    if (this.#child !== child) return
+    this.#child = undefined
+    this.#counters = undefined
+    this.#rates.clear()
+    clearTimeout(this.#killTimer)
+    if (this.#state === 'stopping') {
+      this.#become('stopped', this.#reason ?? how)
+      if (this.#startAfterStop) this.start()
+      return
+    }
+    const healthy = this.#runningAt !== undefined && this.#options.clock.elapsed() - this.#runningAt >= HEALTHY_AFTER_MS
+    if (healthy) this.#failures = 0
+    const delay = this.#restartAfter ?? restartDelay(this.#failures)
+    if (this.#restartAfter === undefined) this.#failures++
+    this.#become('failed', this.#reason ?? how)
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      this.#restarts++
+      this.start('restarted')
+    }, delay)
+  }
+
+  #become(state: Member['state'], why: string): void {
+    this.#state = state
+    this.#why = why
+    this.#since = this.#options.clock.now()
+    this.#options.changed(this)
+  }
+}
+
+/** Milliseconds before the next start, given how many failures came before in a row. */
+export function restartDelay(failures: number): number {
+  return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(failures, 16))
+}
