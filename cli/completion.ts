@@ -1,0 +1,88 @@
+import { suggestion } from '../core/suggest.ts'
+import { mistyped, type Command } from './command.ts'
+
+type Shell = 'bash' | 'zsh' | 'fish'
+const SHELLS: readonly Shell[] = ['bash', 'zsh', 'fish']
+
+export const completion: Command = {
+  name: 'completion',
+  summary: 'print the completion script of a shell: bash, zsh or fish',
+  arguments: [{ name: 'SHELL', completes: 'shell' }],
+  options: {},
+  examples: ['source <(nearcast completion bash)', 'nearcast completion zsh > ~/.zfunc/_nearcast', 'nearcast completion fish > ~/.config/fish/completions/nearcast.fish'],
+  run: async ({ positionals, io, commands }) => {
+    const typed = positionals[0]!
+    const shell = SHELLS.find((known) => known === typed)
+    if (shell === undefined) return mistyped(io, `there is no completion for the shell ${typed} (${suggestion(typed, SHELLS)})`)
+    io.out(SCRIPTS[shell](commands))
+    return 0
+  }
+}
+
+/** The words that may follow: options, and what the arguments complete to. Edges are asked of the running fleet. */
+const MEMBERS = `nearcast status --json 2>/dev/null | sed -n 's/^      "name": "\\(.*\\)",$/\\1/p'`
+
+const optionsOf = (command: Command): string[] => [...Object.keys(command.options), 'help'].map((name) => `--${name}`)
+
+const SCRIPTS: Readonly<Record<Shell, (commands: readonly Command[]) => string>> = { bash, zsh, fish }
+
+function wordsOf(command: Command, commands: readonly Command[]): string {
+  const completes = command.arguments[0]?.completes
+  if (completes === 'command') return commands.map(({ name }) => name).join(' ')
+  if (completes === 'shell') return SHELLS.join(' ')
+  return completes === 'member' ? `$(${MEMBERS})` : ''
+}
+
+function bash(commands: readonly Command[]): string {
+  const cases = commands.map((command) => `    ${command.name}) words="${[...optionsOf(command), wordsOf(command, commands)].join(' ').trimEnd()}" ;;`)
+  return `# nearcast completion for bash: source <(nearcast completion bash)
+_nearcast() {
+  local word=\${COMP_WORDS[COMP_CWORD]} words
+  case \${COMP_WORDS[COMP_CWORD-1]} in
+    --config|--zones|--state) COMPREPLY=($(compgen -f -- "$word")); return ;;
+  esac
+  if [ "$COMP_CWORD" -eq 1 ]; then words="${commands.map(({ name }) => name).join(' ')} --help --version"
+  else case \${COMP_WORDS[1]} in
+${cases.join('\n')}
+  esac; fi
+  COMPREPLY=($(compgen -W "$words" -- "$word"))
+  [ \${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- "$word"))
+}
+complete -F _nearcast nearcast
+`
+}
+
+function zsh(commands: readonly Command[]): string {
+  const quote = (text: string): string => `'${text.replaceAll("'", "'\\''").replaceAll(':', '\\:')}'`
+  const cases = commands.map((command) => `    ${command.name}) compadd -- ${[...optionsOf(command), wordsOf(command, commands)].join(' ').trimEnd()}; _files ;;`)
+  return `#compdef nearcast
+# nearcast completion for zsh: put this file as _nearcast in a folder of $fpath
+_nearcast() {
+  if (( CURRENT == 2 )); then
+    local -a known=(
+${commands.map(({ name, summary }) => `      ${quote(name).slice(0, -1)}:${quote(summary).slice(1)}`).join('\n')}
+    )
+    _describe command known
+    return
+  fi
+  case $words[2] in
+${cases.join('\n')}
+  esac
+}
+if [ "$funcstack[1]" = _nearcast ]; then _nearcast "$@"; else compdef _nearcast nearcast; fi
+`
+}
+
+function fish(commands: readonly Command[]): string {
+  const quote = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+  const rows = commands.flatMap((command) => {
+    const seen = `-n '__fish_seen_subcommand_from ${command.name}'`
+    const words = wordsOf(command, commands)
+    const options = Object.entries(command.options).map(
+      ([name, { kind, summary }]) => `complete -c nearcast ${seen} -l ${name}${kind === 'flag' ? '' : kind === 'file' || kind === 'folder' ? ' -r -F' : ' -x'} -d ${quote(summary)}`
+    )
+    const first = `complete -c nearcast -n __fish_use_subcommand -f -a ${command.name} -d ${quote(command.summary)}`
+    return [first, ...options, ...(words === '' ? [] : [`complete -c nearcast ${seen} -f -a ${words.startsWith('$(') ? `"(${words.slice(2)}"` : quote(words)}`])]
+  })
+  return `# nearcast completion for fish\n${rows.join('\n')}\n`
+}

@@ -1,0 +1,54 @@
+import { parseAddress } from '../core/address.ts'
+import type { Explanation } from '../daemon/control/api.ts'
+import { openAdmin, Refused, refused } from './admin-client.ts'
+import { failed, isSet, mistyped, textOf, type Command } from './command.ts'
+import { STATE } from './folders.ts'
+import { tableOf } from './table.ts'
+
+export const explain: Command = {
+  name: 'explain',
+  summary: 'show each step by which a name is answered to a client',
+  arguments: [{ name: 'NAME' }],
+  options: {
+    from: { kind: 'text', value: 'ADDRESS', summary: 'address of the client or of its resolver (default: 127.0.0.1)' },
+    type: { kind: 'text', value: 'TYPE', summary: 'record type (default: A)' },
+    json: { kind: 'flag', summary: 'print the steps as JSON' },
+    state: STATE
+  },
+  examples: [
+    'nearcast explain d111111abcdef8.nearcast.test --from 168.126.63.1',
+    'nearcast explain www.nearcast.test --from 2001:67c:2e8::1 --type AAAA',
+    'nearcast explain nearcast.test --type MX --json'
+  ],
+  run: async (call) => {
+    const name = call.positionals[0]!
+    const from = textOf(call, 'from') ?? '127.0.0.1'
+    if (parseAddress(from) === undefined) return mistyped(call.io, `--from ${from}: expected an IPv4 or IPv6 address, such as 168.126.63.1`)
+    const admin = openAdmin(call)
+    if (typeof admin === 'string') return failed(call.io, admin)
+    const query = new URLSearchParams({ name, from, type: textOf(call, 'type') ?? 'A' })
+    const reply = await admin.get<Explanation>(`/v1/explain?${query}`)
+    if (reply instanceof Refused) return refused(call, reply)
+    call.io.out(isSet(call, 'json') ? `${JSON.stringify(reply, undefined, 2)}\n` : `${explanationLines(reply).join('\n')}\n`)
+    return 0
+  }
+}
+
+/** An explanation for people. */
+export function explanationLines({ question, steps, candidates, answer }: Explanation): string[] {
+  const out = [`${question.name} ${question.type} from ${question.from}`, '']
+  for (const { depth, text } of steps) out.push(`${'  '.repeat(depth + 1)}${text}`)
+  if (candidates.length > 0) {
+    const rows = candidates.map(({ target, state, kilometres, milliseconds, chosen, why }) => [
+      chosen ? '→' : '',
+      target,
+      state,
+      kilometres === undefined ? '' : `${Math.round(kilometres)} km`,
+      milliseconds === undefined ? '' : `${Math.round(milliseconds)} ms`,
+      why
+    ])
+    out.push('', ...tableOf(['', 'CANDIDATE', 'HEALTH', 'DISTANCE', 'ROUND TRIP', 'WHY'], rows, { indent: '  ', right: [3, 4], widest: 200 }))
+  }
+  const flags = `${answer.rcode}${answer.authoritative ? ', authoritative' : ''}${answer.ttl === undefined ? '' : `, TTL ${answer.ttl}`}${answer.scope === undefined ? '' : `, holds for ${answer.scope}`}`
+  return [...out, '', `answer: ${flags}`, ...answer.answers.map((record) => `  ${record}`), ...answer.authorities.map((record) => `  ${record} (authority)`)]
+}

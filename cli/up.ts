@@ -1,0 +1,85 @@
+import { loadConfig } from '../core/config-file.ts'
+import type { Config } from '../core/config.ts'
+import { systemClock } from '../core/clock.ts'
+import { makeLogger } from '../core/log.ts'
+import { ConfigError } from '../core/trouble.ts'
+import { startFleet, type Fleet } from '../fleet/index.ts'
+import { failed, numberOf, type Call, type Command } from './command.ts'
+import { configFile, DEFAULTS, stateFolder, zonesFolder } from './folders.ts'
+import { welcome } from './welcome.ts'
+
+export const up: Command = {
+  name: 'up',
+  summary: 'bring up the whole fleet in this terminal; Ctrl-C ends it',
+  details: DEFAULTS,
+  arguments: [],
+  options: {
+    config: { kind: 'file', value: 'FILE', summary: 'configuration (default: nearcast.yaml)' },
+    zones: { kind: 'folder', value: 'DIR', summary: 'zone files and policies.yaml (default: zones/ beside the configuration)' },
+    port: { kind: 'port', value: 'N', summary: 'DNS port (default: 53 where that is allowed and free, else 5300)' },
+    'http-port': { kind: 'port', value: 'N', summary: 'HTTP port of every worker; when it is taken, the next free one (default: 8080)' },
+    'https-port': { kind: 'port', value: 'N', summary: 'HTTPS port of the edges, where HTTPS is configured (default: 8443)' },
+    'admin-port': { kind: 'port', value: 'N', summary: 'port of the admin API (default: 8053)' },
+    state: { kind: 'folder', value: 'DIR', summary: 'what is kept over restarts; one for each fleet (default: state/)' }
+  },
+  examples: ['npm start', 'npm start -- --port 5301', 'nearcast up --config /etc/nearcast/nearcast.yaml --state /var/lib/nearcast'],
+  run: async (call) => {
+    const file = configFile(call)
+    let config: Config
+    try {
+      config = loadConfig(file.label)
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      call.io.err(`${error.message}\n`)
+      return 1
+    }
+    return runFleet(call, config)
+  }
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** How long the start-up text may wait for the last process. */
+const WAIT_FOR_READY_MS = 8000
+
+async function runFleet(call: Call, config: Config): Promise<number> {
+  let ask: (what: 'end') => void = () => undefined
+  const asked = new Promise<'end'>((resolve) => {
+    ask = resolve
+  })
+  const onSignal = (): void => ask('end')
+  for (const signal of SIGNALS) process.on(signal, onSignal)
+  const fleet = await launch(call, config)
+  if (typeof fleet === 'string') return failed(call.io, fleet)
+  for (const note of fleet.notes) call.io.err(`nearcast: ${note}\n`)
+  const trouble = fleet.ready.then((reason) => (reason === undefined ? new Promise<never>(() => undefined) : reason))
+  const soon = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), WAIT_FOR_READY_MS).unref())
+  const first = await Promise.race([asked, trouble, soon, fleet.ready.then(() => undefined)])
+  if (first === undefined) void welcome(call, config, fleet)
+  const last = first ?? (await Promise.race([asked, trouble]))
+  await fleet.stop()
+  for (const signal of SIGNALS) process.off(signal, onSignal)
+  return last === 'end' ? 0 : failed(call.io, last)
+}
+
+function launch(call: Call, config: Config): Promise<Fleet | string> {
+  const { io } = call
+  const state = stateFolder(call)
+  const zones = zonesFolder(call)
+  const wish = (name: 'dns' | 'http' | 'https' | 'admin', option: string): object => {
+    const port = numberOf(call, option)
+    return port === undefined ? {} : { [name]: port }
+  }
+  return startFleet({
+    config,
+    configFile: configFile(call).path,
+    stateFolder: state.path,
+    stateLabel: state.label,
+    zonesFolder: zones.path,
+    zonesLabel: zones.label,
+    ports: { ...wish('dns', 'port'), ...wish('http', 'http-port'), ...wish('https', 'https-port'), ...wish('admin', 'admin-port') },
+    readable: io.readable,
+    clock: systemClock,
+    log: makeLogger('fleet', { readable: io.readable, level: config.log })
+  })
+}
