@@ -89,12 +89,15 @@ function run(options: FleetOptions, lock: Lock, notes: readonly string[], setupF
   const ready = new Promise<string | undefined>((resolve) => {
     settle = resolve
   })
+  const whenGone = (): void => {
+    if (!workers.some(({ alive }) => alive)) allGone()
+  }
   const members = (): Member[] => workers.map((worker) => worker.snapshot())
   const daemon = (): Worker | undefined => workers.find(({ post }) => post.role === 'daemon')
   const tellDaemon = (): void => daemon()?.send({ kind: 'fleet', members: members() })
   const changed = (worker: Worker): void => {
     if (ended !== undefined) {
-      if (!workers.some(({ alive }) => alive)) allGone()
+      whenGone()
       return
     }
     const { name, role, state, why, pid } = worker.snapshot()
@@ -142,6 +145,7 @@ function run(options: FleetOptions, lock: Lock, notes: readonly string[], setupF
       lock.release()
     })
     for (const worker of workers) worker.stop(END_WITHIN_MS, 'the fleet ends')
+    whenGone()
     return ended
   }
   return { ports, adminToken, notes, ready, members, stop }
