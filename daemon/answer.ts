@@ -265,7 +265,8 @@ function steer(state: State, rrset: number): Steered {
   if (policy === undefined) throw new Error(`there is no policy ${name}`)
   const usesPlace = routing.usesPlace(policy)
   const placeClass = routing.classOf(policy, usesPlace ? placeOf(state) : 0)
-  const choice = routing.choose(policy, placeClass, world.health)
+  const family = query.type === TYPE.A ? 4 : query.type === TYPE.AAAA ? 6 : undefined
+  const choice = routing.choose(policy, placeClass, world.health, family)
   state.policy = policy
   state.placeClass = usesPlace ? placeClass : -1
   state.failOpen = choice.failOpen
