@@ -1,0 +1,72 @@
+import type { Fault } from '../../core/trouble.ts'
+import { nameFromText } from '../wire/name.ts'
+import { checkHidden, checkNames, checkPolicies } from './check.ts'
+import { checkTargets } from './check-targets.ts'
+import { type Groups, groupRecords, settleRRsets } from './group.ts'
+import { readMaster } from './reader.ts'
+import type { Zone, ZoneRecord, ZoneRecords } from './record.ts'
+import { dropTexts, faultsOf, note, positionOf, type Sources } from './sources.ts'
+import { ownerOf, rdataOf, type Table } from './table.ts'
+
+export interface ReadZoneOptions {
+  /** The zone file, as it is to stand in messages. */
+  readonly file: string
+  /** The zone's name; without it, the owner of the SOA. Names before any $ORIGIN are completed by it, or by the file's name without .zone. */
+  readonly origin?: string
+  /** The text of the file, or of one that it includes (a path relative to that of the including file); octets are taken as they are. Throws when it cannot be read. */
+  readonly read: (path: string) => string | Uint8Array
+  /** Names of the policies that ROUTE may name; without it any is taken. */
+  readonly policies?: ReadonlySet<string>
+}
+
+export interface ZoneReading {
+  /** Absent when any fault is an error. */
+  readonly zone?: Zone
+  /** All of them, in the order of the files; of each severity the first hundred and one that counts the rest. */
+  readonly faults: Fault[]
+  /** The file and every file that it includes, readable or not: what to watch. */
+  readonly files: string[]
+}
+
+/** Reads a master file (RFC 1035 §5, RFC 2308 §4, RFC 3597 §5) and checks the zone as a whole. */
+export function readZone(options: ReadZoneOptions): ZoneReading {
+  const origin = options.origin === undefined ? undefined : nameFromText(options.origin)
+  if (typeof origin === 'string') {
+    const fault: Fault = { file: options.file, line: 1, column: 1, severity: 'error', reason: `${options.origin}: ${origin}` }
+    return { faults: [fault], files: [options.file] }
+  }
+  const { file, read, policies } = options
+  const reading = readMaster(origin === undefined ? { file, read } : { file, read, origin })
+  const { table, trouble, sources } = reading
+  const groups = settleRRsets(table, groupRecords(table), trouble)
+  const names = checkNames(reading, groups)
+  if (names !== undefined && names.apex >= 0) {
+    if (policies !== undefined) checkPolicies(reading, groups, names, policies)
+    checkHidden(reading, groups, names)
+    if (!reading.incomplete) checkTargets(reading, groups, names)
+  }
+  const faults = faultsOf(trouble)
+  const files = [...new Set(reading.files)]
+  if (trouble.errors.length > 0 || names === undefined) return { faults, files }
+  dropTexts(sources)
+  return { zone: { origin: names.zone, records: recordsOf(table, groups, sources) }, faults, files }
+}
+
+/** The records of a table as values, each made when it is come to. */
+function recordsOf(table: Table, { order }: Groups, sources: Sources): ZoneRecords {
+  return {
+    length: order.length,
+    *[Symbol.iterator](): Generator<ZoneRecord> {
+      let name = -1
+      let owner = new Uint8Array(0)
+      for (const record of order) {
+        if (table.name[record] !== name) {
+          name = table.name[record]!
+          owner = ownerOf(table, name) as Uint8Array<ArrayBuffer>
+        }
+        yield { owner, type: table.type[record]!, ttl: table.ttl[record]!, rdata: rdataOf(table, record), at: positionOf(sources, table.place[record]!) }
+      }
+    }
+  }
+}
+

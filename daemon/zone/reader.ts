@@ -1,0 +1,308 @@
+import { basename, dirname, isAbsolute, join } from 'node:path'
+import { nearest, suggestion } from '../../core/suggest.ts'
+import { messageOf } from '../../core/trouble.ts'
+import { nameFault, nameFromText, nameToText } from '../wire/name.ts'
+import { classFromText, CLASS, TYPE, typeFromText, typeToText } from '../wire/types.ts'
+import { type Entry, makeEntry, nextEntry, roomFor, tokenAt, tokenText } from './entry.ts'
+import { copyToken, plainDuration, readName } from './field.ts'
+import { type Codec, codecOfToken, readRdata, ZONE_MNEMONICS } from './rdata.ts'
+import { addSource, makeTrouble, note, type Sources, type Trouble } from './sources.ts'
+import { addRecord, internName, makeTable, ownerOf, reserve, type Table, TYPE_UNREAD } from './table.ts'
+
+/** A zone on its way from text to records. */
+export interface Reading {
+  readonly read: (path: string) => string | Uint8Array
+  readonly sources: Sources
+  readonly trouble: Trouble
+  readonly table: Table
+  /** Every path that was asked for, the zone's own first. */
+  readonly files: string[]
+  /** The zone's name: as it was given, else the owner of the first SOA. */
+  zone: Uint8Array | undefined
+  /** MINIMUM of the first SOA, for records before any TTL is known; -1 before it. */
+  minimum: number
+  /** Some of the zone could not be read, so that what seems to be missing may be there. */
+  incomplete: boolean
+  /** Paths that are open, outermost first. */
+  readonly open: string[]
+}
+
+/** One text of the zone while it is read: what lasts from line to line. */
+interface Scope {
+  readonly path: string
+  readonly base: number
+  readonly entry: Entry
+  /** Number of the owner that an indented line repeats, -1 before the first, or UNREADABLE. */
+  owner: number
+  /** $TTL, and the last TTL that a record stated; -1 before any. */
+  defaultTtl: number
+  lastTtl: number
+}
+
+const UNREADABLE = -2
+const DEEPEST = 16
+const MOST_FILES = 1000
+const LONGEST_TTL = 0x7fff_ffff
+
+/** Reads a zone file, and what it includes, into a table. Faults are in `trouble`. */
+export function readMaster(options: { file: string; origin?: Uint8Array; read(path: string): string | Uint8Array }): Reading {
+  const { file, read } = options
+  const sources: Sources = { list: [], end: 0 }
+  const start = options.origin ?? originOfFile(file)
+  const reading = { read, sources, trouble: makeTrouble(sources), files: [file], zone: options.origin, minimum: -1, incomplete: false, open: [file] }
+  let text: Uint8Array
+  try {
+    text = octetsOf(read(file))
+  } catch (error) {
+    addSource(sources, file, new Uint8Array(0))
+    note(reading.trouble, 'error', 0, `cannot be read: ${messageOf(error)}`)
+    return { ...reading, incomplete: true, table: makeTable(0) }
+  }
+  const whole: Reading = { ...reading, table: makeTable(text.length) }
+  readText(whole, { path: file, base: addSource(sources, file, text), entry: makeEntry(text, start), owner: -1, defaultTtl: -1, lastTtl: -1 })
+  return whole
+}
+
+function octetsOf(text: string | Uint8Array): Uint8Array {
+  return typeof text === 'string' ? new TextEncoder().encode(text) : text
+}
+
+/** `zones/example.com.zone` is the zone example.com. unless it says otherwise. */
+function originOfFile(file: string): Uint8Array | undefined {
+  const name = nameFromText(basename(file).replace(/\.zone$/, '') || '.')
+  return typeof name === 'string' ? undefined : name
+}
+
+function readText(reading: Reading, scope: Scope): void {
+  const { entry, base } = scope
+  const { table, trouble } = reading
+  if (entry.text[0] === 0xef && entry.text[1] === 0xbb && entry.text[2] === 0xbf) entry.at = 3
+  for (;;) {
+    const start = entry.at
+    if (!nextEntry(entry)) break
+    if (entry.wrong === undefined) {
+      entry.out = reserve(table, roomFor(entry.at - start))
+      entry.write = table.used
+      entry.zone = reading.zone
+      const first = entry.starts[0]!
+      if (entry.text[first] === 0x24 && entry.quoted[0] === 0) readDirective(reading, scope)
+      else readRecord(reading, scope)
+    } else reading.incomplete = true
+    if (entry.wrong !== undefined) note(trouble, 'error', base + entry.wrong.at, entry.wrong.reason, entry.wrong.hint)
+    if (entry.doubled >= 0) noteDoubled(reading, scope)
+  }
+}
+
+function noteDoubled(reading: Reading, { entry, base }: Scope): void {
+  const token = entry.doubled
+  const zone = nameToText(entry.origin!)
+  note(reading.trouble, 'warning', base + tokenAt(entry, token), () => `${tokenText(entry, token)} without a final dot is ${tokenText(entry, token)}.${zone}`, () => `did you mean ${tokenText(entry, token)}. ?`)
+}
+
+function fault({ entry }: Scope, token: number, reason: string, hint?: string | (() => string | undefined)): void {
+  const at = tokenAt(entry, Math.min(token, entry.count - 1))
+  entry.wrong = hint === undefined ? { at, reason } : { at, reason, hint }
+}
+
+function readRecord(reading: Reading, scope: Scope): void {
+  const { entry } = scope
+  const { table } = reading
+  if (!readOwner(reading, scope)) return
+  const { owner } = scope
+  const ttl = readTtlAndClass(scope)
+  const codec = entry.wrong === undefined ? readType(scope) : undefined
+  if (codec === undefined) {
+    // Whatever it is, the owner has it: checks of the whole zone must not miss it.
+    if (owner >= 0) addRecord(table, owner, TYPE_UNREAD, 0, 0, scope.base + tokenAt(entry, 0))
+    return
+  }
+  const place = scope.base + tokenAt(entry, entry.next - 1)
+  const start = table.used
+  entry.write = start + 2
+  const right = readRdata(entry, codec)
+  if (owner < 0) return
+  if (codec.number === TYPE.SOA) reading.zone ??= ownerOf(table, owner).slice()
+  if (!right) {
+    addRecord(table, owner, codec.number, 0, 0, place)
+    return
+  }
+  if (codec.number === TYPE.SOA && reading.minimum < 0) reading.minimum = minimumOf(table.octets, entry.write)
+  const length = entry.write - start - 2
+  table.octets[start] = length >>> 8
+  table.octets[start + 1] = length & 0xff
+  table.used = entry.write
+  addRecord(table, owner, codec.number, ttl >= 0 ? ttl : ttlOf(reading, scope, codec, place), start, place)
+}
+
+/** MINIMUM, which ends the RDATA of SOA. */
+function minimumOf(octets: Uint8Array, end: number): number {
+  return Math.min(LONGEST_TTL, new DataView(octets.buffer, octets.byteOffset).getUint32(end - 4))
+}
+
+/** Sets the scope's owner from the first token, or leaves it for an indented line. */
+function readOwner(reading: Reading, scope: Scope): boolean {
+  const { entry } = scope
+  if (entry.indented) {
+    if (scope.owner === -1) fault(scope, 0, 'a line that begins with a blank repeats the owner before it, and there is none', 'begin it with @ for the zone itself')
+    return scope.owner !== -1
+  }
+  entry.next = 1
+  const length = readName(entry, 0)
+  if (length < 0) {
+    scope.owner = UNREADABLE
+    reading.incomplete = true
+    fault(scope, 0, `${tokenText(entry, 0)}: ${nameFault(length)}`)
+    return false
+  }
+  scope.owner = internName(reading.table, length)
+  return true
+}
+
+/** Reads TTL and class, in either order, up to the type. Returns the TTL, or -1 when the record states none. */
+function readTtlAndClass(scope: Scope): number {
+  const { entry } = scope
+  let ttl = -1
+  let seenClass = false
+  for (; entry.next < entry.count; entry.next++) {
+    const token = entry.next
+    const start = entry.starts[token]!
+    const first = entry.text[start]!
+    if (first >= 48 && first <= 57 && ttl < 0) {
+      const value = plainDuration(entry, token, LONGEST_TTL)
+      if (value === -1) break
+      if (value < 0) {
+        fault(scope, token, `a TTL of ${tokenText(entry, token)} is above the longest, 2147483647 seconds`)
+        return -1
+      }
+      ttl = value
+      scope.lastTtl = value
+    } else if (!seenClass && (first | 0x20) === 0x69 && (entry.text[start + 1]! | 0x20) === 0x6e && entry.ends[token] === start + 2) seenClass = true
+    else if (!seenClass && isClass(entry, token)) {
+      if (classFromText(tokenText(entry, token)) !== CLASS.IN) {
+        fault(scope, token, `class ${tokenText(entry, token)}: a zone is of class IN`)
+        return -1
+      }
+      seenClass = true
+    } else break
+  }
+  return ttl
+}
+
+function isClass(entry: Entry, token: number): boolean {
+  const first = entry.text[entry.starts[token]!]! | 0x20
+  if (first !== 0x63 && first !== 0x68 && first !== 0x6e) return false
+  const text = tokenText(entry, token)
+  return text.toUpperCase() === 'CS' || (classFromText(text) !== undefined && codecOfToken(entry, token) === undefined)
+}
+
+function readType(scope: Scope): Codec | undefined {
+  const { entry } = scope
+  if (entry.next >= entry.count) {
+    const only = entry.count === 1 && !entry.indented && codecOfToken(entry, 0) !== undefined
+    fault(scope, entry.count, 'the line ends where a type is expected', only ? 'a line that repeats the owner before it begins with a blank' : undefined)
+    return undefined
+  }
+  const token = entry.next++
+  const codec = codecOfToken(entry, token)
+  if (codec !== undefined && entry.quoted[token] === 0) return codec
+  const found = tokenText(entry, token)
+  const number = typeFromText(found)
+  if (number !== undefined) fault(scope, token, `${typeToText(number)} is no data of a zone`)
+  else fault(scope, token, `expected a type, found ${found}`, () => typeHint(scope, found))
+  return undefined
+}
+
+function typeHint({ entry }: Scope, found: string): string | undefined {
+  const owner = entry.indented || codecOfToken(entry, 0) === undefined ? '' : 'a line that repeats the owner before it begins with a blank'
+  if (owner !== '') return owner
+  if (/^\d+\.\d+\.\d+\.\d+$/.test(found)) return `did you mean A ${found}?`
+  if (/^[\da-f]*:[\da-f:]+$/i.test(found)) return `did you mean AAAA ${found}?`
+  if (/^\d/.test(found)) return 'a TTL is seconds such as 3600, or with units such as 1h30m'
+  const near = nearest(found, ZONE_MNEMONICS)
+  return near === undefined ? 'types without a name here are written TYPE65534 \\# 4 0A000001' : `did you mean ${near}?`
+}
+
+function ttlOf(reading: Reading, scope: Scope, codec: Codec, place: number): number {
+  if (scope.defaultTtl >= 0) return scope.defaultTtl
+  if (scope.lastTtl >= 0) return scope.lastTtl
+  if (codec.number === TYPE.SOA) {
+    note(reading.trouble, 'warning', place, `neither the SOA nor $TTL states a TTL: its minimum, ${reading.minimum}, is taken`, 'put $TTL 3600 before it')
+    return reading.minimum
+  }
+  if (reading.minimum >= 0) return reading.minimum
+  note(reading.trouble, 'error', place, 'no TTL is stated here or before', 'put $TTL 3600 at the top of the file')
+  return 0
+}
+
+const DIRECTIVES: Readonly<Record<string, (reading: Reading, scope: Scope) => void>> = { $ORIGIN: readOrigin, $TTL: readDefaultTtl, $INCLUDE: readInclude }
+
+function readDirective(reading: Reading, scope: Scope): void {
+  const found = tokenText(scope.entry, 0)
+  const run = DIRECTIVES[found.toUpperCase()]
+  if (run !== undefined) return run(reading, scope)
+  reading.incomplete = true
+  fault(scope, 0, `expected $ORIGIN, $TTL or $INCLUDE, found ${found}`, () => suggestion(found, Object.keys(DIRECTIVES)))
+}
+
+function hasArguments(scope: Scope, most: number, what: string): boolean {
+  const { entry } = scope
+  if (entry.count < 2) fault(scope, 0, `${tokenText(entry, 0).toUpperCase()} needs ${what}`)
+  else if (entry.count > most + 1) fault(scope, most + 1, `nothing more is expected behind ${what}, found ${tokenText(entry, most + 1)}`)
+  return entry.wrong === undefined
+}
+
+function readOrigin(reading: Reading, scope: Scope): void {
+  if (!hasArguments(scope, 1, 'a name')) reading.incomplete = true
+  else {
+    const origin = readOriginName(reading, scope, 1)
+    if (origin !== undefined) scope.entry.origin = origin
+  }
+}
+
+function readOriginName(reading: Reading, scope: Scope, token: number): Uint8Array | undefined {
+  const { entry } = scope
+  const start = entry.write
+  const length = readName(entry, token)
+  if (length > 0) return entry.out.slice(start, start + length)
+  reading.incomplete = true
+  fault(scope, token, nameFault(length))
+  return undefined
+}
+
+function readDefaultTtl(_reading: Reading, scope: Scope): void {
+  if (!hasArguments(scope, 1, 'a TTL such as 3600 or 1h')) return
+  const value = plainDuration(scope.entry, 1, LONGEST_TTL)
+  if (value < 0) fault(scope, 1, `expected a TTL such as 3600 or 1h30m, at most 2147483647 seconds, found ${tokenText(scope.entry, 1)}`)
+  else scope.defaultTtl = value
+}
+
+/** Reads another text where this line stands; origin, owner and TTLs are as before behind it. */
+function readInclude(reading: Reading, scope: Scope): void {
+  const { entry } = scope
+  const before = reading.incomplete
+  reading.incomplete = true
+  if (!hasArguments(scope, 2, 'a file, and perhaps an origin')) return
+  const length = copyToken(entry, 1, entry.write)
+  const named = length < 0 ? '' : new TextDecoder().decode(entry.out.subarray(entry.write, entry.write + length))
+  if (named === '') return fault(scope, 1, 'expected the name of a file')
+  const origin = entry.count === 3 ? readOriginName(reading, scope, 2) : entry.origin
+  if (entry.wrong !== undefined) return
+  const path = isAbsolute(named) ? named : join(dirname(scope.path), named)
+  if (reading.open.includes(path)) return fault(scope, 1, `${named} includes itself: ${[...reading.open, path].join(' > ')}`)
+  if (reading.open.length > DEEPEST) return fault(scope, 1, `files include each other more than ${DEEPEST} deep`)
+  if (reading.files.length > MOST_FILES) return fault(scope, 1, `more than ${MOST_FILES} files are included`)
+  reading.files.push(path)
+  let text: Uint8Array
+  try {
+    text = octetsOf(reading.read(path))
+  } catch (error) {
+    return fault(scope, 1, `${named} cannot be read: ${messageOf(error)}`)
+  }
+  if (reading.sources.end + text.length > 0xffff_0000) return fault(scope, 1, 'the zone is larger than 4 GiB')
+  reading.incomplete = before
+  reading.open.push(path)
+  const doubled = entry.doubled
+  readText(reading, { path, base: addSource(reading.sources, path, text), entry: makeEntry(text, origin), owner: scope.owner, defaultTtl: scope.defaultTtl, lastTtl: scope.lastTtl })
+  entry.doubled = doubled
+  reading.open.pop()
+}
