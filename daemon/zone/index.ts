@@ -1,10 +1,13 @@
 // Zone text -> checked records -> one immutable image in shared memory, and the lookup in it.
 //
+//   readZone: a zone file -> faults, and a Zone when none is an error
 //   Zone[] -> buildZoneImage -> SharedArrayBuffer -> openZoneImage -> ZoneImage (views, one per thread)
 //   locate: where a name stands; judge: what its zone says to a type; lookup: both
 //
 // Must never know a socket, a packet's header or a policy: a ROUTE record is the name of a policy and nothing more.
-export { TYPE_ALIAS, TYPE_ROUTE, type Zone, type ZoneRecord } from './record.ts'
+export { TYPE_ALIAS, TYPE_ROUTE, type Zone, type ZoneRecord, type ZoneRecords } from './record.ts'
+export { readZone, type ReadZoneOptions, type ZoneReading } from './read-zone.ts'
+export { rdataFromText, rdataToText, recordTypeToText } from './rdata.ts'
 export { buildZoneImage } from './build-image.ts'
 export { findNode, findRrset, FLAG, NODE, nodeWord, openZoneImage, RRSET, rrsetWord, type ZoneImage } from './image.ts'
 export { judge, locate, lookup, makeFinding, type Finding, type Outcome, type Standing } from './lookup.ts'

@@ -5,7 +5,7 @@ import { checkTargets } from './check-targets.ts'
 import { type Groups, groupRecords, settleRRsets } from './group.ts'
 import { readMaster } from './reader.ts'
 import type { Zone, ZoneRecord, ZoneRecords } from './record.ts'
-import { dropTexts, faultsOf, note, positionOf, type Sources } from './sources.ts'
+import { dropTexts, faultsOf, positionOf, type Sources } from './sources.ts'
 import { ownerOf, rdataOf, type Table } from './table.ts'
 
 export interface ReadZoneOptions {
