@@ -1,0 +1,14 @@
+// HTTP caching as law, and where responses are held. Everything here is told the time and knows no socket.
+//
+// judge says whether a response may be stored and for how long it is fresh (RFC 9111); isNotModified answers conditional
+// requests (RFC 9110 §13); keys are texts. MemoryStore holds objects and marks within a limit in octets, Sieve chooses what
+// leaves. Fill is a body that is still coming, read by any number of readers.
+//
+// It must never know of sockets, clients, tiers or configuration.
+export { isNotModified, sameWeakly, type Validators } from './conditional.ts'
+export { Fill, type Reader } from './fill.ts'
+export { primaryKey, variantKey, type Asked } from './key.ts'
+export { ageAt, initialAge, isFresh, judge, varyNames, type Freshness, type NoStoreReason, type Received, type Verdict } from './law.ts'
+export { lookup, type Found } from './lookup.ts'
+export { mergeFields } from './refresh.ts'
+export { MemoryStore, OVERHEAD, sizeOf, type Held, type PassMark, type StoredObject, type VaryMark } from './store.ts'

@@ -1,0 +1,23 @@
+/** What is asked for: the distribution, the host that the origin is told, and path and query as they came. */
+export interface Asked {
+  readonly distribution: string
+  readonly host: string
+  readonly target: string
+}
+
+/** The key under which responses to this are held. No part may hold a space, so no two keys meet. */
+export const primaryKey = (asked: Asked): string => `${asked.distribution} ${asked.host} ${asked.target}`
+
+/**
+ * The key of one variant (RFC 9111 §4.1): the primary one and the request's values of the fields that chose it.
+ * @param valueOf the request's value of a field, named in lower case
+ */
+export function variantKey(primary: string, names: readonly string[], valueOf: (name: string) => string | undefined): string {
+  let key = primary
+  for (const name of names) {
+    const value = valueOf(name)
+    // An absent field is not the same as an empty one.
+    key += value === undefined ? `\n${name}` : `\n${name}:${value.replaceAll(/[ \t]*,[ \t]*/g, ',').trim()}`
+  }
+  return key
+}

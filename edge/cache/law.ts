@@ -1,0 +1,100 @@
+import { parseHttpDate } from '../http-date.ts'
+import { fieldOf, listMembers, type FieldList } from '../message.ts'
+import { parseSeconds, readControl, type ResponseControl } from './control.ts'
+
+/** When a response stops being fresh; times in milliseconds. */
+export interface Freshness {
+  /** How long it is fresh from its generation on. */
+  readonly lifetime: number
+  /** Its age when it was received (RFC 9111 §4.2.3: corrected_initial_age). */
+  readonly initialAge: number
+  readonly receivedAt: number
+}
+
+/** Why a response is not stored. */
+export type NoStoreReason = 'status' | 'no-store' | 'private' | 'authorization' | 'set-cookie' | 'vary-any' | 'no-freshness'
+
+export type Verdict =
+  | { readonly kind: 'refused'; readonly reason: NoStoreReason; readonly age: number }
+  | {
+      readonly kind: 'storable'
+      readonly freshness: Freshness
+      /** Requests that wait for the same fetch may have it: it is fresh, and may be used without asking. */
+      readonly sharable: boolean
+    }
+
+export interface Received {
+  readonly status: number
+  readonly fields: FieldList
+  /** The request carried Authorization. */
+  readonly authorized: boolean
+  /** When its request was sent and when its head came. */
+  readonly requestedAt: number
+  readonly receivedAt: number
+  /** Freshness of responses that state none. */
+  readonly defaultTtl: number
+}
+
+/** Statuses that may be stored without explicit freshness (RFC 9110 §15.1), less 206, which is not stored at all. */
+const HEURISTIC = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])
+
+/** The response's age on arrival, in milliseconds (RFC 9111 §4.2.3). */
+export function initialAge(received: Pick<Received, 'fields' | 'requestedAt' | 'receivedAt'>): number {
+  const { fields, requestedAt, receivedAt } = received
+  const date = parseHttpDate(fieldOf(fields, 'date') ?? '', receivedAt)
+  // Date counts in whole seconds; the part below one would make every response look up to a second old.
+  const apparent = date === undefined ? 0 : Math.max(0, Math.floor(receivedAt / 1000) * 1000 - date)
+  // §5.1: of several Age values the first counts; one that is no number is ignored.
+  const stated = (parseSeconds(listMembers(fieldOf(fields, 'age') ?? '')[0]) ?? 0) * 1000
+  return Math.max(apparent, stated + Math.max(0, receivedAt - requestedAt))
+}
+
+/** RFC 9111 §4.2.1: how long it is fresh, and whether it says so itself. */
+function lifetimeOf(received: Received, control: ResponseControl): { lifetime: number; explicit: boolean } {
+  if (control.sMaxAge !== undefined) return { lifetime: control.sMaxAge, explicit: true }
+  if (control.maxAge !== undefined) return { lifetime: control.maxAge, explicit: true }
+  const expires = fieldOf(received.fields, 'expires')
+  if (expires !== undefined) {
+    // §5.3: a date that cannot be read, `0` above all, has passed.
+    const at = parseHttpDate(expires, received.receivedAt)
+    const date = parseHttpDate(fieldOf(received.fields, 'date') ?? '', received.receivedAt) ?? received.receivedAt
+    return { lifetime: at === undefined ? 0 : Math.max(0, at - date), explicit: true }
+  }
+  return { lifetime: HEURISTIC.has(received.status) ? received.defaultTtl : 0, explicit: false }
+}
+
+/** RFC 9111 §3: whether a shared cache may store this response to a GET. */
+export function judge(received: Received): Verdict {
+  const { status, fields } = received
+  const control = readControl(fields)
+  const age = initialAge(received)
+  const refused = (reason: NoStoreReason): Verdict => ({ kind: 'refused', reason, age })
+  if (status < 200 || status === 206 || status === 304) return refused('status')
+  if (control.noStore) return refused('no-store')
+  if (control.private) return refused('private')
+  // §3.5
+  if (received.authorized && !control.public && !control.mustRevalidate && control.sMaxAge === undefined) return refused('authorization')
+  // Stricter than the RFC: one client's cookie must not reach another because an origin forgot to say private.
+  if (fieldOf(fields, 'set-cookie') !== undefined && !control.public && control.sMaxAge === undefined) return refused('set-cookie')
+  if (varyNames(fields) === 'any') return refused('vary-any')
+  const { lifetime, explicit } = lifetimeOf(received, control)
+  if (!explicit && !control.public && !HEURISTIC.has(status)) return refused('status')
+  const freshness = { lifetime: control.noCache ? 0 : lifetime, initialAge: age, receivedAt: received.receivedAt }
+  const fresh = freshness.lifetime > age
+  // Stale at once and without a validator it could never be used.
+  if (!fresh && fieldOf(fields, 'etag') === undefined && fieldOf(fields, 'last-modified') === undefined) return refused('no-freshness')
+  return { kind: 'storable', freshness, sharable: fresh }
+}
+
+/** The age of what was received so, in milliseconds. */
+export const ageAt = (freshness: Freshness, now: number): number => freshness.initialAge + Math.max(0, now - freshness.receivedAt)
+
+export const isFresh = (freshness: Freshness, now: number): boolean => ageAt(freshness, now) < freshness.lifetime
+
+/** The request fields that chose the response, in lower case and sorted (RFC 9110 §12.5.5); `any` for `*`. */
+export function varyNames(fields: FieldList): readonly string[] | 'any' {
+  const value = fieldOf(fields, 'vary')
+  if (value === undefined) return []
+  const names = listMembers(value.toLowerCase())
+  return names.includes('*') ? 'any' : [...new Set(names)].sort()
+}

@@ -1,0 +1,273 @@
+import type { Clock } from '../core/clock.ts'
+import type { Counters } from '../core/channel.ts'
+import type { Logger } from '../core/log.ts'
+import { Fill, isFresh, judge, mergeFields, sameWeakly, varyNames, variantKey, type Freshness, type MemoryStore, type NoStoreReason, type StoredObject } from './cache/index.ts'
+import type { Fetching, UpstreamTrouble } from './http/index.ts'
+import { fieldOf, filterFields, toLines, type FieldList } from './message.ts'
+import { passedOn } from './passed.ts'
+import { ask, type Asker, type Parent } from './tiers/index.ts'
+
+/** A response that is coming: what is known when its head is here. */
+export interface Coming {
+  readonly status: number
+  readonly lines: string
+  readonly length: number | undefined
+  readonly etag: string | undefined
+  readonly lastModified: string | undefined
+  readonly fill: Fill
+  /** Cache-Status of the tiers above; undefined when there is none. */
+  readonly statusAbove: string | undefined
+  /** Whole seconds; undefined when it came straight from its origin. */
+  readonly age: number | undefined
+  readonly stored: { readonly freshness: Freshness } | { readonly not: NoStoreReason | 'too-large' }
+}
+
+/** What a fetch comes to for one of those who wait for it. */
+export type Outcome =
+  | { readonly kind: 'coming'; readonly coming: Coming; readonly leader: boolean }
+  /** The stored response was good still: 304. */
+  | { readonly kind: 'refreshed'; readonly object: StoredObject; readonly statusAbove: string | undefined; readonly leader: boolean }
+  /** The answer is not for everybody: fetch for yourself. */
+  | { readonly kind: 'released' }
+  | { readonly kind: 'failed'; readonly trouble: UpstreamTrouble; readonly parent: Parent }
+
+export interface Waiter {
+  /** Its request's value of a field. */
+  valueOf(name: string): string | undefined
+  tell(outcome: Outcome): void
+}
+
+export interface Plan {
+  readonly primary: string
+  /** Of the variant, when it is known. */
+  readonly key: string
+  readonly host: string
+  readonly target: string
+  /** Of the request to send, less the conditions. */
+  readonly fields: FieldList
+  readonly parents: readonly Parent[]
+  readonly defaultTtl: number
+  readonly authorized: boolean
+  /** The stale response to ask about. */
+  readonly object: StoredObject | undefined
+  /** Others may join. */
+  readonly open: boolean
+}
+
+/** What flights work with. */
+export interface Desk {
+  /** `nearcast-icn`: the worker's name in Via, Cache-Status and CDN-Loop. */
+  readonly node: string
+  readonly clock: Clock
+  readonly log: Logger
+  readonly store: MemoryStore
+  /** Fetches that a request may join, by key. */
+  readonly flights: Map<string, Flight>
+  /** In octets; larger bodies are passed on only. */
+  readonly largestObject: number
+  readonly asker: Asker
+  readonly counters: Counters
+}
+
+/** How long requests for what could not be shared do not wait for one another, in milliseconds. */
+const PASS_MS = 10_000
+
+/** One fetch, and all who wait for it. It goes on when they leave, as long as what comes can be stored. */
+export class Flight {
+  readonly #worker: Desk
+  readonly #plan: Plan
+  readonly #leader: Waiter
+  readonly #waiters = new Set<Waiter>()
+  #key: string
+  #object: StoredObject | undefined
+  #requestedAt = 0
+  #fetching: Fetching | undefined
+  #coming: Coming | undefined
+  #freshness: Freshness | undefined
+  #storing = false
+  #reserved = 0
+
+  constructor(worker: Desk, plan: Plan, leader: Waiter) {
+    this.#worker = worker
+    this.#plan = plan
+    this.#leader = leader
+    this.#key = plan.key
+    this.#object = plan.object
+    this.#waiters.add(leader)
+    if (plan.open) worker.flights.set(plan.key, this)
+    this.#send()
+  }
+
+  /** Whether what comes, or may come, is good for a request made now. */
+  mayJoin(now: number): boolean {
+    return this.#coming === undefined || (this.#freshness !== undefined && isFresh(this.#freshness, now))
+  }
+
+  join(waiter: Waiter): void {
+    if (this.#coming === undefined) this.#waiters.add(waiter)
+    else waiter.tell({ kind: 'coming', coming: this.#coming, leader: false })
+  }
+
+  /** A waiter's client is gone, or has had what it wants. */
+  leave(waiter: Waiter): void {
+    this.#waiters.delete(waiter)
+    this.stopIfUnwanted()
+  }
+
+  /** Ends a fetch that nobody reads and that is not stored. */
+  stopIfUnwanted(): void {
+    const { fill } = this.#coming ?? {}
+    if (fill?.state !== 'open' || fill.readers > 0 || this.#storing) return
+    this.#fetching?.abort()
+    fill.fail()
+  }
+
+  #send(): void {
+    const { host, target, fields, parents } = this.#plan
+    const object = this.#object
+    const conditions: string[] = []
+    if (object?.etag !== undefined) conditions.push('If-None-Match', object.etag)
+    if (object?.lastModified !== undefined) conditions.push('If-Modified-Since', object.lastModified)
+    this.#requestedAt = this.#worker.clock.now()
+    this.#fetching = ask(this.#worker.asker, parents, { method: 'GET', host, target, fields: [...fields, ...conditions] }, {
+      head: (status, fields, parent) => (status === 304 ? this.#revalidated(fields, parent) : this.#begin(status, fields)),
+      data: (piece) => this.#data(piece),
+      end: () => this.#end(),
+      trouble: (trouble, parent) => this.#trouble(trouble, parent)
+    })
+  }
+
+  /** RFC 9111 §4.3.3, §4.3.4. */
+  #revalidated(fields: FieldList, parent: Parent): void {
+    const { store, clock } = this.#worker
+    const object = this.#object
+    const etag = fieldOf(fields, 'etag')
+    if (object === undefined) return this.#fail({ kind: 'broken', detail: 'it answered 304 to a request without conditions' }, parent)
+    if (etag !== undefined && (object.etag === undefined || !sameWeakly(etag, object.etag))) {
+      // It speaks of another response than the one held: ask for that one.
+      this.#object = undefined
+      this.#fetching?.abort()
+      return this.#send()
+    }
+    const receivedAt = clock.now()
+    const merged = mergeFields(object.lines, passedOn(this.#worker.node, fields, receivedAt))
+    const age = filterFields(fields, (name) => name === 'age')
+    const verdict = judge({ status: object.status, fields: [...merged, ...age], authorized: this.#plan.authorized, requestedAt: this.#requestedAt, receivedAt, defaultTtl: this.#plan.defaultTtl })
+    const freshness = verdict.kind === 'storable' ? verdict.freshness : { lifetime: 0, initialAge: verdict.age, receivedAt }
+    const { body, status } = object
+    const renewed = makeObject(status, merged, toLines(merged), body, freshness)
+    if (verdict.kind === 'storable') store.put(this.#key, renewed)
+    else store.delete(this.#key)
+    this.#close()
+    const shared = verdict.kind === 'storable' && verdict.sharable
+    const statusAbove = fieldOf(fields, 'cache-status')
+    this.#tell((waiter) => {
+      const leader = waiter === this.#leader
+      return leader || shared ? { kind: 'refreshed', object: renewed, statusAbove, leader } : { kind: 'released' }
+    })
+  }
+
+  #begin(status: number, fields: FieldList): void {
+    const { store, clock, largestObject } = this.#worker
+    const receivedAt = clock.now()
+    const passed = passedOn(this.#worker.node, fields, receivedAt)
+    const verdict = judge({ status, fields, authorized: this.#plan.authorized, requestedAt: this.#requestedAt, receivedAt, defaultTtl: this.#plan.defaultTtl })
+    const stated = fieldOf(fields, 'content-length')
+    const length = stated === undefined ? (status === 204 ? 0 : undefined) : Number(stated)
+    const tooLarge = length !== undefined && length > largestObject
+    this.#storing = verdict.kind === 'storable' && !tooLarge
+    if (this.#storing && verdict.kind === 'storable') this.#freshness = verdict.freshness
+    const sharable = this.#storing && verdict.kind === 'storable' && verdict.sharable
+    const stored = verdict.kind === 'refused' ? { not: verdict.reason } : tooLarge ? { not: 'too-large' as const } : { freshness: verdict.freshness }
+    const fill = new Fill({ kept: this.#storing, flow: { pause: () => this.#fetching?.pause(), resume: () => this.#fetching?.resume() } })
+    const aged = fieldOf(fields, 'age') !== undefined
+    const age = verdict.kind === 'storable' ? verdict.freshness.initialAge : verdict.age
+    this.#coming = { status, lines: toLines(passed), length, etag: fieldOf(passed, 'etag'), lastModified: fieldOf(passed, 'last-modified'), fill, statusAbove: fieldOf(fields, 'cache-status'), age: aged ? Math.floor(age / 1000) : undefined, stored }
+    const names = this.#storing ? this.#settleKey(varyNames(fields)) : []
+    if (!sharable) this.#close()
+    // An error of the moment neither drops what is held nor marks the key.
+    if (!this.#storing && status < 500 && this.#plan.open) store.put(this.#key, { kind: 'pass', until: receivedAt + PASS_MS })
+    const coming = this.#coming
+    this.#tell((waiter) => {
+      const leader = waiter === this.#leader
+      const same = sharable && variantKey(this.#plan.primary, names, (name) => waiter.valueOf(name)) === this.#key
+      return leader || (sharable && same) ? { kind: 'coming', coming, leader } : { kind: 'released' }
+    })
+    this.stopIfUnwanted()
+  }
+
+  /** The key of a response that varies, now that it says by what; whoever comes later looks there. */
+  #settleKey(vary: readonly string[] | 'any'): readonly string[] {
+    const names = vary === 'any' ? [] : vary
+    const { store, flights } = this.#worker
+    const { primary, open } = this.#plan
+    const joinable = open && flights.get(this.#key) === this
+    if (joinable) flights.delete(this.#key)
+    this.#key = variantKey(primary, names, (name) => this.#leader.valueOf(name))
+    if (joinable) flights.set(this.#key, this)
+    if (names.length > 0) store.put(primary, { kind: 'vary', names })
+    return names
+  }
+
+  #data(piece: Buffer): void {
+    const coming = this.#coming
+    if (coming === undefined) return
+    if (this.#storing) {
+      const fits = this.#reserved + piece.length <= this.#worker.largestObject && this.#worker.store.reserve(piece.length)
+      if (fits) this.#reserved += piece.length
+      else {
+        this.#stopStoring()
+        coming.fill.dropKept()
+      }
+    }
+    coming.fill.push(piece)
+    this.stopIfUnwanted()
+  }
+
+  #end(): void {
+    const coming = this.#coming
+    if (coming === undefined) return
+    if (this.#storing && this.#freshness !== undefined) {
+      const body = coming.fill.whole()
+      this.#stopStoring()
+      this.#worker.store.put(this.#key, { ...makeObject(coming.status, [], coming.lines, body, this.#freshness), etag: coming.etag, lastModified: coming.lastModified })
+    }
+    coming.fill.end()
+  }
+
+  #trouble(trouble: UpstreamTrouble, parent: Parent): void {
+    if (this.#coming === undefined) return this.#fail(trouble, parent)
+    this.#worker.counters.errors++
+    this.#worker.log.warn(`${parent.name} failed in the middle of ${this.#plan.target}: ${trouble.detail}`)
+    this.#stopStoring()
+    this.#coming.fill.fail()
+  }
+
+  #fail(trouble: UpstreamTrouble, parent: Parent): void {
+    this.#close()
+    this.#tell(() => ({ kind: 'failed', trouble, parent }))
+  }
+
+  #stopStoring(): void {
+    this.#storing = false
+    this.#worker.store.release(this.#reserved)
+    this.#reserved = 0
+    this.#close()
+  }
+
+  /** Nobody joins any more. */
+  #close(): void {
+    const { flights } = this.#worker
+    if (flights.get(this.#key) === this) flights.delete(this.#key)
+  }
+
+  #tell(outcome: (waiter: Waiter) => Outcome): void {
+    const waiters = [...this.#waiters]
+    this.#waiters.clear()
+    for (const waiter of waiters) waiter.tell(outcome(waiter))
+  }
+}
+
+function makeObject(status: number, fields: FieldList, lines: string, body: Buffer, freshness: Freshness): StoredObject {
+  return { kind: 'object', status, lines, body, etag: fieldOf(fields, 'etag'), lastModified: fieldOf(fields, 'last-modified'), ...freshness, frame: undefined, frameAge: -1 }
+}

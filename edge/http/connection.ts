@@ -1,0 +1,292 @@
+import type { Socket } from 'node:net'
+import { RequestParser, type ParserLimits } from './parser.ts'
+import type { Refusal, RequestHead } from './request.ts'
+
+/** Answers one request through the connection it came by, now or later. Must not throw. */
+export type Handler = (request: RequestHead, reply: Connection) => void
+
+export interface ConnectionLimits extends ParserLimits {
+  readonly idleMs: number
+  readonly headTimeoutMs: number
+}
+
+/** What the connections of one server share. */
+export interface Surroundings {
+  readonly limits: ConnectionLimits
+  readonly handle: Handler
+  /** Answers of one go are gathered here and written at once; replaced when the kernel did not take all of it. */
+  scratch: Buffer
+  /** Milliseconds, as of the last sweep over the connections. */
+  now: number
+  /** Octets written, all connections. */
+  bytesSent: number
+  /** The server ends: answers say so. */
+  closing: boolean
+  forget(connection: Connection): void
+}
+
+/** How the end of a body is told: by Content-Length, by chunks, or by the end of the connection. */
+export type Framing = 'length' | 'chunked' | 'close'
+
+/** Told what becomes of an answer under way. */
+export interface Watcher {
+  /** There is room for more. */
+  drained(): void
+  /** The client is gone; nothing more may be written. */
+  gone(): void
+}
+
+/** Octets of further requests that are taken in while one is being answered. */
+const PIPELINE = 64 * 1024
+const SCRATCH = 64 * 1024
+/** Larger bodies are written from where they lie instead of being copied. */
+const COPIED = 16 * 1024
+/** How long, and over how many octets, a client that was refused may go on sending before it is cut off. */
+const LINGER_MS = 1000
+const LINGER_OCTETS = 256 * 1024
+
+export const makeScratch = (): Buffer => Buffer.allocUnsafeSlow(SCRATCH)
+
+/** One client connection: reads requests, answers them one after the other in order, and stops reading when the client does. */
+export class Connection {
+  readonly remoteAddress: string
+  readonly #socket: Socket
+  readonly #parser: RequestParser
+  readonly #around: Surroundings
+  /** Sweeps end the connection after this moment (`Surroundings.now`). */
+  deadline: number
+  #request: RequestHead | undefined
+  #watcher: Watcher | undefined
+  #framing: Framing = 'length'
+  #gathered = 0
+  #advancing = false
+  #inHead = false
+  /** The client has said all it will (FIN). */
+  #ended = false
+  /** No further request is read. */
+  #last = false
+  #lingered = 0
+  #closed = false
+
+  constructor(socket: Socket, around: Surroundings) {
+    this.#socket = socket
+    this.#around = around
+    this.#parser = new RequestParser(around.limits)
+    this.remoteAddress = socket.remoteAddress ?? ''
+    this.deadline = around.now + around.limits.idleMs
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk))
+    socket.on('end', () => this.#receiveEnd())
+    socket.on('drain', () => this.#drained())
+    // What went wrong is of no interest: 'close' follows.
+    socket.on('error', () => undefined)
+    socket.on('close', () => this.#receiveClose())
+  }
+
+  /** Nothing is being answered and no head has begun. */
+  get idle(): boolean {
+    return this.#request === undefined && !this.#parser.midway
+  }
+
+  /** The connection ends with the answer under way: it must say `Connection: close`. */
+  get closesAfter(): boolean {
+    return this.#around.closing || this.#request?.keepAlive !== true
+  }
+
+  /**
+   * Answers in one go. Both are taken over or copied before this returns, `head` always copied.
+   * @param head complete, the empty line included
+   */
+  whole(head: Buffer, body?: Buffer): void {
+    const size = body === undefined ? 0 : body.length
+    if (size > COPIED || head.length > COPIED) {
+      this.#flush()
+      this.#socket.cork()
+      this.#write(Buffer.from(head))
+      if (body !== undefined) this.#write(body)
+      this.#socket.uncork()
+    } else {
+      if (this.#gathered + head.length + size > SCRATCH) this.#flush()
+      const { scratch } = this.#around
+      head.copy(scratch, this.#gathered)
+      this.#gathered += head.length
+      if (body !== undefined) {
+        body.copy(scratch, this.#gathered)
+        this.#gathered += size
+      }
+    }
+    this.#answered()
+  }
+
+  /** Begins an answer whose body follows by `write`, then `finish` or `abort`. */
+  open(head: string, framing: Framing, watcher: Watcher): void {
+    this.#flush()
+    this.#framing = framing
+    this.#watcher = watcher
+    this.#write(Buffer.from(head, 'latin1'))
+  }
+
+  /** Asks to be told when the client goes while its answer is still awaited. */
+  watch(watcher: Watcher): void {
+    this.#watcher = watcher
+  }
+
+  /** Writes a piece of the body; false when the watcher's `drained` should be awaited before the next. */
+  write(piece: Buffer): boolean {
+    if (this.#framing !== 'chunked') return this.#write(piece)
+    this.#socket.cork()
+    this.#write(Buffer.from(`${piece.length.toString(16)}\r\n`, 'latin1'))
+    this.#write(piece)
+    const room = this.#write(Buffer.from('\r\n', 'latin1'))
+    this.#socket.uncork()
+    return room
+  }
+
+  /** The answer is complete. */
+  finish(): void {
+    if (this.#framing === 'chunked') this.#write(Buffer.from('0\r\n\r\n', 'latin1'))
+    if (this.#framing === 'close') this.#last = true
+    this.#answered()
+  }
+
+  /** The answer cannot be completed: the connection is cut, so that the client sees that it is not whole. */
+  abort(): void {
+    this.#watcher = undefined
+    this.#socket.resetAndDestroy()
+  }
+
+  /** Ends the connection if nothing is under way on it; called when the server closes. */
+  closeIfIdle(): void {
+    if (this.idle) this.#socket.end()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  /** The deadline has passed. */
+  expire(): void {
+    if (this.#request === undefined && this.#parser.midway && !this.#last) {
+      this.#refuse({ status: 408, reason: 'the request did not arrive in time' })
+      this.#flush()
+    } else this.#socket.destroy()
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#last && this.#request === undefined) {
+      this.#lingered += chunk.length
+      if (this.#lingered > LINGER_OCTETS) this.#socket.destroy()
+      return
+    }
+    this.#parser.push(chunk)
+    if (this.#request !== undefined || this.#socket.writableNeedDrain) {
+      if (this.#parser.pending > PIPELINE) this.#socket.pause()
+      return
+    }
+    this.#advance()
+  }
+
+  #receiveEnd(): void {
+    this.#ended = true
+    if (this.#request === undefined) this.#socket.end()
+  }
+
+  #drained(): void {
+    const watcher = this.#watcher
+    this.deadline = this.#around.now + this.#around.limits.idleMs
+    if (watcher !== undefined) watcher.drained()
+    else if (this.#request === undefined) this.#advance()
+  }
+
+  #receiveClose(): void {
+    this.#closed = true
+    const watcher = this.#watcher
+    this.#watcher = undefined
+    this.#around.forget(this)
+    watcher?.gone()
+  }
+
+  /** Reads requests on and has them answered, until one needs time, the client does not keep up, or there are no more. */
+  #advance(): void {
+    if (this.#advancing) return
+    this.#advancing = true
+    while (this.#request === undefined && !this.#last && !this.#closed) {
+      if (this.#gathered > SCRATCH / 2) this.#flush()
+      if (this.#socket.writableNeedDrain) break
+      const head = this.#parser.next()
+      if (head === undefined) break
+      if (!('method' in head)) {
+        this.#refuse(head)
+        break
+      }
+      this.#request = head
+      this.#inHead = false
+      this.deadline = Infinity
+      this.#around.handle(head, this)
+    }
+    this.#advancing = false
+    this.#flush()
+    if (this.#closed) return
+    if (this.#request === undefined) this.#await()
+    if (this.#parser.pending <= PIPELINE && this.#socket.isPaused()) this.#socket.resume()
+  }
+
+  /** Sets how long the next request may take to come; a head that has begun does not gain time by trickling in. */
+  #await(): void {
+    if (this.#last || this.#ended) return this.#linger()
+    if (!this.#parser.midway) this.deadline = this.#around.now + this.#around.limits.idleMs
+    else if (!this.#inHead) this.deadline = this.#around.now + this.#around.limits.headTimeoutMs
+    this.#inHead = this.#parser.midway
+  }
+
+  #answered(): void {
+    const ends = this.closesAfter
+    this.#watcher = undefined
+    this.#request = undefined
+    this.#framing = 'length'
+    if (ends) this.#last = true
+    this.#advance()
+  }
+
+  #refuse(refusal: Refusal): void {
+    const body = `${refusal.status}: ${refusal.reason}\n`
+    const text = `HTTP/1.1 ${refusal.status} ${REASONS[refusal.status]}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n${body}`
+    this.#last = true
+    this.#write(Buffer.concat([this.#around.scratch.subarray(0, this.#gathered), Buffer.from(text)]))
+    this.#gathered = 0
+    this.#linger()
+  }
+
+  /** Says goodbye and reads on for a moment: closing over unread octets would reset the connection and lose the answer. */
+  #linger(): void {
+    this.#last = true
+    this.#socket.end()
+    if (this.#socket.isPaused()) this.#socket.resume()
+    this.deadline = this.#around.now + LINGER_MS
+  }
+
+  #flush(): void {
+    const size = this.#gathered
+    if (size === 0) return
+    this.#gathered = 0
+    this.#write(this.#around.scratch.subarray(0, size))
+    // Octets that the kernel has not taken are still read from there.
+    if (this.#socket.writableLength > 0) this.#around.scratch = makeScratch()
+  }
+
+  #write(piece: Buffer): boolean {
+    this.#around.bytesSent += piece.length
+    if (this.#closed || this.#socket.destroyed) return false
+    const room = this.#socket.write(piece)
+    if (!room) this.deadline = this.#around.now + this.#around.limits.idleMs
+    return room
+  }
+}
+
+const REASONS: Record<Refusal['status'], string> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  414: 'URI Too Long',
+  431: 'Request Header Fields Too Large',
+  501: 'Not Implemented',
+  505: 'HTTP Version Not Supported'
+}

@@ -1,0 +1,14 @@
+// HTTP/1.1 on sockets, towards clients and towards parents and origins.
+//
+// HttpServer listens on node:net or node:tls, parses strictly (RFC 9112) and calls a Handler with a RequestHead and the
+// Connection, which is where the answer goes: `whole` in one go, or `open`, `write`, `finish`. Requests of a connection are
+// handled one after the other. UpstreamClient sends a request and tells a Receiver how it goes.
+//
+// It must never know what is cached, who the parents are, or what a distribution is.
+export { Connection, type Framing, type Handler, type Watcher } from './connection.ts'
+export { fieldName, type FieldName } from './grammar.ts'
+export { RequestParser, type ParserLimits } from './parser.ts'
+export { requestField, requestFields, type Refusal, type RequestHead } from './request.ts'
+export { HttpServer, type Listening, type ServerLimits } from './server.ts'
+export { hostOf } from './target.ts'
+export { UpstreamClient, type Fetching, type Receiver, type Server, type UpstreamRequest, type UpstreamTrouble } from './upstream.ts'

@@ -1,0 +1,129 @@
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+import type { Clock } from '../../core/clock.ts'
+import { Connection, makeScratch, type ConnectionLimits, type Handler, type Surroundings } from './connection.ts'
+
+export interface ServerLimits extends ConnectionLimits {
+  readonly clientsPerAddress: number
+}
+
+export interface Listening {
+  readonly addresses: readonly string[]
+  /** 0 lets the system choose; all addresses then have ports of their own. */
+  readonly port: number
+  /** PEM texts; absent: plain HTTP. */
+  readonly tls?: { readonly certificate: string; readonly key: string }
+}
+
+const SWEEP_MS = 250
+const BACKLOG = 1024
+
+/** Listens on some addresses, holds the connections within their limits, and lets them go in order. */
+export class HttpServer {
+  readonly #around: Surroundings
+  readonly #clock: Clock
+  readonly #limits: ServerLimits
+  readonly #servers: Server[] = []
+  readonly #connections = new Set<Connection>()
+  readonly #perAddress = new Map<string, number>()
+  readonly #sweeper: NodeJS.Timeout
+
+  constructor(options: { limits: ServerLimits; clock: Clock; handle: Handler }) {
+    this.#clock = options.clock
+    this.#limits = options.limits
+    this.#around = {
+      limits: options.limits,
+      handle: options.handle,
+      scratch: makeScratch(),
+      now: options.clock.elapsed(),
+      bytesSent: 0,
+      closing: false,
+      forget: (connection) => this.#forget(connection)
+    }
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS)
+  }
+
+  get connections(): number {
+    return this.#connections.size
+  }
+
+  get bytesSent(): number {
+    return this.#around.bytesSent
+  }
+
+  /** Binds every address, or throws what the system said about the first that could not be. Resolves to `address:port` texts. */
+  async listen(listening: Listening): Promise<string[]> {
+    const bound: string[] = []
+    for (const address of listening.addresses) {
+      const server = this.#makeServer(listening.tls)
+      this.#servers.push(server)
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject)
+        server.listen({ host: address, port: listening.port, backlog: BACKLOG, exclusive: true }, () => {
+          server.off('error', reject)
+          // Accepting may fail for want of file descriptors; what is held is served on.
+          server.on('error', () => undefined)
+          resolve()
+        })
+      })
+      const { port } = server.address() as AddressInfo
+      bound.push(`${listening.tls === undefined ? 'http' : 'https'}://${address.includes(':') ? `[${address}]` : address}:${port}`)
+    }
+    return bound
+  }
+
+  /**
+   * Takes no more connections, ends idle ones after half the time at most (clients that are just about to send are still
+   * answered), lets the others finish, and cuts off what is left when the time is over.
+   */
+  async close(withinMs: number): Promise<void> {
+    this.#around.closing = true
+    for (const server of this.#servers) if (server.listening) server.close()
+    const until = this.#clock.elapsed() + withinMs
+    const idleUntil = this.#clock.elapsed() + Math.min(withinMs / 2, 500)
+    while (this.#connections.size > 0 && this.#clock.elapsed() < until) {
+      if (this.#clock.elapsed() >= idleUntil) for (const connection of this.#connections) connection.closeIfIdle()
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    for (const connection of this.#connections) connection.destroy()
+    clearInterval(this.#sweeper)
+  }
+
+  #makeServer(tls: Listening['tls']): Server {
+    const accept = (socket: Socket): void => this.#accept(socket)
+    // Half-open: a client that has sent its request and ended still gets the answer.
+    if (tls === undefined) return createServer({ noDelay: true, allowHalfOpen: true }, accept)
+    const server = createTlsServer(
+      { cert: tls.certificate, key: tls.key, noDelay: true, allowHalfOpen: true, handshakeTimeout: this.#limits.headTimeoutMs, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] },
+      accept
+    )
+    server.on('tlsClientError', (_error, socket) => socket.destroy())
+    return server
+  }
+
+  #accept(socket: Socket): void {
+    const address = socket.remoteAddress
+    const held = address === undefined ? 0 : (this.#perAddress.get(address) ?? 0)
+    // An address is missing when the client is gone already.
+    if (address === undefined || held >= this.#limits.clientsPerAddress || this.#around.closing) {
+      socket.on('error', () => undefined)
+      socket.destroy()
+      return
+    }
+    this.#perAddress.set(address, held + 1)
+    this.#connections.add(new Connection(socket, this.#around))
+  }
+
+  #forget(connection: Connection): void {
+    if (!this.#connections.delete(connection)) return
+    const held = this.#perAddress.get(connection.remoteAddress)! - 1
+    if (held === 0) this.#perAddress.delete(connection.remoteAddress)
+    else this.#perAddress.set(connection.remoteAddress, held)
+  }
+
+  #sweep(): void {
+    const now = this.#clock.elapsed()
+    this.#around.now = now
+    for (const connection of this.#connections) if (connection.deadline <= now) connection.expire()
+  }
+}

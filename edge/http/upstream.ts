@@ -1,0 +1,169 @@
+import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import type { FieldList } from '../message.ts'
+
+/** Where to send a request. */
+export interface Server {
+  readonly secure: boolean
+  readonly address: string
+  readonly port: number
+  /** Name that its certificate must show, when `secure`. */
+  readonly serverName?: string
+}
+
+export interface UpstreamRequest {
+  readonly server: Server
+  readonly method: 'GET'
+  readonly path: string
+  /** Host among them. */
+  readonly fields: FieldList
+  readonly connectMs: number
+  /** Until the head of the response, and then between two pieces of its body. */
+  readonly responseMs: number
+}
+
+/** `unreachable`: nothing was heard of it. `timeout`: not in time. `broken`: it ended in the middle of a response. */
+export interface UpstreamTrouble {
+  readonly kind: 'unreachable' | 'timeout' | 'broken'
+  readonly detail: string
+}
+
+/** Hears how a fetch goes: `head`, then `data`s and `end`; or `trouble`, at any point, as the last. */
+export interface Receiver {
+  head(status: number, fields: FieldList): void
+  data(piece: Buffer): void
+  end(): void
+  trouble(trouble: UpstreamTrouble): void
+}
+
+/** A fetch under way. */
+export interface Fetching {
+  pause(): void
+  resume(): void
+  /** Ends it; the receiver hears nothing more. */
+  abort(): void
+}
+
+const MAX_HEAD = 64 * 1024
+
+/** Sends requests to parents and origins over connections that are kept. */
+export class UpstreamClient {
+  // Ours keep idle connections for 60 s; these are let go earlier, so that requests are not sent into closing ones.
+  readonly #http = new HttpAgent({ keepAlive: true, maxFreeSockets: 256, timeout: 30_000 })
+  readonly #https = new HttpsAgent({ keepAlive: true, maxFreeSockets: 256, timeout: 30_000 })
+
+  fetch(request: UpstreamRequest, receiver: Receiver): Fetching {
+    let attempt = this.#attempt(request, receiver, (again) => (attempt = again))
+    return { pause: () => attempt.pause(), resume: () => attempt.resume(), abort: () => attempt.abort() }
+  }
+
+  close(): void {
+    this.#http.destroy()
+    this.#https.destroy()
+  }
+
+  #attempt(request: UpstreamRequest, receiver: Receiver, replaced: (again: Fetching) => void): Fetching {
+    const { server } = request
+    const options = { host: server.address, port: server.port, method: request.method, path: request.path, headers: request.fields as string[], setHost: false, maxHeaderSize: MAX_HEAD, joinDuplicateHeaders: false }
+    const outgoing = server.secure
+      ? httpsRequest({ ...options, agent: this.#https, ...(server.serverName === undefined ? {} : { servername: server.serverName }) })
+      : httpRequest({ ...options, agent: this.#http })
+    const exchange = new Exchange(outgoing, request, receiver, () => replaced(this.#attempt(request, receiver, replaced)))
+    outgoing.end()
+    return exchange
+  }
+}
+
+/** One request on one connection. */
+class Exchange implements Fetching {
+  readonly #outgoing: ClientRequest
+  readonly #receiver: Receiver
+  readonly #again: () => void
+  readonly #responseMs: number
+  #response: IncomingMessage | undefined
+  #timer: NodeJS.Timeout
+  #over = false
+  #paused = false
+
+  constructor(outgoing: ClientRequest, request: UpstreamRequest, receiver: Receiver, again: () => void) {
+    this.#outgoing = outgoing
+    this.#receiver = receiver
+    this.#again = again
+    this.#responseMs = request.responseMs
+    this.#timer = setTimeout(() => this.#trouble({ kind: 'timeout', detail: `no connection within ${request.connectMs} ms` }), request.connectMs)
+    outgoing.on('socket', (socket) => {
+      const connected = (): void => this.#await()
+      if (socket.connecting) socket.once(request.server.secure ? 'secureConnect' : 'connect', connected)
+      else connected()
+    })
+    outgoing.on('response', (response) => this.#respond(response))
+    outgoing.on('error', (error) => this.#failed(error))
+  }
+
+  pause(): void {
+    this.#paused = true
+    this.#response?.pause()
+    clearTimeout(this.#timer)
+  }
+
+  resume(): void {
+    if (!this.#paused || this.#over) return
+    this.#paused = false
+    this.#response?.resume()
+    this.#await()
+  }
+
+  abort(): void {
+    this.#over = true
+    clearTimeout(this.#timer)
+    this.#outgoing.destroy()
+  }
+
+  #await(): void {
+    if (this.#over) return
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#trouble({ kind: 'timeout', detail: `silent for ${this.#responseMs} ms` }), this.#responseMs)
+  }
+
+  #respond(response: IncomingMessage): void {
+    if (this.#over) return
+    this.#response = response
+    this.#await()
+    // `end` alone does not tell a whole response from one that was cut off.
+    response.on('data', (piece: Buffer) => {
+      if (this.#over) return
+      this.#timer.refresh()
+      this.#receiver.data(piece)
+    })
+    response.on('end', () => {
+      if (this.#over) return
+      if (!response.complete) return this.#trouble({ kind: 'broken', detail: 'the response ended early' })
+      this.#over = true
+      clearTimeout(this.#timer)
+      this.#receiver.end()
+    })
+    response.on('error', (error) => this.#trouble({ kind: 'broken', detail: error.message }))
+    response.on('close', () => this.#trouble({ kind: 'broken', detail: 'the connection was closed' }))
+    this.#receiver.head(response.statusCode!, response.rawHeaders)
+    if (this.#paused) response.pause()
+  }
+
+  #failed(error: Error): void {
+    if (this.#over) return
+    // A kept connection that the other end closed just now: nothing was answered, so that GET may be sent anew.
+    const reset = 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+    if (this.#outgoing.reusedSocket && reset && this.#response === undefined) {
+      this.#over = true
+      clearTimeout(this.#timer)
+      this.#again()
+      return
+    }
+    this.#trouble({ kind: this.#response === undefined ? 'unreachable' : 'broken', detail: error.message })
+  }
+
+  #trouble(trouble: UpstreamTrouble): void {
+    if (this.#over) return
+    this.abort()
+    this.#receiver.trouble(trouble)
+  }
+}

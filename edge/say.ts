@@ -1,0 +1,31 @@
+import { STATUS_CODES } from 'node:http'
+import { makeId } from './head.ts'
+import { formatHttpDate } from './http-date.ts'
+import type { Connection, RequestHead } from './http/index.ts'
+import type { Worker } from './worker.ts'
+
+/** An answer of the worker's own. */
+export interface Words {
+  readonly status: number
+  readonly text: string
+  /** Further field lines, each with its CRLF. */
+  readonly lines?: string
+}
+
+/**
+ * Answers in the worker's own words: never stored, one line of text.
+ * @param nonce of the tier that asked
+ * @param id of the request, when it has one already
+ */
+export function say(worker: Worker, request: RequestHead, reply: Connection, words: Words, nonce?: string, id?: string): void {
+  const { status, text } = words
+  const body = status === 200 ? `${text}\n` : `${status} ${STATUS_CODES[status]!}: ${text}\n`
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]!}\r\nDate: ${formatHttpDate(worker.clock.now())}\r\nContent-Type: text/plain; charset=utf-8\r\n`
+  head += `Content-Length: ${Buffer.byteLength(body)}\r\nCache-Control: no-store\r\n${words.lines ?? ''}`
+  if (worker.role === 'edge') head += `${status >= 500 ? 'X-Cache: Error from nearcast\r\n' : ''}X-Nearcast-Pop: ${worker.name}\r\n`
+  if (nonce !== undefined) head += `X-Nearcast-Tier: ${worker.auth.answer(nonce, status)}\r\n`
+  if (reply.closesAfter) head += 'Connection: close\r\n'
+  else if (request.minor === 0) head += 'Connection: keep-alive\r\n'
+  head += `Via: 1.1 ${worker.node}\r\nX-Nearcast-Request-Id: ${id ?? makeId(worker)}\r\n\r\n`
+  reply.whole(Buffer.from(head, 'latin1'), request.method === 'HEAD' ? undefined : Buffer.from(body))
+}

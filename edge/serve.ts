@@ -1,0 +1,210 @@
+import { never } from '../core/trouble.ts'
+import { ageAt, Fill, isNotModified, lookup, primaryKey, type StoredObject } from './cache/index.ts'
+import { Flight, type Coming, type Outcome, type Waiter } from './flight.ts'
+import { hitFrame, hitStatus, makeId, renderHead, type Way } from './head.ts'
+import { fieldName, requestField, type Connection, type RequestHead } from './http/index.ts'
+import { upstreamFields } from './question.ts'
+import { relay } from './relay.ts'
+import { say, type Words } from './say.ts'
+import { behaviourFor, type Behaviour, type Site } from './sites.ts'
+import { hasPassed, TIER_FIELD } from './tiers/index.ts'
+import type { Worker } from './worker.ts'
+
+// HOT: the life of a request, read downwards. What is here runs for each of them.
+
+const AUTHORIZATION = fieldName('authorization')
+const CDN_LOOP = fieldName('cdn-loop')
+const IF_MODIFIED_SINCE = fieldName('if-modified-since')
+const IF_NONE_MATCH = fieldName('if-none-match')
+const REQUEST_ID = fieldName('x-nearcast-request-id')
+const TIER = fieldName(TIER_FIELD)
+
+const HEALTH_PATH = '/healthz'
+const HEALTHY: Words = { status: 200, text: 'ok' }
+const STRANGER: Words = { status: 403, text: 'this cache answers the other caches of its fleet only' }
+/** Bodies up to this are sent in one go; larger ones as the client takes them. */
+const ONE_GO = 512 * 1024
+const OTHER_METHODS = new Set(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'])
+
+/** A request that is to be answered, once it is known to be one of ours. */
+export interface Viewer {
+  readonly request: RequestHead
+  readonly reply: Connection
+  readonly site: Site
+  readonly behaviour: Behaviour
+  readonly primary: string
+  /** Of the tier that asks; absent for a viewer. */
+  readonly nonce: string | undefined
+  /** The request's id, once one was needed. */
+  id: string | undefined
+}
+
+/**
+ * Answers a request.
+ *
+ * `/healthz` is the worker's own under every Host that is no distribution's (the checks send the worker's address), so
+ * that it never stands before a distribution's own page; at regionals and shields it is so for all but tiers.
+ */
+export function serve(worker: Worker, request: RequestHead, reply: Connection): void {
+  const site = worker.sites.get(request.host)
+  let nonce: string | undefined
+  if (worker.role !== 'edge') {
+    nonce = worker.auth.accept(requestField(request, TIER), request, worker.clock.now())
+    if (nonce === undefined) return request.target === HEALTH_PATH ? say(worker, request, reply, HEALTHY) : say(worker, request, reply, STRANGER)
+  } else if (site === undefined && request.target === HEALTH_PATH) return say(worker, request, reply, HEALTHY)
+
+  worker.counters.requests++
+  const behaviour = site === undefined ? undefined : behaviourFor(site, request.target)
+  const refusal = refusalOf(worker, request, site, behaviour)
+  if (refusal !== undefined || site === undefined || behaviour === undefined) return say(worker, request, reply, refusal!, nonce)
+
+  const host = behaviour.origin.host ?? request.host
+  const primary = primaryKey({ distribution: site.distribution, host, target: request.target })
+  const now = worker.clock.now()
+  const found = lookup(worker.store, primary, (name) => requestField(request, fieldName(name)), now)
+  const viewer: Viewer = { request, reply, site, behaviour, primary, nonce, id: undefined }
+  switch (found.kind) {
+    case 'fresh':
+      worker.counters.hits++
+      return hit(worker, viewer, found.object, now)
+    case 'stale':
+      // What must be asked about each time is asked about by each request.
+      return fetch(worker, viewer, found.key, 'stale', found.object, found.object.lifetime > 0)
+    case 'miss':
+      return fetch(worker, viewer, found.key, found.vary ? 'vary-miss' : 'uri-miss', undefined, true)
+    case 'pass':
+      return fetch(worker, viewer, found.key, 'uri-miss', undefined, false)
+    default:
+      return never(found)
+  }
+}
+
+/** What is refused out of hand, and in which words. */
+function refusalOf(worker: Worker, request: RequestHead, site: Site | undefined, behaviour: Behaviour | undefined): Words | undefined {
+  const { method, host } = request
+  if (method !== 'GET' && method !== 'HEAD') {
+    return OTHER_METHODS.has(method) ? { status: 405, text: 'GET and HEAD are answered here', lines: 'Allow: GET, HEAD\r\n' } : { status: 501, text: 'the method is not known' }
+  }
+  if (request.hasBody) return { status: 400, text: `a ${method} request with a body is not taken` }
+  if (site === undefined) return { status: 421, text: host === '' ? 'no host was named' : `no distribution has the name ${host}` }
+  if (behaviour === undefined) return { status: 404, text: `distribution ${site.distribution} has no behaviour for this path` }
+  if (hasPassed(requestField(request, CDN_LOOP), worker.node)) {
+    worker.counters.errors++
+    return { status: 508, text: `the request has passed ${worker.node} before: the origin leads back to the CDN` }
+  }
+  return undefined
+}
+
+/** Answers from memory. The plain case renders nothing and is one copy and one write. */
+function hit(worker: Worker, viewer: Viewer, object: StoredObject, now: number): void {
+  const { request, reply } = viewer
+  const plain = request.method === 'GET' && request.minor === 1 && viewer.nonce === undefined && !reply.closesAfter && object.body.length <= ONE_GO
+  if (plain && requestField(request, IF_NONE_MATCH) === undefined && requestField(request, IF_MODIFIED_SINCE) === undefined) {
+    return reply.whole(hitFrame(worker, object, now), object.body)
+  }
+  answerStored(worker, viewer, object, 'Hit', hitStatus(worker, object, now))
+}
+
+/** Why a request is sent on, in the words of Cache-Status (RFC 9211 §2.2). */
+type Forward = 'uri-miss' | 'vary-miss' | 'stale'
+
+/** Joins the fetch of what is wanted, or begins one, and answers with what it comes to. */
+function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object: StoredObject | undefined, together: boolean): void {
+  const { request, reply, behaviour, primary } = viewer
+  // A tier that asks has named the request already.
+  viewer.id ??= (viewer.nonce === undefined ? undefined : requestField(request, REQUEST_ID)) ?? makeId(worker)
+  const authorized = requestField(request, AUTHORIZATION) !== undefined
+  const open = together && !authorized
+  const waiter: Waiter = {
+    valueOf: (name) => requestField(request, fieldName(name)),
+    tell: (outcome) => answerOutcome(worker, viewer, why, outcome, () => flight.leave(waiter), () => fetch(worker, viewer, key, why, object, false))
+  }
+  const underWay = open ? worker.flights.get(key) : undefined
+  const joined = underWay?.mayJoin(worker.clock.now()) === true ? underWay : undefined
+  reply.watch({ drained: () => undefined, gone: () => flight.leave(waiter) })
+  const { parents, defaultTtl } = behaviour
+  const plan = { primary, key, host: request.host, target: request.target, fields: upstreamFields(worker.node, viewer.id, request, reply.remoteAddress, viewer.nonce !== undefined), parents, defaultTtl, authorized, object, open }
+  const flight: Flight = joined ?? new Flight(worker, plan, waiter)
+  joined?.join(waiter)
+}
+
+function answerOutcome(worker: Worker, viewer: Viewer, why: Forward, outcome: Outcome, leave: () => void, again: () => void): void {
+  const { request, reply } = viewer
+  switch (outcome.kind) {
+    case 'coming':
+      return answerComing(worker, viewer, outcome.coming, `fwd=${why}${outcome.leader ? '' : '; collapsed'}`, leave)
+    case 'refreshed': {
+      const { object, statusAbove } = outcome
+      const ttl = Math.ceil((object.lifetime - ageAt(object, worker.clock.now())) / 1000)
+      const own = `${worker.node}; fwd=${why}; fwd-status=304; ttl=${ttl}${outcome.leader ? '' : '; collapsed'}`
+      return answerStored(worker, viewer, object, 'RefreshHit', statusAbove === undefined ? own : `${statusAbove}, ${own}`)
+    }
+    case 'released':
+      return again()
+    case 'failed': {
+      worker.counters.errors++
+      const { trouble, parent } = outcome
+      worker.log.warn(`no answer to ${request.target}: ${parent.name}: ${trouble.detail}`)
+      const status = trouble.kind === 'timeout' ? 504 : 502
+      const who = parent.kind === 'origin' ? 'origin' : 'cache above'
+      const text = `the ${who} ${trouble.kind === 'timeout' ? 'did not answer in time' : 'cannot be reached'}`
+      return say(worker, request, reply, { status, text, lines: `Cache-Status: ${worker.node}; fwd=${why}; detail=${trouble.kind}\r\n` }, viewer.nonce, viewer.id)
+    }
+    default:
+      return never(outcome)
+  }
+}
+
+/** Answers with a response while it comes from above. */
+function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: string, leave: () => void): void {
+  const { request, reply } = viewer
+  const { stored } = coming
+  const kept = 'freshness' in stored ? `; ttl=${Math.ceil((stored.freshness.lifetime - stored.freshness.initialAge) / 1000)}; stored` : `; detail=${stored.not}`
+  const own = `${worker.node}; ${forward}${kept}`
+  const way = wayOf(worker, viewer, 'Miss', coming.statusAbove === undefined ? own : `${coming.statusAbove}, ${own}`, coming.age)
+  if (mayAnswer304(worker, viewer, coming)) {
+    answer304(worker, viewer, coming.lines, way)
+    return leave()
+  }
+  const { length } = coming
+  const bodiless = request.method === 'HEAD' || coming.status === 204
+  const framing = length !== undefined || bodiless ? 'length' : request.minor === 1 ? 'chunked' : 'close'
+  const proof = proofOf(worker, viewer, coming.status)
+  const head = renderHead(worker, coming.status, coming.lines, { ...(length === undefined || coming.status === 204 ? {} : { length }), chunked: framing === 'chunked' }, { ...way, proof, close: way.close || framing === 'close' })
+  if (!bodiless) return relay(reply, head, framing, coming.fill, leave)
+  reply.whole(Buffer.from(head, 'latin1'))
+  leave()
+}
+
+/** Answers with a response that is held: all of it, its head, or that it has not changed. */
+function answerStored(worker: Worker, viewer: Viewer, object: StoredObject, cache: Way['cache'], status: string): void {
+  const { request, reply } = viewer
+  const way = wayOf(worker, viewer, cache, status, Math.floor(ageAt(object, worker.clock.now()) / 1000))
+  if (mayAnswer304(worker, viewer, object)) return answer304(worker, viewer, object.lines, way)
+  const length = object.body.length
+  const head = renderHead(worker, object.status, object.lines, object.status === 204 ? {} : { length }, { ...way, proof: proofOf(worker, viewer, object.status) })
+  if (request.method === 'HEAD' || length === 0) reply.whole(Buffer.from(head, 'latin1'))
+  else if (length <= ONE_GO) reply.whole(Buffer.from(head, 'latin1'), object.body)
+  else relay(reply, head, 'length', Fill.of(object.body), () => undefined)
+}
+
+/** RFC 9110 §13.2.1: conditions count for what would be answered with 200. */
+function mayAnswer304(worker: Worker, viewer: Viewer, response: Pick<StoredObject, 'status' | 'etag' | 'lastModified'>): boolean {
+  const { request } = viewer
+  return response.status === 200 && isNotModified(response, requestField(request, IF_NONE_MATCH), requestField(request, IF_MODIFIED_SINCE), worker.clock.now())
+}
+
+/** RFC 9110 §15.4.5: what describes a body is left out. */
+function answer304(worker: Worker, viewer: Viewer, lines: string, way: Way): void {
+  const kept = lines.replaceAll(/^content-(?!location:)[^\r]*\r\n/gim, '')
+  viewer.reply.whole(Buffer.from(renderHead(worker, 304, kept, {}, { ...way, proof: proofOf(worker, viewer, 304) }), 'latin1'))
+}
+
+const proofOf = (worker: Worker, viewer: Viewer, status: number): string | undefined => (viewer.nonce === undefined ? undefined : worker.auth.answer(viewer.nonce, status))
+
+function wayOf(worker: Worker, viewer: Viewer, cache: Way['cache'], status: string, age: number | undefined): Way {
+  const { request, reply } = viewer
+  const id = viewer.id ?? makeId(worker)
+  const close = reply.closesAfter
+  return { cache, status, ...(age === undefined ? {} : { age }), id, close, keepAlive: request.minor === 0 && !close }
+}

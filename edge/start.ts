@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs'
+import type { Counters, Setup } from '../core/channel.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Config } from '../core/config.ts'
+import type { Logger } from '../core/log.ts'
+import { messageOf } from '../core/trouble.ts'
+import { HttpServer, type Listening } from './http/index.ts'
+import { serve } from './serve.ts'
+import { makeWorker } from './worker.ts'
+
+export interface RunningWorker {
+  /** `http://127.0.10.1:8080`, one for each listener. */
+  readonly listening: readonly string[]
+  counters(): Counters
+  /** Finishes what is under way within this long. */
+  close(withinMs: number): Promise<void>
+}
+
+/** Starts an edge, regional or shield; throws, in words for the operator, when it cannot listen. */
+export async function startWorker(options: { setup: Setup; clock: Clock; log: Logger }): Promise<RunningWorker> {
+  const { setup, clock, log } = options
+  const { config, ports, role, name } = setup
+  const addresses = membersOf(config, role)?.[name]?.address
+  if (addresses === undefined) throw new Error(`the configuration has no ${role} ${name}`)
+  const worker = makeWorker(options)
+  const { http } = config
+  const limits = { headSize: http['header-size'], urlLength: http['url-length'], idleMs: http.idle, headTimeoutMs: http['head-timeout'], clientsPerAddress: http['clients-per-address'] }
+  const server = new HttpServer({
+    limits,
+    clock,
+    handle: (request, reply) => {
+      try {
+        serve(worker, request, reply)
+      } catch (error) {
+        // Our own fault: this client is cut off, the others are served on.
+        worker.counters.errors++
+        log.error({ err: error, host: request.host, target: request.target }, 'a request could not be served')
+        reply.abort()
+      }
+    }
+  })
+  const listening = await server.listen({ addresses, port: ports.http })
+  if (role === 'edge' && config.https !== undefined) listening.push(...(await server.listen({ addresses, port: ports.https ?? config.https.port, tls: readCertificate(config.https) })))
+  return {
+    listening,
+    counters: () => ({ ...worker.counters, bytesSent: server.bytesSent, stored: worker.store.size, objects: worker.store.count }),
+    close: async (withinMs) => {
+      await server.close(withinMs)
+      worker.asker.client.close()
+    }
+  }
+}
+
+function membersOf(config: Config, role: Setup['role']): Record<string, { address: string[] }> | undefined {
+  return role === 'edge' ? config.edges : role === 'regional' ? config.regionals : role === 'shield' ? config.shields : undefined
+}
+
+function readCertificate(https: NonNullable<Config['https']>): NonNullable<Listening['tls']> {
+  return { certificate: readPem(https.certificate), key: readPem(https.key) }
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new Error(`https: cannot read ${path}: ${messageOf(error)}`, { cause: error })
+  }
+}

@@ -1,0 +1,125 @@
+import type { Clock } from '../../core/clock.ts'
+import { fieldOf, type FieldList } from '../message.ts'
+import type { Fetching, UpstreamClient, UpstreamTrouble } from '../http/index.ts'
+import { TIER_FIELD, type TierAuth } from './auth.ts'
+import type { Liveness } from './liveness.ts'
+import type { Parent } from './route.ts'
+
+export interface Question {
+  readonly method: 'GET'
+  /** The viewer's host. */
+  readonly host: string
+  readonly target: string
+  /** All but Host and the proof. */
+  readonly fields: FieldList
+}
+
+/** As `Receiver`, with who answered. Trouble is told only when no parent is left to ask, or in mid-body. */
+export interface AnswerReceiver {
+  head(status: number, fields: FieldList, parent: Parent): void
+  data(piece: Buffer): void
+  end(): void
+  trouble(trouble: UpstreamTrouble, parent: Parent): void
+}
+
+export interface Asker {
+  readonly client: UpstreamClient
+  readonly auth: TierAuth
+  readonly liveness: Liveness
+  readonly clock: Clock
+  /** A parent is skipped from now on, or used again. */
+  changed(parent: Parent, state: 'dead' | 'back', detail: string): void
+  /** A request is sent. */
+  sent(): void
+}
+
+const CONNECT_MS = 2000
+/** A tier that has been silent for this long is asked whether it is there at all. */
+const SUSPECT_MS = 700
+
+/**
+ * Asks the first of `parents` that is alive; one that cannot be reached, or does not prove that it is of this fleet, is
+ * marked and the next one asked. The last one, the origin, is asked in any case.
+ */
+export function ask(asker: Asker, parents: readonly Parent[], question: Question, receiver: AnswerReceiver): Fetching {
+  const last = parents.length - 1
+  let under: Fetching | undefined
+  let aborted = false
+  let paused = false
+  const next = (from: number): void => {
+    let at = from
+    while (at < last && asker.liveness.isDead(parents[at]!.name, asker.clock.now())) at++
+    const parent = parents[at]!
+    asker.sent()
+    under = send(asker, parent, question, {
+      ...receiver,
+      head: (status, fields) => {
+        if (parent.kind === 'tier' && asker.liveness.answered(parent.name)) asker.changed(parent, 'back', 'it answers again')
+        receiver.head(status, fields, parent)
+      },
+      trouble: (trouble, begun) => {
+        const failed = parent.kind === 'tier' && !begun
+        if (failed && asker.liveness.failed(parent.name, asker.clock.now())) asker.changed(parent, 'dead', trouble.detail)
+        if (aborted) return
+        if (begun || at === last) receiver.trouble(trouble, parent)
+        else next(at + 1)
+      }
+    })
+    if (paused) under.pause()
+  }
+  next(0)
+  return {
+    pause: () => ((paused = true), under?.pause()),
+    resume: () => ((paused = false), under?.resume()),
+    abort: () => ((aborted = true), under?.abort())
+  }
+}
+
+interface SendReceiver extends Pick<AnswerReceiver, 'data' | 'end'> {
+  head(status: number, fields: FieldList): void
+  trouble(trouble: UpstreamTrouble, begun: boolean): void
+}
+
+/** Sends a question to one parent; a tier's answer counts only with its proof. */
+function send(asker: Asker, parent: Parent, question: Question, receiver: SendReceiver): Fetching {
+  const isTier = parent.kind === 'tier'
+  const proof = isTier ? asker.auth.prove(question, asker.clock.now()) : undefined
+  const fields = ['Host', parent.host ?? question.host, ...question.fields, ...(proof === undefined ? [] : [TIER_FIELD, proof.value])]
+  let begun = false
+  let over = false
+  let watch: NodeJS.Timeout | undefined
+  const settled = (): void => clearTimeout(watch)
+  const request = { server: parent.server, method: question.method, path: parent.pathPrefix + question.target, fields, connectMs: CONNECT_MS, responseMs: parent.responseMs }
+  const fetching = asker.client.fetch(request, {
+    head(status, answer) {
+      settled()
+      if (proof !== undefined && !asker.auth.isAnswer(fieldOf(answer, TIER_FIELD), proof.nonce, status)) {
+        fetching.abort()
+        return receiver.trouble({ kind: 'unreachable', detail: 'it does not prove that it is a tier of this fleet' }, false)
+      }
+      begun = true
+      receiver.head(status, answer)
+    },
+    data: receiver.data,
+    end: receiver.end,
+    trouble(trouble) {
+      settled()
+      over = true
+      receiver.trouble(trouble, begun)
+    }
+  })
+  const hangs = (trouble: UpstreamTrouble): void => {
+    if (begun || over) return
+    fetching.abort()
+    over = true
+    receiver.trouble({ kind: 'timeout', detail: `it hangs: ${trouble.detail}` }, false)
+  }
+  if (isTier) watch = setTimeout(() => suspect(asker, parent, hangs), SUSPECT_MS)
+  return { pause: fetching.pause, resume: fetching.resume, abort: () => ((over = true), settled(), fetching.abort()) }
+}
+
+/** A tier is silent: perhaps it waits for the origin, perhaps it hangs (its kernel still accepts connections). Its health page tells. */
+function suspect(asker: Asker, parent: Parent, hangs: (trouble: UpstreamTrouble) => void): void {
+  const request = { server: parent.server, method: 'GET' as const, path: '/healthz', fields: ['Host', parent.server.address], connectMs: SUSPECT_MS, responseMs: SUSPECT_MS }
+  asker.client.fetch(request, { head: () => undefined, data: () => undefined, end: () => undefined, trouble: hangs })
+}

@@ -1,0 +1,56 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+
+// Tiers prove to each other that they are of one fleet. A request carries a proof bound to the time, to a nonce and to what
+// it asks for; the response one bound to that nonce and to its status. Whoever replays a request within the window gets
+// what it got: the tiers serve GET and HEAD only. The bodies are not covered: on a path where they may be altered, use TLS.
+
+/** The field that carries a proof, both ways. */
+export const TIER_FIELD = 'x-nearcast-tier'
+
+/** How far the clocks of two tiers may be apart, in milliseconds. */
+const WINDOW = 30_000
+
+export interface Asking {
+  readonly method: string
+  readonly host: string
+  readonly target: string
+}
+
+export interface TierAuth {
+  /** The proof that goes with a request, and its nonce. */
+  prove(asking: Asking, now: number): { readonly value: string; readonly nonce: string }
+  /** The nonce of a request that comes from a tier of this fleet; undefined for any other. */
+  accept(value: string | undefined, asking: Asking, now: number): string | undefined
+  /** The proof that goes with the response. */
+  answer(nonce: string, status: number): string
+  /** Whether a response comes from a tier of this fleet and answers this request. */
+  isAnswer(value: string | undefined, nonce: string, status: number): boolean
+}
+
+/** @param secret 64 hexadecimal digits, the same in the whole fleet */
+export function makeTierAuth(secret: string): TierAuth {
+  const key = Buffer.from(secret, 'hex')
+  if (key.length < 16) throw new Error('the secret of the tiers is too short')
+  const sign = (text: string): string => createHmac('sha256', key).update(text, 'latin1').digest('hex')
+  const ofRequest = (time: string, nonce: string, asking: Asking): string => sign(`request\n${time}\n${nonce}\n${asking.method}\n${asking.host}\n${asking.target}`)
+  const ofResponse = (nonce: string, status: number): string => sign(`response\n${nonce}\n${status}`)
+  return {
+    prove(asking, now) {
+      const time = String(now)
+      const nonce = randomBytes(12).toString('hex')
+      return { value: `${time}.${nonce}.${ofRequest(time, nonce, asking)}`, nonce }
+    },
+    accept(value, asking, now) {
+      const match = /^(\d{1,15})\.([0-9a-f]{24})\.([0-9a-f]{64})$/.exec(value ?? '')
+      if (match === null || Math.abs(now - Number(match[1])) > WINDOW) return undefined
+      return same(match[3]!, ofRequest(match[1]!, match[2]!, asking)) ? match[2] : undefined
+    },
+    answer: ofResponse,
+    isAnswer: (value, nonce, status) => value !== undefined && same(value, ofResponse(nonce, status))
+  }
+}
+
+/** Compares in a time that does not tell where they differ. */
+function same(one: string, other: string): boolean {
+  return one.length === other.length && timingSafeEqual(Buffer.from(one, 'latin1'), Buffer.from(other, 'latin1'))
+}

@@ -1,0 +1,32 @@
+/** Which parents are to be skipped for now. */
+export interface Liveness {
+  isDead(name: string, now: number): boolean
+  /** It failed; it is skipped for a while that doubles each time. True when it was thought alive. */
+  failed(name: string, now: number): boolean
+  /** It answered. True when it was thought dead. */
+  answered(name: string): boolean
+}
+
+const FIRST_MS = 1000
+const LONGEST_MS = 30_000
+
+/** When the while is over one request tries it again; the others go on skipping it until that is decided or has taken too long. */
+export function makeLiveness(): Liveness {
+  const dead = new Map<string, { until: number; skipMs: number }>()
+  return {
+    isDead(name, now) {
+      const state = dead.get(name)
+      if (state === undefined) return false
+      if (now < state.until) return true
+      state.until = now + FIRST_MS
+      return false
+    },
+    failed(name, now) {
+      const before = dead.get(name)
+      const skipMs = before === undefined ? FIRST_MS : Math.min(LONGEST_MS, before.skipMs * 2)
+      dead.set(name, { until: now + skipMs, skipMs })
+      return before === undefined
+    },
+    answered: (name) => dead.delete(name)
+  }
+}

@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '../core/clock.ts'
+import type { Counters, Role, Setup } from '../core/channel.ts'
+import type { Logger } from '../core/log.ts'
+import { MemoryStore } from './cache/index.ts'
+import type { Desk } from './flight.ts'
+import { UpstreamClient } from './http/index.ts'
+import { makeSites, type Site } from './sites.ts'
+import { makeLiveness, makeTierAuth, originsOf, tiersAbove, type TierAuth } from './tiers/index.ts'
+
+/** All that one worker of the CDN works with; its configuration is fixed, its cache and counters live. */
+export interface Worker extends Desk {
+  readonly name: string
+  readonly role: Role
+  readonly sites: ReadonlyMap<string, Site>
+  readonly auth: TierAuth
+  /** First half of every request id of this process. */
+  readonly idPrefix: string
+  /** Second half: counts up, and never over: 2 to the 48 requests. */
+  nextId: number
+}
+
+export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger }): Worker {
+  const { setup, clock, log } = options
+  const { config, ports, role, name } = setup
+  const counters: Counters = { requests: 0, hits: 0, fetches: 0, errors: 0, bytesSent: 0, stored: 0, objects: 0 }
+  const auth = makeTierAuth(setup.tierSecret)
+  return {
+    name,
+    role,
+    node: `nearcast-${name}`,
+    clock,
+    log,
+    sites: makeSites(config, tiersAbove(config, ports, role, name), originsOf(config, ports)),
+    store: new MemoryStore(config.cache.memory),
+    flights: new Map(),
+    largestObject: config.cache['largest-object'],
+    auth,
+    asker: {
+      client: new UpstreamClient(),
+      auth,
+      liveness: makeLiveness(),
+      clock,
+      changed: (parent, state, detail) => log[state === 'dead' ? 'warn' : 'info'](`parent ${parent.name} is ${state === 'dead' ? 'skipped' : 'used again'}: ${detail}`),
+      sent: () => void counters.fetches++
+    },
+    counters,
+    idPrefix: randomBytes(5).toString('hex'),
+    nextId: 1
+  }
+}
