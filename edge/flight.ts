@@ -3,7 +3,7 @@ import type { Counters } from '../core/channel.ts'
 import type { Logger } from '../core/log.ts'
 import { Fill, isFresh, judge, mergeFields, sameWeakly, varyNames, variantKey, type Freshness, type MemoryStore, type NoStoreReason, type StoredObject } from './cache/index.ts'
 import type { Fetching, UpstreamTrouble } from './http/index.ts'
-import { fieldOf, filterFields, toLines, type FieldList } from './message.ts'
+import { fieldOf, filterFields, toLines, type FieldList } from './message/index.ts'
 import { passedOn } from './passed.ts'
 import { ask, type Asker, type Parent } from './tiers/index.ts'
 

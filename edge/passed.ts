@@ -1,5 +1,4 @@
-import { formatHttpDate } from './http-date.ts'
-import { fieldOf, filterFields, hopByHop, type FieldList } from './message.ts'
+import { type FieldList, fieldOf, filterFields, formatHttpDate, hopByHop } from './message/index.ts'
 
 /** Said by us for each answer, whatever came from above. */
 const OURS = new Set(['age', 'cache-status', 'content-length', 'x-cache', 'x-nearcast-pop', 'x-nearcast-request-id', 'x-nearcast-tier'])

@@ -1,5 +1,5 @@
 import { requestFields, type RequestHead } from './http/index.ts'
-import { fieldOf, filterFields, hopByHop } from './message.ts'
+import { fieldOf, filterFields, hopByHop } from './message/index.ts'
 import { withNode } from './tiers/index.ts'
 
 /** Made anew for each fetch, or meant for us: conditions and ranges are answered from the whole response. */

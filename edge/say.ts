@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { makeId } from './head.ts'
-import { formatHttpDate } from './http-date.ts'
+import { formatHttpDate } from './message/index.ts'
 import type { Connection, RequestHead } from './http/index.ts'
 import type { Worker } from './worker.ts'
 

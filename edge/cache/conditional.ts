@@ -1,5 +1,4 @@
-import { parseHttpDate } from '../http-date.ts'
-import { listMembers } from '../message.ts'
+import { listMembers, parseHttpDate } from '../message/index.ts'
 
 /** By what a response is told from an earlier or later one (RFC 9110 §8.8). */
 export interface Validators {

@@ -1,4 +1,4 @@
-import { fieldOf, listMembers, type FieldList } from '../message.ts'
+import { fieldOf, listMembers, type FieldList } from '../message/index.ts'
 
 /** What a response's Cache-Control says (RFC 9111 §5.2.2), as a shared cache hears it. Times in milliseconds. */
 export interface ResponseControl {

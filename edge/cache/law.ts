@@ -1,5 +1,4 @@
-import { parseHttpDate } from '../http-date.ts'
-import { fieldOf, listMembers, type FieldList } from '../message.ts'
+import { type FieldList, fieldOf, listMembers, parseHttpDate } from '../message/index.ts'
 import { parseSeconds, readControl, type ResponseControl } from './control.ts'
 
 /** When a response stops being fresh; times in milliseconds. */

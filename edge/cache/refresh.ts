@@ -1,4 +1,4 @@
-import { filterFields, fromLines, type FieldList } from '../message.ts'
+import { filterFields, fromLines, type FieldList } from '../message/index.ts'
 
 /** Fields of a 304 that speak of how a body is laid out, which the stored one keeps (RFC 9111 §3.2). */
 const KEPT = new Set(['content-length', 'content-encoding', 'content-range', 'content-type'])

@@ -1,6 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import type { FieldList } from '../message.ts'
+import type { FieldList } from '../message/index.ts'
 
 /** Where to send a request. */
 export interface Server {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
-import { fieldOf, type FieldList } from '../message.ts'
+import { fieldOf, type FieldList } from '../message/index.ts'
 import type { Fetching, UpstreamClient, UpstreamTrouble } from '../http/index.ts'
 import { TIER_FIELD, type TierAuth } from './auth.ts'
 import type { Liveness } from './liveness.ts'

@@ -1,4 +1,4 @@
-import { listMembers } from '../message.ts'
+import { listMembers } from '../message/index.ts'
 
 // RFC 8586. Each member of the fleet is a CDN node of its own here: on a normal way a request passes several of them.
 
