@@ -1,0 +1,185 @@
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { parseAddress } from '../core/address.ts'
+import { parseConfig } from '../core/config-file.ts'
+import { formatFault, messageOf, type Fault } from '../core/trouble.ts'
+import { readYaml } from '../core/yaml-file.ts'
+import { readPolicies, type Target } from '../daemon/routing/index.ts'
+import { nameFromText, nameToText } from '../daemon/wire/name.ts'
+import { readZone, type Zone } from '../daemon/zone/index.ts'
+import { mistyped, textOf, type Call, type Command } from './command.ts'
+import { configFile, zonesFolder } from './folders.ts'
+
+const TYPE_SOA = 6
+
+/** A file to check: how the operator calls it, its text, and what it is. */
+interface Source {
+  readonly label: string
+  readonly path: string
+  readonly text: string
+  readonly kind: 'config' | 'policies' | 'zone'
+}
+
+/** What a check found, and a few words about what it read. */
+interface Findings {
+  readonly faults: Fault[]
+  readonly about: string[]
+}
+
+export const check: Command = {
+  name: 'check',
+  summary: 'check the configuration, the policies and the zones, and print every fault of every file',
+  details: [
+    'Without FILE: nearcast.yaml, policies.yaml and every *.zone of the zones folder. A fault is printed as',
+    'file:line:column: reason (hint). Exit status: 0 when all is well, 1 with faults; warnings do not count.',
+    'The policies that a zone speaks of are those that stand beside it.'
+  ],
+  arguments: [{ name: 'FILE', optional: true, many: true, completes: 'file' }],
+  options: {
+    config: { kind: 'file', value: 'FILE', summary: 'configuration (default: nearcast.yaml)' },
+    zones: { kind: 'folder', value: 'DIR', summary: 'folder of the zones and of policies.yaml (default: zones/)' },
+    zone: { kind: 'text', value: 'ORIGIN', summary: 'check one zone file on its own, as the zone ORIGIN; its policies are not looked up' }
+  },
+  examples: ['nearcast check', 'nearcast check zones/policies.yaml', 'nearcast check --zone example.org /tmp/example.org.zone'],
+  run: async (call) => {
+    const origin = textOf(call, 'zone')
+    const sources = origin === undefined ? gather(call) : gatherOne(call, origin)
+    if (typeof sources === 'string') return mistyped(call.io, sources)
+    return report(call, checkAll(call, sources, origin), sources.length)
+  }
+}
+
+function report({ io }: Call, { faults, about }: Findings, files: number): number {
+  const errors = faults.filter(({ severity }) => severity === 'error').length
+  for (const fault of faults) io.out(`${formatFault(fault)}\n`)
+  const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`
+  const warnings = faults.length - errors
+  const warned = warnings > 0 ? `, ${count(warnings, 'warning')}` : ''
+  if (errors > 0) io.err(`nearcast: ${count(errors, 'fault')}${warned} in ${count(files, 'file')}\n`)
+  else io.out(`all is well${warned}: ${about.join(', ')}\n`)
+  return errors > 0 ? 1 : 0
+}
+
+/** The files to check, or in one line what is missing. */
+function gather(call: Call): Source[] | string {
+  if (call.positionals.length > 0) return readAll(call.positionals.map((label) => ({ label, path: resolve(call.io.cwd, label) })))
+  const config = configFile(call)
+  const zones = zonesFolder(call)
+  const missing = folderTrouble(zones.label, zones.path)
+  if (missing !== undefined) return missing
+  const names = readdirSync(zones.path).filter((name) => name.endsWith('.zone')).sort()
+  const inZones = (name: string) => ({ label: `${zones.label}${name}`, path: join(zones.path, name) })
+  return readAll([config, inZones('policies.yaml'), ...names.map(inZones)])
+}
+
+function gatherOne(call: Call, origin: string): Source[] | string {
+  const wire = nameFromText(origin)
+  if (typeof wire === 'string') return `--zone ${origin}: expected the name of a zone such as example.org (${wire})`
+  const [file, ...more] = call.positionals
+  if (file === undefined || more.length > 0) return 'check --zone needs one FILE: nearcast check --zone ORIGIN FILE'
+  const read = readAll([{ label: file, path: resolve(call.io.cwd, file) }])
+  return typeof read === 'string' ? read : read.map((source) => ({ ...source, kind: 'zone' }))
+}
+
+function folderTrouble(label: string, path: string): string | undefined {
+  if (!existsSync(path)) return `there is no folder ${label}`
+  return statSync(path).isDirectory() ? undefined : `${label}: expected a folder`
+}
+
+function readAll(files: readonly { label: string; path: string }[]): Source[] | string {
+  const sources: Source[] = []
+  for (const { label, path } of files) {
+    if (!existsSync(path)) return `there is no file ${label}`
+    if (!statSync(path).isFile()) return `${label}: expected a file`
+    let text: string
+    try {
+      text = readFileSync(path, 'utf8')
+    } catch (error) {
+      return `${label} cannot be read: ${messageOf(error)}`
+    }
+    const kind = kindOf(label, text)
+    if (kind === undefined) return `${label}: expected a zone (NAME.zone), policies, or a configuration (.yaml)`
+    sources.push({ label, path, text, kind })
+  }
+  return sources
+}
+
+/** What a file is, by its name, and for YAML by what it begins to say. */
+function kindOf(label: string, text: string): Source['kind'] | undefined {
+  const name = basename(label)
+  if (name.endsWith('.zone')) return 'zone'
+  if (/\.ya?ml$/.test(name)) return name === 'policies.yaml' || /^["']?policies["']?\s*:/m.test(text) ? 'policies' : 'config'
+  return /^\$(ORIGIN|TTL)\b|\bSOA\b/m.test(text) ? 'zone' : undefined
+}
+
+function checkAll(call: Call, sources: readonly Source[], origin: string | undefined): Findings {
+  const faults: Fault[] = []
+  const about: string[] = []
+  const targets = targetsOf(call, sources)
+  const policies = new Map<string, ReadonlySet<string> | undefined>()
+  const policiesBeside = (path: string): ReadonlySet<string> | undefined => {
+    const folder = existsSync(join(dirname(path), 'policies.yaml')) ? dirname(path) : zonesFolder(call).path
+    if (!policies.has(folder)) policies.set(folder, policyNames(join(folder, 'policies.yaml'), targets))
+    return policies.get(folder)
+  }
+  const zones: { source: Source; zone: Zone }[] = []
+  for (const source of sources) {
+    const { label, path, text } = source
+    if (source.kind === 'config') {
+      faults.push(...parseConfig(label, text).faults)
+      about.push(label)
+    } else if (source.kind === 'policies') {
+      const read = readPolicies({ file: label, text, targets })
+      faults.push(...read.faults)
+      about.push(`${label} (${read.names.size} policies)`)
+    } else {
+      const known = origin === undefined ? policiesBeside(path) : undefined
+      const read = readZone({ file: label, read: (name) => readFileSync(resolve(call.io.cwd, name), 'utf8'), ...(origin === undefined ? {} : { origin }), ...(known === undefined ? {} : { policies: known }) })
+      faults.push(...read.faults)
+      if (read.zone !== undefined) zones.push({ source, zone: read.zone })
+      about.push(`${label} (${read.zone?.records.length ?? 0} records)`)
+    }
+  }
+  return { faults: [...faults, ...sameZoneTwice(zones)], about }
+}
+
+/** One zone in two files: the second is refused where its SOA stands. */
+function sameZoneTwice(zones: readonly { source: Source; zone: Zone }[]): Fault[] {
+  const seen = new Map<string, string>()
+  return zones.flatMap(({ source, zone }): Fault[] => {
+    const name = nameToText(zone.origin).toLowerCase()
+    const other = seen.get(name)
+    seen.set(name, other ?? source.label)
+    const at = zone.records.find(({ type }) => type === TYPE_SOA)?.at ?? { file: source.label, line: 1, column: 1 }
+    return other === undefined ? [] : [{ ...at, severity: 'error', reason: `the zone ${name} already stands in ${other}` }]
+  })
+}
+
+/** The names of the policies in a file, faults or not; undefined when there is no telling. */
+function policyNames(path: string, targets: readonly Target[]): ReadonlySet<string> | undefined {
+  try {
+    const { names } = readPolicies({ file: path, text: readFileSync(path, 'utf8'), targets })
+    return names.size > 0 ? names : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The edges that policies may name. From a configuration with faults as much as can be made out, so that one fault does not make a hundred. */
+function targetsOf(call: Call, sources: readonly Source[]): Target[] {
+  const given = sources.find(({ kind }) => kind === 'config')
+  const { path } = configFile(call)
+  const text = given?.text ?? (existsSync(path) ? readFileSync(path, 'utf8') : '')
+  const { config } = parseConfig(path, text)
+  if (config === undefined) return namesOfEdges(text).map((name) => ({ name, checked: true, ipv4: [], ipv6: [], at: [0, 0] }))
+  return Object.entries(config.edges).map(([name, { address, at }]) => {
+    const octets = (family: 4 | 6): Uint8Array[] => address.map((each) => parseAddress(each)!).filter((each) => each.family === family).map(({ bytes }) => bytes)
+    return { name, checked: true, ipv4: octets(4), ipv6: octets(6), at }
+  })
+}
+
+function namesOfEdges(text: string): string[] {
+  const { value } = readYaml('', text)
+  const edges = typeof value === 'object' && value !== null && 'edges' in value ? value.edges : undefined
+  return typeof edges === 'object' && edges !== null ? Object.keys(edges) : []
+}

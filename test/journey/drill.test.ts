@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import type { Report } from '../../fleet/drill/index.ts'
+import { makeJourney, root, SLACK, until } from './fleet.ts'
+
+// Drills against the real fleet, with a TTL of two seconds so that they are short.
+
+const SECOND = 1000
+const NAME = 'd111111abcdef8.nearcast.test'
+t.jobs = 1
+const journey = makeJourney(t, { dns: 15_304, http: 15_314, admin: 15_324 })
+const zone = join(journey.zones, 'nearcast.test.zone')
+writeFileSync(zone, readFileSync(zone, 'utf8').replace(/(\s)20(\s+(ROUTE|ALIAS))/g, '$12$2'))
+const patient = ['--max-detect', '3s', '--max-answer', '3s', '--max-gone', '6s', '--max-recovery', '15s', '--max-unanswered', '5']
+const koreans = async (): Promise<string | undefined> => (await journey.dig(NAME, '+subnet=168.126.63.0/24')).addresses[0]
+
+const tell = (t: { comment: (text: string) => void }, report: Report): void => {
+  for (const { what, measured, of } of report.measures) t.comment(`${what.trim()}: ${measured ?? 'never'}${of === undefined ? ' ms' : ` of ${of}`}`)
+}
+
+t.test('the fleet is up', { bail: true }, async () => {
+  await journey.start()
+  await until('every edge is up', 10 * SECOND * SLACK, async () => {
+    const { out } = await journey.nearcast('status', '--json')
+    return out !== '' && (JSON.parse(out) as Awaited<ReturnType<typeof journey.status>>).members.filter(({ role }) => role === 'edge').every(({ health }) => health === 'UP')
+  })
+})
+
+t.test('a planned stop fails not one request', async (t) => {
+  const { status, out, err } = await journey.nearcast('drill', 'icn', ...patient, '--warm-up', '1s')
+  t.equal(status, 0, err + out)
+  t.match(out, /to the new answer +\d/)
+  const [file] = readdirSync(join(journey.state, 'drills'))
+  const report = JSON.parse(readFileSync(join(journey.state, 'drills', file!), 'utf8')) as Report
+  tell(t, report)
+  t.match(report, { member: 'icn', kind: 'planned', met: true, failures: {}, instead: ['nrt'] })
+  t.ok(report.exitMs! >= 4000, `it served on for TTL + 2 s (${report.exitMs} ms)`)
+  t.equal(await koreans(), '127.0.10.1')
+})
+
+t.test('an unannounced death costs what was under way, until the last TTL ran out', async (t) => {
+  const { status, out, err } = await journey.nearcast('drill', 'icn', '--kill', '--json', ...patient, '--warm-up', '1s')
+  t.equal(status, 0, err + out)
+  const report = JSON.parse(out) as Report
+  tell(t, report)
+  const failed = report.measures.find(({ what }) => what === 'failed requests')!
+  t.ok(failed.measured! > 0, 'some requests met a closed door')
+  t.match(report.failures, { ECONNREFUSED: Number })
+})
+
+t.test('a drill that is ended undoes what it did', async (t) => {
+  const drill = spawn(process.execPath, [join(root, 'bin/nearcast.js'), 'drill', 'icn', '--warm-up', '500ms', '--state', journey.state], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  const ended = new Promise<number | null>((resolve) => drill.on('exit', resolve))
+  await until('the edge is out', 5 * SECOND * SLACK, async () => (await koreans()) === '127.0.10.2')
+  const other = await journey.nearcast('drill', 'nrt')
+  t.equal(other.status, 1)
+  t.match(other.err, /another drill runs/)
+  drill.kill('SIGTERM')
+  t.equal(await ended, 1)
+  t.comment(`back ${await until('the edge is back', 5 * SECOND * SLACK, async () => (await koreans()) === '127.0.10.1')} ms after the drill ended`)
+})
+
+t.test('a drill that is killed has left word when its stop ends', async (t) => {
+  const drill = spawn(process.execPath, [join(root, 'bin/nearcast.js'), 'drill', 'icn', '--warm-up', '500ms', '--state', journey.state], { cwd: root, stdio: 'ignore' })
+  await until('the edge is out', 5 * SECOND * SLACK, async () => (await koreans()) === '127.0.10.2')
+  drill.kill('SIGKILL')
+  const { forced } = await journey.member('icn')
+  t.ok(forced?.until !== undefined && forced.until > forced.since, 'the stop has an end')
+  const again = await journey.nearcast('drill', 'icn')
+  t.equal(again.status, 1)
+  t.match(again.err, /icn is forced down/)
+  await journey.nearcast('start', 'icn')
+  await until('the edge is back', 5 * SECOND * SLACK, async () => (await koreans()) === '127.0.10.1')
+})
+
+t.test('the last healthy edge of a name is not drilled', async (t) => {
+  await journey.nearcast('stop', 'nrt')
+  const { status, err } = await journey.nearcast('drill', 'icn')
+  t.equal(status, 1)
+  t.match(err, /last healthy edge.*--force/)
+  t.equal(err.trim().split('\n').length, 1)
+})
