@@ -2,11 +2,11 @@ import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { parseAddress } from '../core/address.ts'
 import { parseConfig } from '../core/config-file.ts'
-import { formatFault, messageOf, type Fault } from '../core/trouble.ts'
+import { formatFault, messageOf, type Fault, type Position } from '../core/trouble.ts'
 import { readYaml } from '../core/yaml-file.ts'
-import { readPolicies, type Target } from '../daemon/routing/index.ts'
+import { readPolicies, type ReadPolicies, type Target } from '../daemon/routing/index.ts'
 import { nameFromText, nameToText } from '../daemon/wire/name.ts'
-import { readZone, type Zone } from '../daemon/zone/index.ts'
+import { readZone, TYPE_ROUTE, type Zone } from '../daemon/zone/index.ts'
 import { mistyped, textOf, type Call, type Command } from './command.ts'
 import { configFile, zonesFolder } from './folders.ts'
 
@@ -52,12 +52,15 @@ export const check: Command = {
 function report({ io }: Call, { faults, about }: Findings, files: number): number {
   const errors = faults.filter(({ severity }) => severity === 'error').length
   for (const fault of faults) io.out(`${formatFault(fault)}\n`)
-  const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`
   const warnings = faults.length - errors
   const warned = warnings > 0 ? `, ${count(warnings, 'warning')}` : ''
   if (errors > 0) io.err(`nearcast: ${count(errors, 'fault')}${warned} in ${count(files, 'file')}\n`)
   else io.out(`all is well${warned}: ${about.join(', ')}\n`)
   return errors > 0 ? 1 : 0
+}
+
+function count(number: number, word: string, words = `${word}s`): string {
+  return `${number} ${number === 1 ? word : words}`
 }
 
 /** The files to check, or in one line what is missing. */
@@ -115,32 +118,49 @@ function kindOf(label: string, text: string): Source['kind'] | undefined {
 function checkAll(call: Call, sources: readonly Source[], origin: string | undefined): Findings {
   const faults: Fault[] = []
   const about: string[] = []
-  const targets = targetsOf(call, sources)
-  const policies = new Map<string, ReadonlySet<string> | undefined>()
-  const policiesBeside = (path: string): ReadonlySet<string> | undefined => {
-    const folder = existsSync(join(dirname(path), 'policies.yaml')) ? dirname(path) : zonesFolder(call).path
-    if (!policies.has(folder)) policies.set(folder, policyNames(join(folder, 'policies.yaml'), targets))
-    return policies.get(folder)
-  }
   const zones: { source: Source; zone: Zone }[] = []
+  const readings: ReadPolicies[] = []
+  const targets = targetsOf(call, sources)
+  const policiesBeside = makePolicyFinder(zonesFolder(call).path, targets)
   for (const source of sources) {
-    const { label, path, text } = source
-    if (source.kind === 'config') {
+    const { label, path, text, kind } = source
+    if (kind === 'config') {
       faults.push(...parseConfig(label, text).faults)
       about.push(label)
-    } else if (source.kind === 'policies') {
+    } else if (kind === 'policies') {
       const read = readPolicies({ file: label, text, targets })
+      readings.push(read)
       faults.push(...read.faults)
-      about.push(`${label} (${read.names.size} policies)`)
+      about.push(`${label} (${count(read.names.size, 'policy', 'policies')})`)
     } else {
-      const known = origin === undefined ? policiesBeside(path) : undefined
-      const read = readZone({ file: label, read: (name) => readFileSync(resolve(call.io.cwd, name), 'utf8'), ...(origin === undefined ? {} : { origin }), ...(known === undefined ? {} : { policies: known }) })
-      faults.push(...read.faults)
-      if (read.zone !== undefined) zones.push({ source, zone: read.zone })
-      about.push(`${label} (${read.zone?.records.length ?? 0} records)`)
+      const policies = origin === undefined ? policiesBeside(dirname(path)) : undefined
+      const { zone, faults: found } = readZone({ file: label, read: (name) => readFileSync(resolve(call.io.cwd, name)), ...(origin !== undefined && { origin }), ...(policies !== undefined && { policies }) })
+      faults.push(...found)
+      if (zone === undefined) continue
+      zones.push({ source, zone })
+      about.push(`${label} (${count(zone.records.length, 'record')})`)
     }
   }
-  return { faults: [...faults, ...sameZoneTwice(zones)], about }
+  faults.push(...sameZoneTwice(zones))
+  const whole = call.positionals.length === 0 && zones.length === sources.filter(({ kind }) => kind === 'zone').length
+  if (whole) for (const read of readings) faults.push(...read.unused(policiesUsed(zones)))
+  return { faults, about }
+}
+
+function policiesUsed(zones: readonly { zone: Zone }[]): Set<string> {
+  const used = new Set<string>()
+  for (const { zone } of zones) for (const { type, rdata } of zone.records) if (type === TYPE_ROUTE) used.add(Buffer.from(rdata).toString('latin1'))
+  return used
+}
+
+/** Finds the names of the policies that stand in a folder, or else in the zones folder; undefined when there is no telling. */
+function makePolicyFinder(otherwise: string, targets: readonly Target[]): (folder: string) => ReadonlySet<string> | undefined {
+  const known = new Map<string, ReadonlySet<string> | undefined>()
+  return (beside) => {
+    const folder = existsSync(join(beside, 'policies.yaml')) ? beside : otherwise
+    if (!known.has(folder)) known.set(folder, policyNames(join(folder, 'policies.yaml'), targets))
+    return known.get(folder)
+  }
 }
 
 /** One zone in two files: the second is refused where its SOA stands. */
@@ -150,16 +170,20 @@ function sameZoneTwice(zones: readonly { source: Source; zone: Zone }[]): Fault[
     const name = nameToText(zone.origin).toLowerCase()
     const other = seen.get(name)
     seen.set(name, other ?? source.label)
-    const at = zone.records.find(({ type }) => type === TYPE_SOA)?.at ?? { file: source.label, line: 1, column: 1 }
-    return other === undefined ? [] : [{ ...at, severity: 'error', reason: `the zone ${name} already stands in ${other}` }]
+    return other === undefined ? [] : [{ ...soaOf(zone, source), severity: 'error', reason: `the zone ${name} already stands in ${other}` }]
   })
+}
+
+function soaOf(zone: Zone, source: Source): Position {
+  for (const { type, at } of zone.records) if (type === TYPE_SOA) return at
+  return { file: source.label, line: 1, column: 1 }
 }
 
 /** The names of the policies in a file, faults or not; undefined when there is no telling. */
 function policyNames(path: string, targets: readonly Target[]): ReadonlySet<string> | undefined {
   try {
-    const { names } = readPolicies({ file: path, text: readFileSync(path, 'utf8'), targets })
-    return names.size > 0 ? names : undefined
+    const { names, image } = readPolicies({ file: path, text: readFileSync(path, 'utf8'), targets })
+    return names.size > 0 || image !== undefined ? names : undefined
   } catch {
     return undefined
   }

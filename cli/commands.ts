@@ -1,5 +1,7 @@
+import { check } from './check.ts'
 import type { Command } from './command.ts'
 import { completion } from './completion.ts'
+import { drill } from './drill.ts'
 import { explain } from './explain.ts'
 import { help } from './help.ts'
 import { reload } from './reload.ts'
@@ -10,4 +12,4 @@ import { up } from './up.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order in which help lists them. */
-export const commands: readonly Command[] = [up, status, explain, stop, start, reload, completion, help, version]
+export const commands: readonly Command[] = [up, status, explain, check, reload, stop, start, drill, completion, help, version]
