@@ -1,0 +1,115 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { main } from '../../cli/main.ts'
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+
+/** A copy of the bundled configuration and zones, and the check run in it. */
+function makeBench(t: Test) {
+  const folder = mkdtempSync(join(tmpdir(), 'check-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  cpSync(join(root, 'nearcast.yaml'), join(folder, 'nearcast.yaml'))
+  cpSync(join(root, 'zones'), join(folder, 'zones'), { recursive: true })
+  const edit = (file: string, change: (text: string) => string): void => writeFileSync(join(folder, file), change(readFileSync(join(folder, file), 'utf8')))
+  const check = async (...words: string[]): Promise<{ status: number; out: string[]; err: string }> => {
+    let out = ''
+    let err = ''
+    const io = { out: (text: string) => void (out += text), err: (text: string) => void (err += text), columns: 100, colour: false, readable: false, cwd: folder }
+    const status = await main(['check', ...words], io)
+    return { status, out: out.split('\n').filter((line) => line !== ''), err: err.trimEnd() }
+  }
+  return { folder, edit, check }
+}
+
+t.test('what is bundled is well, in one short line', async (t) => {
+  const { check } = makeBench(t)
+  const { status, out, err } = await check()
+  t.same([status, out.length, err], [0, 1, ''])
+  t.match(out[0], /^all is well: nearcast\.yaml, zones\/policies\.yaml \(3 policies\), zones\/nearcast\.test\.zone \(\d+ records\)$/)
+})
+
+t.test('every fault of every file is told at once, at its place and with a hint', async (t) => {
+  const { check, edit, folder } = makeBench(t)
+  edit('nearcast.yaml', (text) => `${text}edgs: {}\n`)
+  edit('zones/policies.yaml', (text) => text.replace('[icn, nrt]', '[icn, nrtt]').replace('nearest: 95', 'nearst: 95'))
+  edit('zones/nearcast.test.zone', (text) => `${text}bad A 192.0.2.300\nworse ROUTE vidoe\n`)
+  const lines = (file: string): number => readFileSync(join(folder, file), 'utf8').split('\n').length - 1
+  const { status, out, err } = await check()
+  t.equal(status, 1)
+  t.equal(out.length, 5, out.join('\n'))
+  t.equal(out[0], `nearcast.yaml:${lines('nearcast.yaml')}:1: unknown key edgs (did you mean edges?)`)
+  t.match(out[1], /^zones\/policies\.yaml:9:\d+: .*nrtt \(did you mean nrt\?\)$/)
+  t.match(out[2], /^zones\/policies\.yaml:15:\d+: .*nearst \(did you mean nearest\?\)$/)
+  t.match(out[3], new RegExp(`^zones/nearcast\\.test\\.zone:${lines('zones/nearcast.test.zone') - 1}:7: `))
+  t.match(out[4], new RegExp(`^zones/nearcast\\.test\\.zone:${lines('zones/nearcast.test.zone')}:13: .*did you mean video\\?`))
+  t.equal(err, 'nearcast: 5 faults in 3 files')
+})
+
+t.test('a configuration with a fault still says which edges policies may name', async (t) => {
+  const { check, edit } = makeBench(t)
+  edit('nearcast.yaml', (text) => `${text}edgs: {}\n`)
+  const { out } = await check()
+  t.equal(out.length, 1, out.join('\n'))
+})
+
+t.test('warnings do not fail', async (t) => {
+  const { check, edit } = makeBench(t)
+  edit('zones/policies.yaml', (text) => `${text}  spare: { simple: [icn] }\n`)
+  const { status, out } = await check()
+  t.equal(status, 0)
+  t.equal(out.length, 2)
+  t.match(out[0], /^zones\/policies\.yaml:\d+:3: warning: .*spare/)
+  t.match(out[1], /^all is well, 1 warning: /)
+})
+
+t.test('some files alone, told apart by name and content', async (t) => {
+  const { check, edit, folder } = makeBench(t)
+  edit('nearcast.yaml', (text) => `${text}edgs: {}\n`)
+  t.equal((await check('zones/policies.yaml', 'zones/nearcast.test.zone')).status, 0, 'the configuration was not asked for')
+  writeFileSync(join(folder, 'mine.yaml'), 'policies: { a: { simple: [nobody] } }\n')
+  t.match((await check('mine.yaml')).out, [/^mine\.yaml:1:\d+: .*nobody/])
+  t.match((await check('nearcast.yaml')).out, [/^nearcast\.yaml:\d+:1: unknown key edgs/])
+  const elsewhere = join(folder, 'elsewhere')
+  mkdirSync(elsewhere)
+  writeFileSync(join(elsewhere, 'policies.yaml'), 'policies: { theirs: { simple: [icn] } }\n')
+  writeFileSync(join(elsewhere, 'example.org.zone'), '@ 60 SOA ns h 1 2 3 4 5\n@ 60 NS ns\nns 60 A 192.0.2.1\nwww 60 ROUTE theirs\nold 60 ROUTE video\n')
+  t.match((await check('elsewhere/example.org.zone')).out, [/^elsewhere\/example\.org\.zone:5:14: there is no policy video/], 'the policies beside it count')
+})
+
+t.test('one zone file on its own', async (t) => {
+  const { check, folder } = makeBench(t)
+  const text = '@ 60 SOA ns h 1 2 3 4 5\n@ 60 NS ns\nns 60 A 192.0.2.1\nwww 60 ROUTE anything\n'
+  writeFileSync(join(folder, 'draft'), text)
+  t.same(await check('--zone', 'example.org', 'draft'), { status: 0, out: ['all is well: draft (4 records)'], err: '' })
+  writeFileSync(join(folder, 'draft'), text.replace('@ 60 NS ns\n', 'other.example. 60 NS ns\n'))
+  const { status, out } = await check('--zone', 'example.org', 'draft')
+  t.equal(status, 1)
+  t.match(out, [/^draft:/, /^draft:/])
+})
+
+t.test('a zone that stands in two files is refused in the second', async (t) => {
+  const { check, folder } = makeBench(t)
+  writeFileSync(join(folder, 'zones/z.zone'), '; a copy\n$ORIGIN Nearcast.Test.\n@ 60 SOA ns h 1 2 3 4 5\n@ 60 NS ns\nns 60 A 192.0.2.1\n')
+  const { status, out } = await check()
+  t.equal(status, 1)
+  t.match(out, [/^zones\/z\.zone:3:\d+: the zone nearcast\.test\. already stands in zones\/nearcast\.test\.zone$/])
+})
+
+t.test('what cannot be checked is told in one line, with exit status 2', async (t) => {
+  const { check } = makeBench(t)
+  for (const [words, line] of [
+    [['nobody.zone'], 'there is no file nobody.zone'],
+    [['--zones', 'nowhere'], 'there is no folder nowhere/'],
+    [['--config', 'nowhere.yaml'], 'there is no file nowhere.yaml'],
+    [['zones'], 'zones: expected a file'],
+    [['--zone', 'example.org'], 'check --zone needs one FILE: nearcast check --zone ORIGIN FILE'],
+    [['--zone', 'a..b', 'nearcast.yaml'], /--zone a\.\.b: expected the name of a zone/]
+  ] as const) {
+    const { status, out, err } = await check(...words)
+    t.same([status, out, err.split('\n').length], [2, [], 1])
+    t.match(err, line)
+  }
+})
