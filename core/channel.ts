@@ -121,6 +121,8 @@ export function attach(run: (setup: Setup, channel: Channel) => Promise<(message
   let handle: ((message: ToProcess) => void) | undefined
   process.on('message', (message: ToProcess) => {
     if (message.kind !== 'setup') {
+      // Asked to end while it still comes up, it has nothing to finish.
+      if (handle === undefined && message.kind === 'stop') process.exit(0)
       handle?.(message)
       return
     }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { accessSync, existsSync } from 'node:fs'
 import type { FromProcess, Member, Ports, Role, Setup } from '../core/channel.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
@@ -6,8 +6,9 @@ import type { Logger } from '../core/log.ts'
 import { messageOf } from '../core/trouble.ts'
 import { takeLock, type Lock } from './lock.ts'
 import { choosePorts, type PortWishes } from './ports.ts'
+import { becomeUser, findUser, isRoot } from './privileges.ts'
 import { DAEMON, programOf, rosterOf } from './roster.ts'
-import { makeStateFolder, removeFleetFile, secretIn, writeFleetFile } from './state-folder.ts'
+import { giveStateFolder, makeStateFolder, removeFleetFile, secretIn, writeFleetFile } from './state-folder.ts'
 import { Worker } from './worker.ts'
 
 export interface FleetOptions {
@@ -54,11 +55,9 @@ const WORKER_HUNG_MS = 60_000
  * @returns the fleet, or in one line why there is none
  */
 export async function startFleet(options: FleetOptions): Promise<Fleet | string> {
-  try {
-    makeStateFolder(options.stateFolder)
-  } catch (error) {
-    return `cannot make the state folder ${options.stateLabel}: ${messageOf(error)}`
-  }
+  const notes: string[] = []
+  const trouble = takePlace(options, notes)
+  if (trouble !== undefined) return trouble
   const lock = takeLock(options.stateFolder)
   if (typeof lock === 'number') return alreadyRunning(options.stateLabel, lock)
   const chosen = await choosePorts(options.config, options.ports)
@@ -66,13 +65,46 @@ export async function startFleet(options: FleetOptions): Promise<Fleet | string>
     lock.release()
     return chosen
   }
-  const { ports, listen, notes } = chosen
+  const { ports, listen } = chosen
+  notes.push(...chosen.notes)
   const config: Config = { ...options.config, dns: { ...options.config.dns, listen: [...listen] } }
   const adminToken = secretIn(options.stateFolder, 'admin.token')
   const tierSecret = secretIn(options.stateFolder, 'tier.secret')
   const { stateFolder, zonesFolder, zonesLabel, readable } = options
   const common = { config, ports, stateFolder, zonesFolder, zonesLabel, tierSecret, readable }
   return run(options, lock, notes, (role, name): Setup => ({ ...common, role, name, ...(role === 'daemon' && { adminToken }) }), adminToken)
+}
+
+/** Makes the state folder and, when started as root for another user, becomes that user: whatever follows is what workers may do too. */
+function takePlace({ config, stateFolder, stateLabel }: FleetOptions, notes: string[]): string | undefined {
+  try {
+    makeStateFolder(stateFolder)
+    if (config.user === undefined) return undefined
+    if (!isRoot()) {
+      notes.push(`user: ${config.user} is for a start as root, and was left out`)
+      return undefined
+    }
+    const user = findUser(config.user)
+    if (user === undefined) return `user: there is no user ${config.user} on this system`
+    giveStateFolder(stateFolder, user.uid, user.gid)
+    const lost = becomeUser(user)
+    if (lost !== undefined) notes.push(lost)
+    return accessTrouble(user.name, stateFolder)
+  } catch (error) {
+    return `the state folder ${stateLabel} cannot be used: ${messageOf(error)}`
+  }
+}
+
+/** A user other than root may not reach a checkout in somebody's home. */
+function accessTrouble(user: string, stateFolder: string): string | undefined {
+  for (const path of [stateFolder, programOf('daemon')]) {
+    try {
+      accessSync(path)
+    } catch {
+      return `user: ${user} may not reach ${path}`
+    }
+  }
+  return undefined
 }
 
 function alreadyRunning(stateLabel: string, pid: number): string {

@@ -1,0 +1,40 @@
+// Stands in for the programs of a fleet: listens like a worker, and does what its name says when it is to go wrong.
+import { createServer } from 'node:net'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { attach, type Channel, type FromProcess, type Setup, type ToProcess } from '../../core/channel.ts'
+
+const verbs: Record<string, (channel: Channel) => void> = {
+  crashing: () => setTimeout(() => process.exit(3), 50),
+  refusing: () => {
+    throw new Error('port 8080 is somebody else\'s')
+  }
+}
+
+async function run(setup: Setup, channel: Channel): Promise<(message: ToProcess) => void> {
+  verbs[setup.name]?.(channel)
+  if (setup.role === 'daemon') await admin(setup, channel)
+  channel.send({ kind: 'ready', listening: [] })
+  return (message) => {
+    if (message.kind === 'stop' && setup.name !== 'deaf') process.exit(0)
+    if (message.kind === 'fleet') writeFileSync(join(setup.stateFolder, 'seen.json'), JSON.stringify(message.members))
+    if (message.kind === 'reply') answer(message.error)
+  }
+}
+
+let answer: (error?: string) => void = () => undefined
+
+/** A line of JSON is a request to the supervisor; a line comes back. */
+function admin(setup: Setup, channel: Channel): Promise<void> {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined)
+    socket.on('data', (line) => {
+      answer = (error) => void socket.write(`${error ?? 'done'}\n`)
+      channel.send({ kind: 'request', id: 1, ...JSON.parse(line.toString()) } as FromProcess)
+    })
+  })
+  return new Promise((resolve) => server.listen(setup.ports.admin, '127.0.0.1', () => resolve()))
+}
+
+let requests = 0
+attach(run, () => ({ requests: (requests += 10), hits: requests / 2, fetches: 0, errors: 0, bytesSent: 0, stored: 0, objects: 0 }))
