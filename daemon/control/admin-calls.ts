@@ -75,9 +75,11 @@ async function kill(input: { name: string; forMs?: number | undefined }, control
   const member = find(input.name, control)
   if ('status' in member) return member
   control.log.warn({ target: member.name, forMs: input.forMs }, `kill ${member.name}`)
-  control.health.rehearse(member.name)
+  const undo = control.health.rehearse(member.name)
   const trouble = await control.fleet.ask('kill', member.name, input.forMs)
-  return trouble === undefined ? done : refuse(502, trouble)
+  if (trouble === undefined) return done
+  undo()
+  return refuse(502, trouble)
 }
 
 async function force(input: { name: string; state: 'up' | 'down' | 'drain' | 'none'; why: string; forMs?: number | undefined }, control: Control): Promise<Reply> {

@@ -166,5 +166,7 @@ export interface Explanation {
     readonly ttl?: number
     /** The client prefix the answer holds for, such as 168.126.0.0/16; 0.0.0.0/0 holds for everybody. */
     readonly scope?: string
+    /** What it said beside (RFC 8914), such as that every target was down. */
+    readonly extendedError?: string
   }
 }

@@ -1,6 +1,13 @@
+import { formatAddress, ipv4Number, maskBytes, type Address } from '../../core/address.ts'
+import { nearest } from '../../core/suggest.ts'
+import type { Place } from '../../geodb/index.ts'
+import type { Candidate, Step } from '../routing/types.ts'
+import { makeScannedName, MNEMONIC_LIST, nameFromText, nameToText, scanName, TYPE, typeFromText, typeToText } from '../wire/index.ts'
 import type { World } from '../world.ts'
-import type { Address } from '../../core/address.ts'
+import { lookup, makeFinding } from '../zone/index.ts'
 import type { Explanation } from './api.ts'
+import { readReply, writeQuery } from './explain-answer.ts'
+import { closestEncloser, showName, showRrset, typesAt, zoneOf, type ShownRrset } from './explain-zone.ts'
 
 export interface ExplainQuestion {
   readonly name: string
@@ -12,7 +19,156 @@ export interface ExplainQuestion {
 /** Puts a query to the answerer as if it had come from `source` over UDP; undefined when it is answered with silence. */
 export type Ask = (query: Uint8Array, source: Address) => Uint8Array | undefined
 
+/** What is found out on the way from the question to its end. */
+interface Walk {
+  readonly world: World
+  readonly from: Address
+  readonly type: number
+  readonly steps: Step[]
+  readonly records: string[]
+  zone?: Explanation['zone']
+  place?: Explanation['place']
+  policy?: string
+  candidates: readonly Candidate[]
+  failOpen: boolean
+  unsettled: boolean
+}
+
+/** Where a walk stands: finished with an outcome, or led on to another name. */
+type Stage = { readonly outcome: Explanation['outcome'] } | { readonly next: Uint8Array }
+
+/** Aliases followed; the answerer has its own bound. */
+const MOST_ALIASES = 16
+
 /** Runs the production path for one question and tells each step; a text says what is wrong with the question. */
-export function explainName(_world: World, _ask: Ask, _question: ExplainQuestion): Explanation | string {
-  return 'explain is not there yet'
+export function explainName(world: World, ask: Ask, question: ExplainQuestion): Explanation | string {
+  const name = nameFromText(question.name)
+  if (typeof name === 'string') return `name: ${question.name} is not a name: ${name}`
+  const type = typeFromText(question.type)
+  if (type === undefined) {
+    const near = nearest(question.type, MNEMONIC_LIST)
+    return `type: there is no type ${question.type}${near === undefined ? '; TYPE123 stands for any number' : ` (did you mean ${near}?)`}`
+  }
+  const walk: Walk = { world, from: question.from, type, steps: [], records: [], candidates: [], failOpen: false, unsettled: false }
+  const outcome = follow(walk, name)
+  const reply = ask(writeQuery(name, type, question.from), question.from)
+  const answer = reply === undefined ? { rcode: 'silence', authoritative: false, answers: [], authorities: [] } : readReply(reply)
+  const { zone, place, policy, records, steps, candidates, failOpen, unsettled } = walk
+  return {
+    question: { name: nameToText(name), type: typeToText(type), from: formatAddress(question.from.bytes) },
+    outcome,
+    ...(zone === undefined ? {} : { zone }),
+    records,
+    ...(place === undefined ? {} : { place }),
+    ...(policy === undefined ? {} : { policy }),
+    steps,
+    candidates,
+    failOpen,
+    unsettled,
+    answer
+  }
+}
+
+function follow(walk: Walk, first: Uint8Array): Explanation['outcome'] {
+  let name = first
+  for (let aliases = 0; aliases < MOST_ALIASES; aliases++) {
+    const stage = look(walk, name, aliases)
+    if ('outcome' in stage) return stage.outcome
+    name = stage.next
+  }
+  tell(walk, 0, `more than ${MOST_ALIASES} aliases: given up`)
+  return 'alias'
+}
+
+/** One name of the chain: what the zones say of it. */
+function look(walk: Walk, name: Uint8Array, aliases: number): Stage {
+  const { zones } = walk.world
+  const scanned = makeScannedName()
+  scanName(name, 0, name.length, scanned)
+  const finding = makeFinding()
+  lookup(zones, scanned, walk.type, finding)
+  const shown = nameToText(name)
+  if (finding.outcome === 'not ours') {
+    tell(walk, 0, aliases === 0 ? `no zone of ours holds ${shown}` : `${shown} is in no zone of ours: the resolver goes on from there`)
+    return { outcome: aliases === 0 ? 'notours' : 'alias' }
+  }
+  const zone = zoneOf(zones, finding.node)
+  walk.zone ??= zone
+  tell(walk, 0, `${shown} is in zone ${zone.origin}, serial ${zone.serial}`)
+  if (finding.standing === 'wildcard') tell(walk, 1, `there is no such name; the wildcard ${showName(zones, finding.node)} stands for it`)
+  const rrset = finding.rrset < 0 ? undefined : showRrset(zones, finding.node, finding.rrset)
+  for (const record of rrset?.records ?? []) {
+    walk.records.push(record)
+    tell(walk, 1, record)
+  }
+  switch (finding.outcome) {
+    case 'found':
+      return { outcome: 'found' }
+    case 'nodata':
+      tell(walk, 1, `the name exists but has no ${typeToText(walk.type)}: ${typesAt(zones, finding.node).join(', ') || 'it is there only because of names below it'}`)
+      return { outcome: 'nodata' }
+    case 'nxdomain':
+      tell(walk, 1, `there is no such name, and no wildcard at ${closestEncloser(zones, scanned) ?? zone.origin}, the nearest name above it that exists`)
+      return { outcome: 'nxdomain' }
+    case 'delegation':
+      tell(walk, 1, `${showName(zones, finding.node)} is delegated: the answer is a referral to these name servers`)
+      return { outcome: 'delegation' }
+    case 'cname':
+    case 'alias':
+      return { next: rrset!.rdata[0]! }
+    case 'dname':
+      return behindDname(walk, name, showName(zones, finding.node), rrset!)
+    case 'routed':
+      return route(walk, rrset!)
+  }
+}
+
+/** The name with the end that the DNAME's owner is replaced by its target (RFC 6672 §2.2). */
+function behindDname(walk: Walk, name: Uint8Array, owner: string, rrset: ShownRrset): Stage {
+  const own = nameFromText(owner)
+  const target = rrset.rdata[0]!
+  if (typeof own === 'string' || name.length - own.length + target.length > 255) {
+    tell(walk, 1, 'the name behind the DNAME would be too long: YXDOMAIN')
+    return { outcome: 'alias' }
+  }
+  const next = Uint8Array.from([...name.subarray(0, name.length - own.length), ...target])
+  tell(walk, 1, `which makes it ${nameToText(next)}`)
+  return { next }
+}
+
+function route(walk: Walk, rrset: ShownRrset): Stage {
+  const { world, from } = walk
+  const name = new TextDecoder().decode(rrset.rdata[0])
+  walk.policy = name
+  const policy = world.routing.find(name)
+  if (policy === undefined) {
+    tell(walk, 1, `there is no policy ${name}: SERVFAIL`)
+    return { outcome: 'routed' }
+  }
+  const at = from.family === 4 ? world.places.find4(ipv4Number(from.bytes)) : world.places.find6(from.bytes, 0)
+  const place = world.places.list[at >>> 8] ?? { source: 'nothing' }
+  const prefix = `${formatAddress(maskBytes(from.bytes, at & 0xff))}/${at & 0xff}`
+  if (world.routing.usesPlace(policy)) {
+    walk.place = { text: showPlace(place), prefix, source: place.source }
+    tell(walk, 0, `${formatAddress(from.bytes)} is in ${prefix}: ${showPlace(place)}, says ${place.source}`)
+  } else tell(walk, 0, 'where the client is has no say in this policy')
+  const family = walk.type === TYPE.A ? 4 : walk.type === TYPE.AAAA ? 6 : undefined
+  const { choice, steps, candidates } = world.routing.explain(policy, at >>> 8, world.health, family)
+  walk.steps.push(...steps)
+  walk.candidates = candidates
+  walk.failOpen = choice.failOpen
+  walk.unsettled = choice.unsettled
+  const cut = Math.min(rrset.ttl, world.suspectTtl)
+  tell(walk, 0, choice.unsettled ? `TTL ${cut}, cut from ${rrset.ttl}: something in question is suspect or down` : `TTL ${rrset.ttl}, the record's own`)
+  return { outcome: 'routed' }
+}
+
+function showPlace({ city, subdivision, country, continent, latitude, longitude }: Place): string {
+  const parts = [city, subdivision, country, continent].filter((part) => part !== undefined)
+  const near = latitude === undefined || longitude === undefined ? '' : ` (${latitude.toFixed(2)}, ${longitude.toFixed(2)})`
+  return parts.length === 0 ? `a place that is not known${near}` : `${parts.join(', ')}${near}`
+}
+
+function tell(walk: Walk, depth: number, text: string): void {
+  walk.steps.push({ depth, text })
 }

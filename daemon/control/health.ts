@@ -20,8 +20,8 @@ export interface Health {
   /** Hand every `fleet` message of the supervisor here. */
   fleet(members: readonly Member[]): void
   members(): readonly MemberStatus[]
-  /** The next end of this member is a rehearsal and no flap. */
-  rehearse(name: string): void
+  /** The next end of this member is a rehearsal and no flap. Returns what takes that back. */
+  rehearse(name: string): () => void
   /** Ends all checks; resolves when what is known is on disk. */
   close(): Promise<void>
 }
@@ -109,11 +109,14 @@ function checkTargets(config: Config, port: number, table: HealthTable): CheckTa
 }
 
 /** Turns what the supervisor tells of processes into evidence, once for each change. */
-function listenToFleet(checker: Checker): { member(member: Member): void; rehearse(name: string): void } {
+function listenToFleet(checker: Checker): { member(member: Member): void; rehearse: Health['rehearse'] } {
   const heard = new Map<string, string>()
   const rehearsed = new Set<string>()
   return {
-    rehearse: (name) => void rehearsed.add(name),
+    rehearse: (name) => {
+      rehearsed.add(name)
+      return () => void rehearsed.delete(name)
+    },
     member: ({ name, state, since, why }) => {
       const news = `${state} ${since}`
       if (heard.get(name) === news) return

@@ -1,0 +1,60 @@
+import { nameToText, type ScannedName } from '../wire/index.ts'
+import { findNode, findRrset, NODE, nodeWord, rdataToText, recordTypeToText, RRSET, rrsetWord, type ZoneImage } from '../zone/index.ts'
+import { TYPE } from '../wire/index.ts'
+
+// What stands in a zone image, as text.
+
+/** An RRset of the image, each record in zone-file form. */
+export interface ShownRrset {
+  readonly type: number
+  readonly ttl: number
+  readonly records: readonly string[]
+  readonly rdata: readonly Uint8Array[]
+}
+
+export function showRrset(image: ZoneImage, node: number, rrset: number): ShownRrset {
+  const type = rrsetWord(image, rrset, RRSET.TYPE) & 0xffff
+  const ttl = rrsetWord(image, rrset, RRSET.TTL)
+  const owner = showName(image, node)
+  const rdata: Uint8Array[] = []
+  const start = rrsetWord(image, rrset, RRSET.DATA)
+  const end = start + rrsetWord(image, rrset, RRSET.LENGTH)
+  for (let at = start; at < end; ) {
+    const length = (image.bytes[at]! << 8) | image.bytes[at + 1]!
+    rdata.push(image.bytes.slice(at + 2, at + 2 + length))
+    at += 2 + length
+  }
+  return { type, ttl, rdata, records: rdata.map((each) => `${owner} ${ttl} ${recordTypeToText(type)} ${rdataToText(type, each)}`) }
+}
+
+/** A node's name as the operator wrote it. */
+export function showName(image: ZoneImage, node: number): string {
+  return nameToText(image.bytes, nodeWord(image, node, NODE.SHOWN))
+}
+
+/** The types that stand at a node. */
+export function typesAt(image: ZoneImage, node: number): string[] {
+  const types: string[] = []
+  const stop = nodeWord(image, node + 1, NODE.RRSETS)
+  for (let rrset = nodeWord(image, node, NODE.RRSETS); rrset < stop; rrset++) types.push(recordTypeToText(rrsetWord(image, rrset, RRSET.TYPE) & 0xffff))
+  return types
+}
+
+/** The zone that a node belongs to. */
+export function zoneOf(image: ZoneImage, node: number): { origin: string; serial: number } {
+  const apex = nodeWord(image, node, NODE.APEX)
+  const soa = findRrset(image, apex, TYPE.SOA)
+  const rdata = soa < 0 ? undefined : showRrset(image, apex, soa).rdata[0]
+  // The serial is the first of the five numbers that end an SOA (RFC 1035 §3.3.13).
+  const serial = rdata === undefined ? 0 : new DataView(rdata.buffer, rdata.byteOffset).getUint32(rdata.length - 20)
+  return { origin: showName(image, apex), serial }
+}
+
+/** The deepest name above `name` that exists (RFC 4592 §3.3.1). */
+export function closestEncloser(image: ZoneImage, name: ScannedName): string | undefined {
+  for (let label = 1; label <= name.labels; label++) {
+    const node = findNode(image, name, label)
+    if (node !== 0) return showName(image, node)
+  }
+  return undefined
+}
