@@ -1,6 +1,6 @@
 import { formatAddress, ipv4Number, maskBytes, type Address } from '../../core/address.ts'
 import { nearest } from '../../core/suggest.ts'
-import type { Place } from '../../geodb/index.ts'
+import { describePlace } from '../../geodb/index.ts'
 import type { Candidate, Step } from '../routing/types.ts'
 import { makeScannedName, MNEMONIC_LIST, nameFromText, nameToText, scanName, TYPE, typeFromText, typeToText } from '../wire/index.ts'
 import type { World } from '../world.ts'
@@ -146,27 +146,22 @@ function route(walk: Walk, rrset: ShownRrset): Stage {
     return { outcome: 'routed' }
   }
   const at = from.family === 4 ? world.places.find4(ipv4Number(from.bytes)) : world.places.find6(from.bytes, 0)
-  const place = world.places.list[at >>> 8] ?? { source: 'nothing' }
+  const place = world.places.place(at >>> 8)
   const prefix = `${formatAddress(maskBytes(from.bytes, at & 0xff))}/${at & 0xff}`
   if (world.routing.usesPlace(policy)) {
-    walk.place = { text: showPlace(place), prefix, source: place.source }
-    tell(walk, 0, `${formatAddress(from.bytes)} is in ${prefix}: ${showPlace(place)}, says ${place.source}`)
+    walk.place = { text: describePlace(place), prefix, source: place.source }
+    tell(walk, 0, `${formatAddress(from.bytes)} is in ${prefix}: ${describePlace(place)}, says ${place.source}`)
   } else tell(walk, 0, 'where the client is has no say in this policy')
   const family = walk.type === TYPE.A ? 4 : walk.type === TYPE.AAAA ? 6 : undefined
   const { choice, steps, candidates } = world.routing.explain(policy, at >>> 8, world.health, family)
-  walk.steps.push(...steps)
+  tell(walk, 0, `policy ${name} decides`)
+  for (const { depth, text } of steps) tell(walk, depth + 1, text)
   walk.candidates = candidates
   walk.failOpen = choice.failOpen
   walk.unsettled = choice.unsettled
   const cut = Math.min(rrset.ttl, world.suspectTtl)
   tell(walk, 0, choice.unsettled ? `TTL ${cut}, cut from ${rrset.ttl}: something in question is suspect or down` : `TTL ${rrset.ttl}, the record's own`)
   return { outcome: 'routed' }
-}
-
-function showPlace({ city, subdivision, country, continent, latitude, longitude }: Place): string {
-  const parts = [city, subdivision, country, continent].filter((part) => part !== undefined)
-  const near = latitude === undefined || longitude === undefined ? '' : ` (${latitude.toFixed(2)}, ${longitude.toFixed(2)})`
-  return parts.length === 0 ? `a place that is not known${near}` : `${parts.join(', ')}${near}`
 }
 
 function tell(walk: Walk, depth: number, text: string): void {
