@@ -27,9 +27,54 @@ export function parseConfig(file: string, text: string): { config?: Config; faul
   const source = readYaml(file, text)
   if (source.faults.length > 0) return { faults: source.faults }
   const parsed = configSchema.safeParse(source.value ?? {}, { error: describeIssue })
-  if (!parsed.success) return { faults: faultsOf(parsed.error, source, (key, path) => suggestion(key, keysAt(path))) }
+  if (!parsed.success) {
+    const faults = faultsOf(parsed.error, source, (key, path) => suggestion(key, keysAt(path)))
+    const sound = soundPart(source.value)
+    if (sound !== undefined) faults.push(...crossCheck(sound, source))
+    return { faults: faults.sort((a, b) => a.line - b.line || a.column - b.column) }
+  }
   const faults = crossCheck(parsed.data, source)
   return faults.length > 0 ? { faults } : { config: parsed.data, faults }
+}
+
+/**
+ * What the schema takes of a value: whatever an issue speaks of is left out, a level more each round, so that the rest can
+ * still be checked as a whole. Undefined when nothing is left.
+ */
+function soundPart(value: unknown): Config | undefined {
+  const rest: unknown = structuredClone(value)
+  for (let round = 0; round < 8; round++) {
+    const parsed = configSchema.safeParse(rest)
+    if (parsed.success) return parsed.data
+    for (const issue of parsed.error.issues) {
+      // A list is left out whole: its other entries would change their places.
+      const index = issue.path.findIndex((step) => typeof step === 'number')
+      const path = index < 0 ? issue.path : issue.path.slice(0, index)
+      if (issue.code === 'unrecognized_keys' && index < 0) for (const key of issue.keys) leaveOut(rest, [...path, key])
+      else leaveOut(rest, path)
+    }
+  }
+  return undefined
+}
+
+/** Deletes what stands at a path, or the nearest thing above it that is there. */
+function leaveOut(from: unknown, path: readonly PropertyKey[]): void {
+  let map = from
+  const trail = path.map((key) => {
+    const here = map as Record<PropertyKey, unknown> | undefined
+    map = isMap(here) ? here[key] : undefined
+    return { here, key }
+  })
+  const last = trail.findLast(({ here, key }) => isMap(here) && key in here)
+  if (last !== undefined) delete last.here![last.key]
+}
+
+const isMap = (value: unknown): value is Record<PropertyKey, unknown> => typeof value === 'object' && value !== null
+
+/** The names in one map of the file, those of entries with faults too. */
+function namesIn(source: YamlFile, key: string): string[] {
+  const map = isMap(source.value) ? source.value[key] : undefined
+  return isMap(map) ? Object.keys(map) : []
 }
 
 /** The keys that may stand in the map at `path`. */
@@ -54,8 +99,8 @@ function crossCheck(config: Config, source: YamlFile): Fault[] {
   const reference = (path: readonly PropertyKey[], name: string | undefined, what: string, known: string[]): void => {
     if (name !== undefined && !known.includes(name)) fault(path, `there is no ${what} ${name}`, suggestion(name, known))
   }
-  const regionals = Object.keys(config.regionals)
-  const shields = Object.keys(config.shields)
+  const regionals = namesIn(source, 'regionals')
+  const shields = namesIn(source, 'shields')
   for (const [name, edge] of Object.entries(config.edges)) reference(['edges', name, 'parent'], edge.parent, 'regional or shield', [...regionals, ...shields])
   for (const [name, regional] of Object.entries(config.regionals)) reference(['regionals', name, 'shield'], regional.shield, 'shield', shields)
 
@@ -79,7 +124,7 @@ function crossCheck(config: Config, source: YamlFile): Fault[] {
   const hosts = new Map<string, string>()
   for (const [id, distribution] of Object.entries(config.distributions)) {
     for (const [index, behaviour] of distribution.behaviours.entries()) {
-      reference(['distributions', id, 'behaviours', index, 'origin'], behaviour.origin, 'origin', Object.keys(config.origins))
+      reference(['distributions', id, 'behaviours', index, 'origin'], behaviour.origin, 'origin', namesIn(source, 'origins'))
     }
     for (const [index, host] of [`${id}.${config.domain}`, ...distribution.aliases].entries()) {
       const other = hosts.get(host)

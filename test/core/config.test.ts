@@ -28,6 +28,15 @@ t.test('every fault has its place, its reason and what was probably meant', asyn
     ['dns: { port: http }', 'nearcast.yaml:1:14: dns.port: expected auto, found the text "http"'],
     ['origins: { demo: { urll: x } }', 'nearcast.yaml:1:18: origins.demo: expected either url: http://… or demo: ADDRESS'],
     ['distributions:\n  d1:\n    behaviours: [{ path: "/*", origin: demo }]', 'nearcast.yaml:3:40: distributions.d1.behaviours.0.origin: there is no origin demo'],
+    [
+      'edges:\n  icn: { address: 1.2.3.4, city: X, at: [1, 2], parent: apax }\n  nrt: { address: 1.2.3.4, city: X, at: [1, 2], parent: apac }\nregionals:\n  apac: { adress: 1.2.3.5 }',
+      [
+        'nearcast.yaml:2:57: edges.icn.parent: there is no regional or shield apax (did you mean apac?)',
+        'nearcast.yaml:3:19: edges.nrt.address: 1.2.3.4 is already the address of icn',
+        'nearcast.yaml:5:9: regionals.apac.address: is missing',
+        'nearcast.yaml:5:11: unknown key regionals.apac.adress (did you mean address?)'
+      ].join('\n')
+    ],
     ['domain: a\ndomain: b', 'nearcast.yaml:2:1: this key stands here twice']
   ]
   for (const [text, expected] of cases) t.equal(faultsOf(text).join('\n'), expected)
