@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs'
+import { isAbsolute, join, relative } from 'node:path'
+import type { Fault } from '../../core/trouble.ts'
+import { messageOf } from '../../core/trouble.ts'
+import type { Texts } from './last-good.ts'
+
+/** Where the files of a zones folder are, and how the operator calls them. */
+export interface Places {
+  /** Absolute. */
+  readonly folder: string
+  /** As it stands in messages: `zones/`. */
+  readonly label: string
+}
+
+/** A file was not there, or could not be read. */
+export type Missing = { readonly isGone: boolean; readonly reason: string }
+
+/** Reads a file and what it includes, remembering every text by its path relative to the folder. */
+export interface Reading {
+  /** By the path as it stands in messages; throws what the system says. */
+  read(shown: string): string
+  readonly texts: Map<string, Buffer>
+  /** Every path that was asked for, absolute, whether it could be read or not. */
+  readonly asked: Set<string>
+}
+
+export const shownAs = ({ label }: Places, path: string): string => (isAbsolute(path) ? path : join(label, path))
+
+/** Reads from the disk. */
+export function readingFromDisk(places: Places): Reading {
+  const texts = new Map<string, Buffer>()
+  const asked = new Set<string>()
+  return {
+    texts,
+    asked,
+    read: (shown) => {
+      const path = isAbsolute(shown) ? shown : relative(places.label, shown)
+      const absolute = isAbsolute(path) ? path : join(places.folder, path)
+      asked.add(absolute)
+      const text = readFileSync(absolute)
+      texts.set(path, text)
+      return text.toString('utf8')
+    }
+  }
+}
+
+/** Reads from texts that were kept. */
+export function readingFromTexts(places: Places, kept: Texts): Reading {
+  const texts = new Map<string, Buffer>()
+  return {
+    texts,
+    asked: new Set(),
+    read: (shown) => {
+      const path = isAbsolute(shown) ? shown : relative(places.label, shown)
+      const text = kept.get(path)
+      if (text === undefined) throw new Error('was not kept')
+      texts.set(path, text)
+      return text.toString('utf8')
+    }
+  }
+}
+
+/** The text of a file, or why there is none. */
+export function tryRead(reading: Reading, shown: string): string | Missing {
+  try {
+    return reading.read(shown)
+  } catch (error) {
+    const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    return { isGone, reason: isGone ? 'is gone' : `cannot be read: ${messageOf(error)}` }
+  }
+}
+
+/** A fault of a file as a whole. */
+export function wholeFault(file: string, reason: string, hint?: string): Fault {
+  const fault = { file, line: 1, column: 1, severity: 'error' as const, reason }
+  return hint === undefined ? fault : { ...fault, hint }
+}
+
+export const FORCE_HINT = 'what it said before is served on; npx nearcast reload --force takes it as it is'

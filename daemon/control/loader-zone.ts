@@ -1,0 +1,93 @@
+import type { Fault, Position } from '../../core/trouble.ts'
+import { nameToText } from '../wire/index.ts'
+import { readZone, TYPE_ROUTE, type Zone } from '../zone/index.ts'
+import { fingerprint, type Texts } from './last-good.ts'
+import { FORCE_HINT, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Places } from './loader-files.ts'
+
+/** A zone file that has been read without a fault, and what is asked of it when others change. */
+export interface ZoneFile {
+  readonly zone: Zone
+  readonly origin: string
+  readonly serial: number
+  readonly texts: Texts
+  readonly print: string
+  /** Files it was read from, absolute: itself and those it includes. */
+  readonly follows: ReadonlySet<string>
+  /** Policies it refers to, and where first. */
+  readonly policies: ReadonlyMap<string, Position>
+  /** Names that are answered by a policy, and the greatest TTL among them. */
+  readonly routed: readonly string[]
+  readonly routedTtl: number
+  readonly warnings: readonly Fault[]
+}
+
+/** What came of reading a zone file again. */
+export type Attempt =
+  /** As it is served already. */
+  | { readonly kind: 'same' }
+  | { readonly kind: 'new'; readonly file: ZoneFile }
+  /** What was served before goes on. `follows` are the files that may mend it. */
+  | { readonly kind: 'faulty'; readonly faults: readonly Fault[]; readonly follows: ReadonlySet<string> }
+  /** It is no zone any more. */
+  | { readonly kind: 'gone' }
+
+/** Reads one file of the zones folder, beside what is served of it now. */
+export function readZoneFile(places: Places, name: string, current: ZoneFile | undefined, policies: ReadonlySet<string>, force: boolean): Attempt {
+  const shown = shownAs(places, name)
+  if (current !== undefined && isSame(places, current) && [...current.policies.keys()].every((policy) => policies.has(policy))) return { kind: 'same' }
+  const reading = readingFromDisk(places)
+  const text = tryRead(reading, shown)
+  const faulty = (faults: readonly Fault[]): Attempt => ({ kind: 'faulty', faults, follows: reading.asked })
+  if (typeof text !== 'string') {
+    if (!text.isGone) return faulty([wholeFault(shown, text.reason)])
+    return current === undefined || force ? { kind: 'gone' } : faulty([wholeFault(shown, text.reason, FORCE_HINT)])
+  }
+  if (text.trim() === '') {
+    if (force) return { kind: 'gone' }
+    return faulty([wholeFault(shown, 'is empty', current === undefined ? 'a zone begins with its SOA record' : FORCE_HINT)])
+  }
+  const { zone, faults } = readZone({ file: shown, read: reading.read, policies })
+  if (zone === undefined) return faulty(faults)
+  const before = current?.zone.records.length ?? 0
+  const after = zone.records.length
+  if (!force && after * 2 < before) return faulty([wholeFault(shown, `has lost over half its records: ${after} of ${before} are left`, FORCE_HINT)])
+  return { kind: 'new', file: describe(zone, reading.texts, reading.asked, faults) }
+}
+
+/** The zone as it was kept, when it still passes. */
+export function restoreZone(places: Places, name: string, kept: Texts, policies: ReadonlySet<string>): ZoneFile | undefined {
+  const { zone, faults } = readZone({ file: shownAs(places, name), read: readingFromTexts(places, kept).read, policies })
+  return zone === undefined ? undefined : describe(zone, kept, new Set(), faults)
+}
+
+/** Whether the disk says, word for word, what is served. */
+function isSame(places: Places, current: ZoneFile): boolean {
+  const reading = readingFromDisk(places)
+  return [...current.texts.keys()].every((path) => typeof tryRead(reading, shownAs(places, path)) === 'string') && fingerprint(reading.texts) === current.print
+}
+
+function describe(zone: Zone, texts: Texts, follows: ReadonlySet<string>, warnings: readonly Fault[]): ZoneFile {
+  const policies = new Map<string, Position>()
+  const routed = new Set<string>()
+  let routedTtl = 0
+  let serial = 0
+  for (const { owner, type, ttl, rdata, at } of zone.records) {
+    if (type === 6) serial = serialOf(rdata)
+    if (type !== TYPE_ROUTE) continue
+    const policy = String.fromCharCode(...rdata)
+    if (!policies.has(policy)) policies.set(policy, at)
+    routed.add(nameToText(owner))
+    routedTtl = Math.max(routedTtl, ttl)
+  }
+  return { zone, origin: nameToText(zone.origin), serial, texts, print: fingerprint(texts), follows, policies, routed: [...routed], routedTtl, warnings }
+}
+
+/** SERIAL of SOA's RDATA: behind two names (RFC 1035 §3.3.13). */
+function serialOf(rdata: Uint8Array): number {
+  let at = 0
+  for (let names = 0; names < 2; names++) {
+    while (rdata[at]! > 0) at += rdata[at]! + 1
+    at++
+  }
+  return new DataView(rdata.buffer, rdata.byteOffset, rdata.byteLength).getUint32(at)
+}
