@@ -6,7 +6,7 @@ import { buildZoneImage } from '../zone/index.ts'
 import type { ZoneStatus } from './api.ts'
 import { openLastGood, type LastGood, type Texts } from './last-good.ts'
 import { shownAs, wholeFault } from './loader-files.ts'
-import { POLICIES, readPolicyFile, restorePolicies, type Policies, type PolicyOptions } from './loader-policies.ts'
+import { noPolicies, POLICIES, readPolicyFile, restorePolicies, type Policies, type PolicyOptions } from './loader-policies.ts'
 import { readZoneFile, restoreZone, type Attempt, type ZoneFile } from './loader-zone.ts'
 
 /** What a load came to. Images are there when they differ from the last ones. */
@@ -50,14 +50,14 @@ interface State {
   readonly options: PolicyOptions
   readonly lastGood: LastGood
   readonly zones: Map<string, Entry>
-  policies: Policies | undefined
+  policies: Policies
   policyFaults: readonly Fault[]
 }
 
 /** Opens what was kept under the state folder; the first `load` then reads what is there now. */
 export function openCatalogue(options: PolicyOptions & { readonly stateFolder: string }): Catalogue {
-  const lastGood = openLastGood(options.stateFolder, options.places.folder)
-  const state: State = { options, lastGood, zones: new Map(), policies: undefined, policyFaults: [] }
+  const lastGood = openLastGood(options.stateFolder, options.folder.path)
+  const state: State = { options, lastGood, zones: new Map(), policies: noPolicies(options), policyFaults: [] }
   restore(state, lastGood.all())
   return {
     load: (changed, force) => load(state, changed, force),
@@ -67,11 +67,11 @@ export function openCatalogue(options: PolicyOptions & { readonly stateFolder: s
 
 function restore(state: State, kept: ReadonlyMap<string, Texts>): void {
   const texts = kept.get(POLICIES)
-  if (texts !== undefined) state.policies = restorePolicies(state.options, texts)
-  const names = state.policies?.names ?? NONE
+  if (texts !== undefined) state.policies = restorePolicies(state.options, texts) ?? state.policies
+  const { names } = state.policies
   for (const [name, texts] of kept) {
     if (!isZoneFile(name)) continue
-    const served = restoreZone(state.options.places, name, texts, names)
+    const served = restoreZone(state.options.folder, name, texts, names)
     if (served !== undefined) state.zones.set(name, { served, isRestored: true, faults: [], follows: NONE })
   }
 }
@@ -83,8 +83,8 @@ function load(state: State, changed: ReadonlySet<string> | undefined, force: boo
   const read = readPolicyFile(options, before, force)
   const due = dueFiles(state, changed)
   const attemptAll = (names: ReadonlySet<string>): Map<string, Attempt> =>
-    refuseTwins(state, new Map(due.map((name) => [name, readZoneFile(options.places, name, zones.get(name)?.served, names, force)])))
-  let attempts = attemptAll((read.policies ?? before)?.names ?? NONE)
+    refuseTwins(state, new Map(due.map((name) => [name, readZoneFile(options.folder, name, zones.get(name)?.served, names, force)])))
+  let attempts = attemptAll((read.policies ?? before).names)
   state.policies = read.policies ?? before
   state.policyFaults = read.faults
   if (read.policies !== undefined && read.policies !== before) {
@@ -93,21 +93,21 @@ function load(state: State, changed: ReadonlySet<string> | undefined, force: boo
       // What zones still refer to cannot be taken away: the policies stay as they were, and the zones are read beside those.
       state.policies = before
       state.policyFaults = missing
-      attempts = attemptAll(before?.names ?? NONE)
+      attempts = attemptAll(before.names)
     }
   }
   const changes = [...commitPolicies(state, before), ...[...attempts].flatMap(([name, attempt]) => commitZone(state, name, attempt))]
   const isNew = changes.some((change) => change.isZone)
   return {
     ...(isNew || changed === undefined ? { zoneImage: buildZoneImage(served(state).map(({ zone }) => zone)) } : {}),
-    ...(state.policies !== undefined && (state.policies !== before || changed === undefined) ? { routing: state.policies.image } : {}),
+    ...(state.policies !== before || changed === undefined ? { routing: state.policies.image } : {}),
     report: report(state, changes.map(({ text }) => text))
   }
 }
 
 /** Every file that may have something new to say: it or what it includes has changed, or it has faults that another file may have mended. */
 function dueFiles({ zones, options }: State, changed: ReadonlySet<string> | undefined): string[] {
-  const { folder } = options.places
+  const folder = options.folder.path
   let names: string[] = []
   try {
     names = readdirSync(folder).filter(isZoneFile)
@@ -130,7 +130,7 @@ function refuseTwins({ zones, options }: State, attempts: Map<string, Attempt>):
     const origin = attempt.file.origin.toLowerCase()
     const owner = owners.get(origin)
     if (owner === undefined || owner === name) owners.set(origin, name)
-    else attempts.set(name, { kind: 'faulty', faults: [wholeFault(shownAs(options.places, name), `${origin} is the zone of ${shownAs(options.places, owner)} already`)], follows: attempt.file.follows })
+    else attempts.set(name, { kind: 'faulty', faults: [wholeFault(shownAs(options.folder, name), `${origin} is the zone of ${shownAs(options.folder, owner)} already`)], follows: attempt.file.follows })
   }
   return attempts
 }
@@ -143,7 +143,7 @@ function missingPolicies({ zones, options }: State, attempts: ReadonlyMap<string
     const file = attempt?.kind === 'new' ? attempt.file : attempt?.kind === 'gone' ? undefined : zones.get(name)?.served
     for (const [policy, at] of file?.policies ?? []) {
       if (policies.names.has(policy) || faults.has(policy)) continue
-      faults.set(policy, wholeFault(shownAs(options.places, POLICIES), `policy ${policy} is missing, and ${at.file}:${at.line}:${at.column} refers to it`, 'the policies as they were are served on; take it out of the zone first'))
+      faults.set(policy, wholeFault(shownAs(options.folder, POLICIES), `policy ${policy} is missing, and ${at.file}:${at.line}:${at.column} refers to it`, 'the policies as they were are served on; take it out of the zone first'))
     }
   }
   return [...faults.values()]
@@ -154,16 +154,16 @@ interface Change {
   readonly isZone: boolean
 }
 
-function commitPolicies(state: State, before: Policies | undefined): Change[] {
+function commitPolicies(state: State, before: Policies): Change[] {
   const { policies, options } = state
-  if (policies === undefined || policies === before) return []
-  const text = `${shownAs(options.places, POLICIES)}: ${policies.names.size} policies in service`
+  if (policies === before) return []
+  const text = `${shownAs(options.folder, POLICIES)}: ${policies.names.size} policies in service`
   return [{ text, isZone: false }, ...keep(state, POLICIES, policies.texts)]
 }
 
 function commitZone(state: State, name: string, attempt: Attempt): Change[] {
   const { zones, options } = state
-  const shown = shownAs(options.places, name)
+  const shown = shownAs(options.folder, name)
   const entry: Entry = zones.get(name) ?? { isRestored: false, faults: [], follows: NONE }
   switch (attempt.kind) {
     case 'gone':
@@ -205,9 +205,9 @@ function report(state: State, changes: readonly string[]): LoadReport {
     zones: entries.flatMap(([name, { served, faults, isRestored }]) => {
       if (served === undefined) return []
       const state = faults.length === 0 ? 'current' : isRestored ? 'last-good' : 'old'
-      return [{ origin: served.origin, serial: served.serial, records: served.zone.records.length, file: shownAs(options.places, name), state }]
+      return [{ origin: served.origin, serial: served.serial, records: served.zone.records.length, file: shownAs(options.folder, name), state }]
     }),
-    faults: [...policyFaults, ...(policies?.warnings ?? []), ...entries.flatMap(([, { faults, served }]) => (faults.length > 0 ? faults : (served?.warnings ?? [])))],
+    faults: [...policyFaults, ...policies.warnings, ...entries.flatMap(([, { faults, served }]) => (faults.length > 0 ? faults : (served?.warnings ?? [])))],
     names: files.flatMap(({ routed }) => routed),
     routedTtl: Math.max(0, ...files.map(({ routedTtl }) => routedTtl)),
     changes

@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs'
-import { isAbsolute, join, relative } from 'node:path'
-import type { Fault } from '../../core/trouble.ts'
-import { messageOf } from '../../core/trouble.ts'
+import { isAbsolute, join, relative, resolve } from 'node:path'
+import { messageOf, type Fault } from '../../core/trouble.ts'
 import type { Texts } from './last-good.ts'
 
 /** Where the files of a zones folder are, and how the operator calls them. */
-export interface Places {
+export interface Folder {
   /** Absolute. */
-  readonly folder: string
+  readonly path: string
   /** As it stands in messages: `zones/`. */
   readonly label: string
 }
@@ -24,18 +23,18 @@ export interface Reading {
   readonly asked: Set<string>
 }
 
-export const shownAs = ({ label }: Places, path: string): string => (isAbsolute(path) ? path : join(label, path))
+export const shownAs = ({ label }: Folder, path: string): string => (isAbsolute(path) ? path : join(label, path))
 
 /** Reads from the disk. */
-export function readingFromDisk(places: Places): Reading {
+export function readingFromDisk(folder: Folder): Reading {
   const texts = new Map<string, Buffer>()
   const asked = new Set<string>()
   return {
     texts,
     asked,
     read: (shown) => {
-      const path = isAbsolute(shown) ? shown : relative(places.label, shown)
-      const absolute = isAbsolute(path) ? path : join(places.folder, path)
+      const path = keyOf(folder, shown)
+      const absolute = resolve(folder.path, path)
       asked.add(absolute)
       const text = readFileSync(absolute)
       texts.set(path, text)
@@ -45,19 +44,21 @@ export function readingFromDisk(places: Places): Reading {
 }
 
 /** Reads from texts that were kept. */
-export function readingFromTexts(places: Places, kept: Texts): Reading {
-  const texts = new Map<string, Buffer>()
+export function readingFromTexts(folder: Folder, kept: Texts): Reading {
   return {
-    texts,
+    texts: new Map(kept),
     asked: new Set(),
     read: (shown) => {
-      const path = isAbsolute(shown) ? shown : relative(places.label, shown)
-      const text = kept.get(path)
+      const text = kept.get(keyOf(folder, shown))
       if (text === undefined) throw new Error('was not kept')
-      texts.set(path, text)
       return text.toString('utf8')
     }
   }
+}
+
+/** A path as it stands in messages, relative to the folder. */
+function keyOf({ path, label }: Folder, shown: string): string {
+  return isAbsolute(shown) ? relative(path, shown) : relative(resolve(label), resolve(shown))
 }
 
 /** The text of a file, or why there is none. */

@@ -1,7 +1,7 @@
 import type { Fault } from '../../core/trouble.ts'
 import { readPolicies, type RoutingImage, type Target } from '../routing/index.ts'
 import { fingerprint, type Texts } from './last-good.ts'
-import { FORCE_HINT, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Places } from './loader-files.ts'
+import { FORCE_HINT, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Folder } from './loader-files.ts'
 
 export const POLICIES = 'policies.yaml'
 
@@ -15,7 +15,7 @@ export interface Policies {
 }
 
 export interface PolicyOptions {
-  readonly places: Places
+  readonly folder: Folder
   /** The edges of nearcast.yaml, in order. */
   readonly targets: readonly Target[]
   /** How many targets the health table has words for. */
@@ -23,27 +23,32 @@ export interface PolicyOptions {
 }
 
 /** Reads policies.yaml. Without faults there are policies, and the other way about; a folder without the file has none. */
-export function readPolicyFile(options: PolicyOptions, current: Policies | undefined, force: boolean): { policies?: Policies; faults: readonly Fault[] } {
-  const shown = shownAs(options.places, POLICIES)
-  const reading = readingFromDisk(options.places)
+export function readPolicyFile(options: PolicyOptions, current: Policies, force: boolean): { policies?: Policies; faults: readonly Fault[] } {
+  const shown = shownAs(options.folder, POLICIES)
+  const reading = readingFromDisk(options.folder)
   const text = tryRead(reading, shown)
   if (typeof text !== 'string') {
     if (!text.isGone) return { faults: [wholeFault(shown, text.reason)] }
-    return current === undefined || current.texts.size === 0 || force ? judge(options, '', new Map()) : { faults: [wholeFault(shown, text.reason, FORCE_HINT)] }
+    return current.texts.size === 0 || force ? judge(options, '', new Map()) : { faults: [wholeFault(shown, text.reason, FORCE_HINT)] }
   }
-  if (text.trim() === '' && current !== undefined && current.names.size > 0 && !force) return { faults: [wholeFault(shown, 'is empty', FORCE_HINT)] }
-  if (current !== undefined && fingerprint(reading.texts) === current.print) return { policies: current, faults: [] }
+  if (text.trim() === '' && current.names.size > 0 && !force) return { faults: [wholeFault(shown, 'is empty', FORCE_HINT)] }
+  if (fingerprint(reading.texts) === current.print) return { policies: current, faults: [] }
   return judge(options, text, reading.texts)
+}
+
+/** Where nothing has been read yet. */
+export function noPolicies(options: PolicyOptions): Policies {
+  return judge(options, '', new Map()).policies!
 }
 
 /** The policies as they were kept, when they still pass. */
 export function restorePolicies(options: PolicyOptions, kept: Texts): Policies | undefined {
-  const text = tryRead(readingFromTexts(options.places, kept), shownAs(options.places, POLICIES))
+  const text = tryRead(readingFromTexts(options.folder, kept), shownAs(options.folder, POLICIES))
   return typeof text === 'string' ? judge(options, text, kept).policies : undefined
 }
 
-function judge({ places, targets, mostTargets }: PolicyOptions, text: string, texts: Texts): { policies?: Policies; faults: readonly Fault[] } {
-  const file = shownAs(places, POLICIES)
+function judge({ folder, targets, mostTargets }: PolicyOptions, text: string, texts: Texts): { policies?: Policies; faults: readonly Fault[] } {
+  const file = shownAs(folder, POLICIES)
   const { image, names, faults } = readPolicies({ file, text: text.trim() === '' ? 'policies: {}\n' : text, targets })
   const warnings = faults.filter(({ severity }) => severity === 'warning')
   if (image === undefined) return { faults }

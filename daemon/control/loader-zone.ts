@@ -2,7 +2,7 @@ import type { Fault, Position } from '../../core/trouble.ts'
 import { nameToText } from '../wire/index.ts'
 import { readZone, TYPE_ROUTE, type Zone } from '../zone/index.ts'
 import { fingerprint, type Texts } from './last-good.ts'
-import { FORCE_HINT, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Places } from './loader-files.ts'
+import { FORCE_HINT, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Folder } from './loader-files.ts'
 
 /** A zone file that has been read without a fault, and what is asked of it when others change. */
 export interface ZoneFile {
@@ -32,10 +32,10 @@ export type Attempt =
   | { readonly kind: 'gone' }
 
 /** Reads one file of the zones folder, beside what is served of it now. */
-export function readZoneFile(places: Places, name: string, current: ZoneFile | undefined, policies: ReadonlySet<string>, force: boolean): Attempt {
-  const shown = shownAs(places, name)
-  if (current !== undefined && isSame(places, current) && [...current.policies.keys()].every((policy) => policies.has(policy))) return { kind: 'same' }
-  const reading = readingFromDisk(places)
+export function readZoneFile(folder: Folder, name: string, current: ZoneFile | undefined, policies: ReadonlySet<string>, force: boolean): Attempt {
+  const shown = shownAs(folder, name)
+  if (current !== undefined && isSame(folder, current) && [...current.policies.keys()].every((policy) => policies.has(policy))) return { kind: 'same' }
+  const reading = readingFromDisk(folder)
   const text = tryRead(reading, shown)
   const faulty = (faults: readonly Fault[]): Attempt => ({ kind: 'faulty', faults, follows: reading.asked })
   if (typeof text !== 'string') {
@@ -55,15 +55,15 @@ export function readZoneFile(places: Places, name: string, current: ZoneFile | u
 }
 
 /** The zone as it was kept, when it still passes. */
-export function restoreZone(places: Places, name: string, kept: Texts, policies: ReadonlySet<string>): ZoneFile | undefined {
-  const { zone, faults } = readZone({ file: shownAs(places, name), read: readingFromTexts(places, kept).read, policies })
+export function restoreZone(folder: Folder, name: string, kept: Texts, policies: ReadonlySet<string>): ZoneFile | undefined {
+  const { zone, faults } = readZone({ file: shownAs(folder, name), read: readingFromTexts(folder, kept).read, policies })
   return zone === undefined ? undefined : describe(zone, kept, new Set(), faults)
 }
 
 /** Whether the disk says, word for word, what is served. */
-function isSame(places: Places, current: ZoneFile): boolean {
-  const reading = readingFromDisk(places)
-  return [...current.texts.keys()].every((path) => typeof tryRead(reading, shownAs(places, path)) === 'string') && fingerprint(reading.texts) === current.print
+function isSame(folder: Folder, current: ZoneFile): boolean {
+  const reading = readingFromDisk(folder)
+  return [...current.texts.keys()].every((path) => typeof tryRead(reading, shownAs(folder, path)) === 'string') && fingerprint(reading.texts) === current.print
 }
 
 function describe(zone: Zone, texts: Texts, follows: ReadonlySet<string>, warnings: readonly Fault[]): ZoneFile {

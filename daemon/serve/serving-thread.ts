@@ -6,7 +6,7 @@ import { TRAFFIC, BEAT, type FromThread, type Listener, type ThreadData, type To
 const RESTART_MS = 100
 const LONGEST_RESTART_MS = 5000
 /** A thread whose beat has not moved for this many looks, one a second, hangs. */
-const LOOKS = 10
+const LOOKS = 5
 
 /** What does not change over the restarts of one thread. */
 export interface ThreadPlan {

@@ -29,7 +29,7 @@ export interface ServeOptions {
 
 /** The sockets and threads of a running server. */
 export interface Serving {
-  /** `127.0.0.1 port 53` for each address. */
+  /** `127.0.0.1:53/udp`, `[::1]:53/tcp` and so on. */
   readonly listening: readonly string[]
   /** What an operator should know about how it serves here, a line each. */
   readonly notes: readonly string[]
@@ -74,7 +74,7 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
     throw error instanceof BindError ? new Error(bindTrouble(error, error.listener, 'tcp')) : error
   }
   return {
-    listening: listeners.map(({ address, port }) => `${address} port ${port}`),
+    listening: listeners.flatMap(({ family, address, port }) => ['udp', 'tcp'].map((transport) => `${family === 4 ? address : `[${address}]`}:${port}/${transport}`)),
     notes,
     use: async (world) => {
       now.world = world

@@ -3,7 +3,7 @@ import { systemClock } from '../../core/clock.ts'
 import { messageOf } from '../../core/trouble.ts'
 import { loadSystem } from './system.ts'
 import { openTcp } from './tcp-server.ts'
-import { BEAT, type FromThread, type Listener, type Responder, type ResponderModule, type ThreadData, type ToThread } from './types.ts'
+import { BEAT, FAULTS, type FromThread, type Listener, type Responder, type ResponderModule, type ThreadData, type ToThread } from './types.ts'
 import { openDgram } from './udp-dgram.ts'
 import { runUdpLoop, type Loop } from './udp-native.ts'
 
@@ -16,7 +16,7 @@ const say = (message: FromThread): void => port.postMessage(message)
 const TCP_CLOSE_MS = 300
 
 const { openResponder } = (await import(data.responder.module)) as ResponderModule
-const responder = openResponder(data.responder.data, data.world)
+const responder = guard(openResponder(data.responder.data, data.world))
 
 try {
   if (data.kind === 'native') await serveNative(responder)
@@ -25,6 +25,21 @@ try {
   const { code = '', listener = data.listeners[0]! } = error as { code?: string; listener?: Listener }
   say({ kind: 'refused', code, listener, reason: messageOf(error) })
   port.close()
+}
+
+/** A responder does not throw. Should one do so all the same, that query alone goes without an answer. */
+function guard(inner: Responder): Responder {
+  return {
+    use: (world) => inner.use(world),
+    answer: (query, start, length, source, transport, out, outStart, outSize) => {
+      try {
+        return inner.answer(query, start, length, source, transport, out, outStart, outSize)
+      } catch (error) {
+        if (data.traffic[FAULTS]!++ % 1000 === 0) say({ kind: 'trouble', reason: `an answer failed: ${error instanceof Error ? error.stack : String(error)}` })
+        return 0
+      }
+    }
+  }
 }
 
 /** Takes what the main thread has said. True when it said to stop. */

@@ -1,6 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { parseAddress } from '../../core/address.ts'
-import { ANSWER_SIZE } from './batch.ts'
+import { ANSWER_SIZE, QUERY_SIZE } from './batch.ts'
 import { ANSWERED, RECEIVED, UNSENT, type Listener, type Responder, type Source } from './types.ts'
 
 /**
@@ -32,7 +32,7 @@ async function openSocket({ family, address, port }: Listener, responder: Respon
     const parsed = parseAddress(from.address.replace(/%.*$/, ''))
     if (parsed === undefined) return
     source.bytes.set(parsed.bytes)
-    const length = responder.answer(query, 0, query.length, source, 'udp', out, 0, ANSWER_SIZE)
+    const length = responder.answer(query, 0, Math.min(query.length, QUERY_SIZE), source, 'udp', out, 0, ANSWER_SIZE)
     if (length === 0) return
     traffic[ANSWERED]!++
     // The send ends after this call does: it needs octets of its own.

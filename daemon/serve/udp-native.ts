@@ -95,7 +95,7 @@ function answerBatch(loop: Loop, port: Port, count: number): void {
     // Port 0 cannot be answered: such a datagram is forged.
     if (batch.bytes[name + 2] === 0 && batch.bytes[name + 3] === 0) continue
     source.at = name + addressOffset
-    const length = answerOne(loop, port, index, answers)
+    const length = loop.responder.answer(batch.bytes, queryAt(index), receivedLength(batch, index), source, 'udp', batch.bytes, answerAt(answers), ANSWER_SIZE)
     if (length === 0) continue
     addressAnswer(batch, answers, index, length)
     if (port.wildcard) answerFromAsked(batch, answers, index, family)
@@ -104,16 +104,6 @@ function answerBatch(loop: Loop, port: Port, count: number): void {
   traffic[RECEIVED]! += count
   traffic[ANSWERED]! += answers
   sendBatch(loop, port, answers)
-}
-
-/** A responder does not throw. Should one do so all the same, that query alone goes without an answer. */
-function answerOne({ responder, traffic, trouble }: Loop, { batch, source }: Port, index: number, slot: number): number {
-  try {
-    return responder.answer(batch.bytes, queryAt(index), receivedLength(batch, index), source, 'udp', batch.bytes, answerAt(slot), ANSWER_SIZE)
-  } catch (error) {
-    if (traffic[FAULTS]!++ % 1000 === 0) trouble(`an answer failed: ${error instanceof Error ? error.stack : String(error)}`)
-    return 0
-  }
 }
 
 function sendBatch({ system, traffic }: Loop, port: Port, count: number): void {

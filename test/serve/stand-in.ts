@@ -16,7 +16,7 @@ export function openResponder(_data: unknown, first: unknown): Responder {
       if (id === 0xdeaf) return 0
       if (id === 0xdeb0) for (;;);
       // 0xbbXX: an answer of XX * 256 octets, as far as there is room.
-      const wanted = id >>> 8 === 0xbb ? Math.min(outSize, (id & 0xff) << 8) : length
+      const wanted = id >>> 8 === 0xbb ? Math.min(outSize, (id & 0xff) << 8) : Math.min(outSize, length)
       out.fill(0, outStart, outStart + wanted)
       out.set(query.subarray(start, start + Math.min(length, wanted)), outStart)
       out[outStart + 2]! |= 0x80
