@@ -1,7 +1,7 @@
-import type { Places, PlacesImage } from '../geodb/index.ts'
+import { openPlaces, type Places, type PlacesImage } from '../geodb/index.ts'
 import type { HealthTable } from '../healthchecks/index.ts'
-import type { Routing, RoutingImage, Target } from './routing/types.ts'
-import type { ZoneImage } from './zone/image.ts'
+import { openRouting, type Routing, type RoutingImage, type Target } from './routing/index.ts'
+import { openZoneImage, type ZoneImage } from './zone/index.ts'
 
 /** Everything a query reads, and nothing it may change. A reload makes a new one and swaps it whole. */
 export interface World {
@@ -23,4 +23,11 @@ export interface WorldImage {
   readonly routing: RoutingImage
   readonly health: HealthTable
   readonly suspectTtl: number
+}
+
+/** Makes an image readable in this thread; cheap, for what is big is shared. */
+export function openWorld(image: WorldImage): World {
+  const places = openPlaces(image.places)
+  const { generation, health, suspectTtl } = image
+  return { generation, zones: openZoneImage(image.zones), places, routing: openRouting(image.routing, places), targets: image.routing.targets, health, suspectTtl }
 }
