@@ -26,27 +26,25 @@ attach(async (setup, channel) => {
   const health = startHealth({ setup, clock, after: systemAfter, log })
   const fleet = makeFleetRequests(channel, systemAfter)
   const explainer = makeExplainer()
-  let latest: WorldImage | undefined
-  let serving: Serving | undefined
+  const now: { world?: WorldImage; serving?: Serving } = {}
   const loader = startLoader({
     setup,
     health: health.table,
     clock,
     log,
     use: async (world) => {
-      latest = world
+      now.world = world
       explainer.use(world)
-      await serving?.use(world)
+      await now.serving?.use(world)
     }
   })
   const [first] = await Promise.all([loader.first, health.firstRound])
-  latest ??= first
-  explainer.use(latest)
-  const started = latest
-  const { serving: sockets, counters } = await startSockets(setup, started, log)
-  serving = sockets
+  const world = now.world ?? first
+  explainer.use(world)
+  const { serving: sockets, counters } = await startSockets(setup, world, log)
+  now.serving = sockets
   // What was edited while the threads came up.
-  if (latest !== started) await serving.use(latest)
+  if (now.world !== undefined && now.world !== world) await sockets.use(now.world)
   const rate = makeRate(() => sumOf(counters, 'queries'), clock)
   const status = (): DaemonStatus => ({
     version,

@@ -97,7 +97,7 @@ export class FileWatcher {
   #look(): void {
     this.#willLook = false
     if (this.#isClosed) return
-    for (const file of [...this.#moving.keys()]) this.#mark(file)
+    for (const file of this.#moving.keys()) this.#mark(file)
     const now = this.#options.clock.elapsed()
     const moving = [...this.#moving]
     const still = moving.filter(([, { since }]) => now - since >= STILL_MS)

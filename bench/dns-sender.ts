@@ -1,0 +1,97 @@
+import { systemClock } from '../core/clock.ts'
+import { AF_INET, loadSystem, MSG_DONTWAIT, SO_RCVBUF, SOCK_DGRAM, SOL_SOCKET, type NativeMemory, type System } from '../daemon/serve/system.ts'
+import type { Load, SenderTask } from './dns-load.ts'
+
+// A process that offers queries at a rate: laid out beforehand in native memory, sent as each falls due, from a few sockets.
+
+const SOCKETS = 8
+const BATCH = 64
+const HEADER = 64
+const VECTOR = 16
+const ANSWER = 1280
+
+process.once('message', (task: SenderTask) => {
+  send(task).then(
+    (load) => process.send!(load, () => process.exit(0)),
+    (error: unknown) => {
+      process.stderr.write(`${String(error)}\n`)
+      process.exit(1)
+    }
+  )
+})
+
+async function send(task: SenderTask): Promise<Load> {
+  const system = await loadSystem()
+  if (typeof system === 'string') throw new Error(system)
+  const outgoing = layOut(system, task)
+  const incoming = layIn(system)
+  const sockets = openSockets(system)
+  const total = Math.round(task.rate * task.seconds)
+  const start = systemClock.elapsed()
+  const last = start + task.seconds * 1000 + 200
+  let sent = 0
+  let answered = 0
+  let turn = 0
+  for (let now = start; now < last && (sent < total || answered < sent); now = systemClock.elapsed()) {
+    const due = Math.min(total, Math.floor(((now - start) * task.rate) / 1000)) - sent
+    const socket = sockets[turn++ % SOCKETS]!
+    if (due > 0) {
+      const from = sent % task.packets.length
+      const more = system.sendmmsg(socket, outgoing + from * HEADER, Math.min(due, BATCH, task.packets.length - from), 0)
+      if (more > 0) sent += more
+    }
+    const got = system.recvmmsg(socket, incoming, BATCH, MSG_DONTWAIT, 0)
+    if (got > 0) answered += got
+  }
+  return { sent, answered, perSecond: answered / task.seconds }
+}
+
+/** Headers of all packets, ready to be sent to the server. */
+function layOut(system: System, { packets, port }: SenderTask): number {
+  const name = system.alloc(16)
+  new DataView(name.bytes.buffer, name.bytes.byteOffset).setUint16(0, AF_INET, true)
+  name.bytes.set([port >> 8, port & 255, 127, 0, 0, 1], 2)
+  const octets = packets.map((packet) => Buffer.from(packet, 'hex'))
+  const data = system.alloc(octets.reduce((sum, packet) => sum + packet.length, 0))
+  const vectors = system.alloc(octets.length * VECTOR)
+  const headers = system.alloc(octets.length * HEADER)
+  let at = 0
+  for (const [index, packet] of octets.entries()) {
+    data.bytes.set(packet, at)
+    word(vectors, index * VECTOR, data.address + at)
+    word(vectors, index * VECTOR + 8, packet.length)
+    at += packet.length
+    word(headers, index * HEADER, name.address)
+    word(headers, index * HEADER + 8, 16)
+    word(headers, index * HEADER + 16, vectors.address + index * VECTOR)
+    word(headers, index * HEADER + 24, 1)
+  }
+  return headers.address
+}
+
+function layIn(system: System): number {
+  const data = system.alloc(BATCH * ANSWER)
+  const vectors = system.alloc(BATCH * VECTOR)
+  const headers = system.alloc(BATCH * HEADER)
+  for (let index = 0; index < BATCH; index++) {
+    word(vectors, index * VECTOR, data.address + index * ANSWER)
+    word(vectors, index * VECTOR + 8, ANSWER)
+    word(headers, index * HEADER + 16, vectors.address + index * VECTOR)
+    word(headers, index * HEADER + 24, 1)
+  }
+  return headers.address
+}
+
+function word({ bytes }: NativeMemory, at: number, value: number): void {
+  new DataView(bytes.buffer, bytes.byteOffset).setBigUint64(at, BigInt(value), true)
+}
+
+function openSockets(system: System): number[] {
+  const size = system.alloc(4)
+  new DataView(size.bytes.buffer, size.bytes.byteOffset).setInt32(0, 4 << 20, true)
+  return Array.from({ length: SOCKETS }, () => {
+    const fd = system.socket(AF_INET, SOCK_DGRAM, 0)
+    system.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, size.address, 4)
+    return fd
+  })
+}
