@@ -40,7 +40,8 @@ export const up: Command = {
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** How long the start-up text may wait for the last process. */
-const WAIT_FOR_READY_MS = 8000
+const WAIT_FOR_READY_MS = 7500
+const TEXT_BY_MS = 9000
 
 async function runFleet(call: Call, config: Config): Promise<number> {
   let ask: (what: 'end') => void = () => undefined
@@ -49,13 +50,14 @@ async function runFleet(call: Call, config: Config): Promise<number> {
   })
   const onSignal = (): void => ask('end')
   for (const signal of SIGNALS) process.on(signal, onSignal)
+  const began = systemClock.elapsed()
   const fleet = await launch(call, config)
   if (typeof fleet === 'string') return failed(call.io, fleet)
   for (const note of fleet.notes) call.io.err(`nearcast: ${note}\n`)
   const trouble = fleet.ready.then((reason) => (reason === undefined ? new Promise<never>(() => undefined) : reason))
   const soon = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), WAIT_FOR_READY_MS).unref())
   const first = await Promise.race([asked, trouble, soon, fleet.ready.then(() => undefined)])
-  if (first === undefined) void welcome(call, config, fleet)
+  if (first === undefined) void welcome(call, config, fleet, began, began + TEXT_BY_MS)
   const last = first ?? (await Promise.race([asked, trouble]))
   await fleet.stop()
   for (const signal of SIGNALS) process.off(signal, onSignal)

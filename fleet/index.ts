@@ -5,7 +5,7 @@
 //   startFleet(options) -> Fleet | why not, in one line
 //
 // It must never know DNS, HTTP or the admin API: it is neither the daemon nor a worker, and serves nobody.
-export { startFleet, type Fleet, type FleetOptions } from './supervisor.ts'
+export { startFleet, type Fleet, type FleetOptions } from './start.ts'
 export { readFleetFile, type FleetFile } from './state-folder.ts'
 export { isAlive } from './lock.ts'
 export type { PortWishes } from './ports.ts'
