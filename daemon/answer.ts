@@ -1,7 +1,7 @@
 import { messageOf } from '../core/trouble.ts'
 import {
   assemble, COUNT, ENTRY, findPrepared, finish, forgetAll, HEADER, isAskedAgain, isKeepable, keepEntry, keepVariant, makeAssembly, makeCounters, makePrepared,
-  movePointers, optLength, OUTCOMES, putBody, STATE, UDP_PAYLOAD, VARIANT, variantsOf, type Assembly, type Exchange, type Prepared, type Steered
+  movePointers, optLength, OUTCOMES, putBody, putWords, STATE, UDP_PAYLOAD, VARIANT, variantsOf, type Assembly, type Exchange, type Prepared, type Steered
 } from './answer/index.ts'
 import { beginReply, CLASS, makeQuery, nameToText, parseQuery, RCODE, SILENCE, TYPE, writeRecord } from './wire/index.ts'
 import type { World } from './world.ts'
@@ -78,12 +78,13 @@ const NO_DATA = 0x10000
 
 export function makeAnswerer(options: AnswererOptions): Answerer {
   const nowhere = new Uint8Array(0)
+  const noView = new DataView(nowhere.buffer)
   const state: State = {
     world: options.world, healthGeneration: Atomics.load(options.world.health.generation, 0), options, serverId: Buffer.from(options.serverId ?? ''),
     counters: options.counters ?? makeCounters(), prepared: makePrepared(options.preparedSize ?? PREPARED_SIZE),
     query: makeQuery(), finding: makeFinding(), assembly: makeAssembly(), steer: (rrset) => steer(state, rrset),
     random: (options.seed ?? 0x6d2b79f5) | 1, address: new Uint8Array(16),
-    bytes: nowhere, source: { family: 4, bytes: nowhere, at: 0 }, isTcp: false, out: nowhere, outStart: 0, room: 0,
+    bytes: nowhere, view: noView, source: { family: 4, bytes: nowhere, at: 0 }, isTcp: false, out: nowhere, outView: noView, outStart: 0, room: 0,
     scope: 0, policy: -1, placeClass: -1, failOpen: false, steered: undefined
   }
   return {
@@ -93,10 +94,16 @@ export function makeAnswerer(options: AnswererOptions): Answerer {
       forgetAll(state.prepared)
     },
     answer(query, start, length, source, transport, out, outStart, outSize) {
-      state.bytes = query
+      if (state.bytes !== query) {
+        state.bytes = query
+        state.view = new DataView(query.buffer, query.byteOffset, query.length)
+      }
+      if (state.out !== out) {
+        state.out = out
+        state.outView = new DataView(out.buffer, out.byteOffset, out.length)
+      }
       state.source = source
       state.isTcp = transport === 'tcp'
-      state.out = out
       state.outStart = outStart
       state.room = outSize
       try {
@@ -150,7 +157,8 @@ function respond(state: State, start: number, length: number): number {
 
 /** What is kept ready holds for one state of health. */
 function dropStale(state: State): void {
-  const generation = Atomics.load(state.world.health.generation, 0)
+  // A plain read: it may come late by a moment, as the packet might have come early.
+  const generation = state.world.health.generation[0]!
   if (generation === state.healthGeneration) return
   state.healthGeneration = generation
   forgetAll(state.prepared)
@@ -196,7 +204,7 @@ function sendPrepared(state: State, entry: number): number {
   state.counters[COUNT.PREPARED]!++
   state.failOpen = (flags & STATE.FAIL_OPEN) !== 0
   const body = words[at + VARIANT.BODY]!
-  const end = putBody(state, bytes, body, length)
+  const end = putWords(state, words, body, length)
   const moved = state.query.name.length - words[entry + ENTRY.NAME]!
   if (moved !== 0) movePointers(state, bytes, body + length, words[at + VARIANT.MORE]! >>> 16, moved)
   state.counters[COUNT.OUTCOME + ((flags >>> 8) & 0xff)]!++
@@ -276,23 +284,21 @@ function steer(state: State, rrset: number): Steered {
 
 /** Where the client is: by its subnet when the query has one, else by the address it came from. Sets the scope the answer will hold for. */
 function placeOf(state: State): number {
-  const { query, bytes, source, world, address } = state
-  let from = source.bytes
-  let at = source.at
-  let family: number = source.family
+  const { query, source, world } = state
   // A source prefix of 0 asks us to look at no address but the resolver's, and holds for everybody (RFC 7871 §7.1.2).
-  const bySubnet = query.subnetAt !== 0 && query.subnetSource !== 0
-  if (bySubnet) {
-    const octets = query.subnetOctets
-    for (let octet = 0; octet < 16; octet++) address[octet] = octet < octets ? bytes[query.subnetAt + 4 + octet]! : 0
-    from = address
-    at = 0
-    family = query.subnetFamily === 1 ? 4 : 6
-  }
-  const found =
-    family === 4 ? world.places.find4(((from[at]! << 24) | (from[at + 1]! << 16) | (from[at + 2]! << 8) | from[at + 3]!) >>> 0) : world.places.find6(from, at)
-  state.scope = bySubnet ? found & 0xff : 0
+  if (query.subnetAt === 0 || query.subnetSource === 0) return placeOfAddress(world, source.family, source.bytes, source.at) >>> 8
+  const { bytes, address } = state
+  const { subnetAt, subnetOctets } = query
+  const octets = query.subnetFamily === 1 ? 4 : 16
+  for (let octet = 0; octet < octets; octet++) address[octet] = octet < subnetOctets ? bytes[subnetAt + 4 + octet]! : 0
+  const found = placeOfAddress(world, query.subnetFamily === 1 ? 4 : 6, address, 0)
+  state.scope = found & 0xff
   return found >>> 8
+}
+
+function placeOfAddress(world: World, family: 4 | 6, bytes: Uint8Array, at: number): number {
+  if (family === 6) return world.places.find6(bytes, at)
+  return world.places.find4(((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0)
 }
 
 /** xorshift32: good enough to share out answers, and without allocation. */

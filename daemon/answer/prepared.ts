@@ -5,7 +5,7 @@ import type { Reply } from '../wire/index.ts'
 
 /** Octets of the longest answer worth keeping. */
 const LONGEST_BODY = 2048
-const SLOT_WORDS = 5
+const SLOT_WORDS = 8
 /** Names asked for once are only noted; the second time they are kept. A flood of different names then costs no copying. */
 const SEEN_SLOTS = 1 << 14
 
@@ -21,6 +21,7 @@ const SEEN_SLOTS = 1 << 14
  */
 export interface Prepared {
   readonly slots: Int32Array
+  readonly mask: number
   readonly words: Int32Array
   readonly bytes: Uint8Array
   /** The slots whose last word is this are in use. */
@@ -38,7 +39,7 @@ export const STATE = { AUTHORITATIVE: 1 << 16, FAIL_OPEN: 1 << 17, STEERED: 1 <<
 export function makePrepared(size: number): Prepared {
   const slots = 1 << Math.ceil(Math.log2(Math.max(64, size / 64)))
   const arena = new ArrayBuffer(size & ~3)
-  return { slots: new Int32Array(slots * SLOT_WORDS), words: new Int32Array(arena), bytes: new Uint8Array(arena), epoch: 1, used: 0, entries: 0, seen: new Int32Array(SEEN_SLOTS) }
+  return { slots: new Int32Array(slots * SLOT_WORDS), mask: slots - 1, words: new Int32Array(arena), bytes: new Uint8Array(arena), epoch: 1, used: 0, entries: 0, seen: new Int32Array(SEEN_SLOTS) }
 }
 
 export function forgetAll(prepared: Prepared): void {
@@ -56,14 +57,10 @@ function hashKey(node: number, kind: number, place: number): number {
 export function findPrepared(prepared: Prepared, node: number, kind: number, place: number): number {
   const { slots, epoch } = prepared
   const last = slots.length - SLOT_WORDS
-  for (let at = slotOf(slots, hashKey(node, kind, place)); slots[at + 3] === epoch; at = at === last ? 0 : at + SLOT_WORDS) {
+  for (let at = (hashKey(node, kind, place) & prepared.mask) * SLOT_WORDS; slots[at + 3] === epoch; at = at === last ? 0 : at + SLOT_WORDS) {
     if (slots[at] === node && slots[at + 1] === kind && slots[at + 2] === place) return slots[at + 4]!
   }
   return -1
-}
-
-function slotOf(slots: Int32Array, hash: number): number {
-  return (hash & ((slots.length / SLOT_WORDS) - 1)) * SLOT_WORDS
 }
 
 /** Whether a key comes up for the second time, as far as is remembered. */
@@ -83,7 +80,7 @@ export function keepEntry(prepared: Prepared, node: number, kind: number, place:
   if (prepared.used + most > prepared.bytes.length || prepared.entries * 2 * SLOT_WORDS >= prepared.slots.length) forgetAll(prepared)
   const { slots, epoch } = prepared
   const last = slots.length - SLOT_WORDS
-  let at = slotOf(slots, hashKey(node, kind, place))
+  let at = (hashKey(node, kind, place) & prepared.mask) * SLOT_WORDS
   while (slots[at + 3] === epoch) at = at === last ? 0 : at + SLOT_WORDS
   const entry = prepared.used >>> 2
   slots[at] = node

@@ -7,9 +7,11 @@ export interface Exchange {
   readonly counters: Float64Array
   /** Octets told to whoever asks for NSID (RFC 5001). */
   readonly serverId: Uint8Array
-  /** The array the query stands in. */
+  /** The array the query stands in, and a view of the same octets. */
   bytes: Uint8Array
+  view: DataView
   out: Uint8Array
+  outView: DataView
   outStart: number
   /** Octets the reply may have. */
   room: number
@@ -30,11 +32,34 @@ const ALL_DOWN = Buffer.from('\0\0every target is down; answered as if all were 
 
 /** Copies the question, in the case it was asked, and the sections behind it. @returns where the OPT goes */
 export function putBody(exchange: Exchange, body: Uint8Array, bodyAt: number, length: number): number {
-  const { out, bytes, query } = exchange
-  let at = exchange.outStart + HEADER
-  for (let from = query.at + HEADER; from < query.questionEnd; from++) out[at++] = bytes[from]!
+  const { out } = exchange
+  let at = putQuestion(exchange)
   for (let from = bodyAt; from < bodyAt + length; from++) out[at++] = body[from]!
   return at
+}
+
+/** `putBody` for a body that begins at a whole word. */
+export function putWords(exchange: Exchange, words: Int32Array, bodyAt: number, length: number): number {
+  const { outView } = exchange
+  const at = putQuestion(exchange)
+  const end = at + length
+  const whole = end - (length & 3)
+  let word = bodyAt >>> 2
+  let to = at
+  for (; to < whole; to += 4) outView.setInt32(to, words[word++]!, true)
+  if (to < end) for (let rest = words[word]!; to < end; to++, rest >>>= 8) outView.setUint8(to, rest)
+  return end
+}
+
+/** Four octets at a time: half of what a prepared answer costs is copying. */
+function putQuestion(exchange: Exchange): number {
+  const { out, bytes, query, view, outView } = exchange
+  let from = query.at + HEADER
+  const end = query.questionEnd
+  let to = exchange.outStart + HEADER
+  for (; from + 4 <= end; from += 4, to += 4) outView.setInt32(to, view.getInt32(from, true), true)
+  for (; from < end; from++, to++) out[to] = bytes[from]!
+  return to
 }
 
 /** The question has another length than when the answer was prepared: what points behind its first label moves. */
