@@ -73,6 +73,8 @@ const PREPARED_SIZE = 16 << 20
 
 /** What sort of key stands in the table of prepared answers, beside the type << 2. */
 const KIND = { EXACT: 0, WILDCARD: 1, DELEGATION: 2, NXDOMAIN: 3 } as const
+/** In place of the type: the name asked for is the cut itself. */
+const AT_CUT = 1 << 2
 /** In place of the type: every type that a name has not. */
 const NO_DATA = 0x10000
 
@@ -138,6 +140,8 @@ function respond(state: State, start: number, length: number): number {
   dropStale(state)
   const { finding, world } = state
   locate(world.zones, query.name, query.type, finding)
+  // ANY over TCP is told all (RFC 8482 §4.4), and not from what is kept for UDP.
+  if (query.type === TYPE.ANY && state.isTcp && finding.standing !== 'not ours') return theLongWay(state, 0, -1)
   switch (finding.standing) {
     case 'not ours':
       counters[COUNT.OUTCOME]!++
@@ -147,7 +151,8 @@ function respond(state: State, start: number, length: number): number {
     case 'wildcard':
       return fromPrepared(state, finding.node, KIND.WILDCARD | (query.type << 2))
     case 'delegation':
-      return fromPrepared(state, finding.node, KIND.DELEGATION)
+      // At the cut itself the question's name is the cut's, to which much points; below it, it is any.
+      return fromPrepared(state, finding.node, KIND.DELEGATION | (finding.shared === query.name.labels ? AT_CUT : 0))
     case 'nxdomain':
       return fromPrepared(state, finding.node, KIND.NXDOMAIN)
     case 'dname':
@@ -241,7 +246,7 @@ function keep(state: State, node: number, kind: number, limit: number): number {
   const { assembly, prepared, query, world, policy } = state
   const { reply } = assembly
   const bodyAt = HEADER + query.name.length + 4
-  if (assembly.single || assembly.rcode === RCODE.SERVFAIL || (state.isTcp && query.type === TYPE.ANY) || !isKeepable(reply, bodyAt)) return -1
+  if (assembly.single || assembly.rcode === RCODE.SERVFAIL || !isKeepable(reply, bodyAt)) return -1
   if (policy < 0 && !isAskedAgain(prepared, node, kind)) return -1
   const flags =
     assembly.rcode | (OUTCOMES.indexOf(assembly.outcome) << 8) | (assembly.authoritative ? STATE.AUTHORITATIVE : 0) | (state.failOpen ? STATE.FAIL_OPEN : 0)

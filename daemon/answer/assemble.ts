@@ -116,7 +116,7 @@ export function assemble(assembly: Assembly, image: ZoneImage, query: Query, isT
         const name = hops === 0 ? query.name : assembly.chased
         if (!substitute(assembly, image, name, rrset)) return aliasNode === 0 ? overlong(assembly, image, node, rrset) : fail(assembly)
         if (aliasNode !== 0) scanName(assembly.target, 0, assembly.target.length, assembly.chased)
-        else if (!writeDname(assembly, image, node, rrset)) return
+        else if (!writeDname(assembly, image, node, rrset) || query.type === TYPE.CNAME) return
         break
       }
       default:
