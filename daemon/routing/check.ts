@@ -7,7 +7,8 @@ import type { Family, Target } from './types.ts'
 export interface Reference {
   readonly from: number
   readonly to: number
-  readonly at: Position
+  /** Looked up when a fault speaks of it: that costs more than reading it. */
+  at(): Position
 }
 
 /** Policies as read, with what their faults need. */
@@ -51,8 +52,8 @@ function findLoops({ policies: { policies }, references }: Draft): Fault[] {
       const start = path.indexOf(to)
       if (start >= 0) {
         const names = [...path.slice(start), to].map((number) => policies[number]!.name)
-        faults.push({ ...at, severity: 'error', reason: `policies lead in a loop: ${names.join(' -> ')}` })
-      } else if (path.length > MAX_CHAIN) faults.push({ ...at, severity: 'error', reason: `policies lead from one to the next through more than ${MAX_CHAIN} names` })
+        faults.push({ ...at(), severity: 'error', reason: `policies lead in a loop: ${names.join(' -> ')}` })
+      } else if (path.length > MAX_CHAIN) faults.push({ ...at(), severity: 'error', reason: `policies lead from one to the next through more than ${MAX_CHAIN} names` })
       else if (!done.has(to)) visit(to)
     }
     path.pop()

@@ -60,17 +60,17 @@ function keyOf(written: string, reading: Reading): string | undefined {
   if (isContinent && kind !== 'country') return `continent-${code}`
   if (isCountry && kind !== 'continent') return `country-${code}`
   const what = kind ?? 'country or continent'
-  const known = [...(kind === 'continent' ? [] : Object.keys(COUNTRIES)), ...(kind === 'country' ? [] : Object.keys(CONTINENTS)), 'default']
-  reading.fault([written], `there is no ${what} ${code}`, aliasOf(code!) ?? suggestion(code!, known), 'key')
+  reading.fault([written], `there is no ${what} ${code}`, isCountry ? `${code} is a country: country-${code}` : isContinent ? `${code} is a continent: continent-${code}` : hintFor(code!), 'key')
   return undefined
 }
 
-/** What people write for a code, and full names. */
-function aliasOf(written: string): string | undefined {
+/** What people write for a code, and full names. Two letters that are no code are near to too many others to guess. */
+function hintFor(written: string): string | undefined {
   const lower = written.toLowerCase()
   if (lower === 'uk') return 'the United Kingdom is GB'
   const continent = Object.entries(CONTINENTS).find(([, name]) => name.toLowerCase() === lower)
   if (continent !== undefined) return `${continent[1]} is ${continent[0]}`
   const country = Object.keys(COUNTRIES).find((code) => code.toLowerCase() === lower || countryName(code).toLowerCase() === lower)
-  return country === undefined ? undefined : `${countryName(country)} is ${country}`
+  if (country !== undefined) return `${countryName(country)} is ${country}`
+  return lower.length === 2 ? undefined : suggestion(written, ['default', ...Object.values(CONTINENTS), ...Object.keys(COUNTRIES).map(countryName)])
 }

@@ -122,7 +122,7 @@ class PolicyReader {
     if (known !== undefined) return { kind: 'target', target: known }
     const policy = this.#policyNumbers.get(name)
     if (policy !== undefined) {
-      this.references.push({ from: this.#policy, to: policy, at: this.#source.position(path, key) })
+      this.references.push({ from: this.#policy, to: policy, at: () => this.#source.position(path, key) })
       return { kind: 'policy', policy }
     }
     const address = parseAddress(name)
@@ -170,7 +170,7 @@ class PolicyReader {
     if (value === 'all' || value === 'last-good' || value === 'empty') return value
     const policy = typeof value === 'string' ? this.#policyNumbers.get(value) : undefined
     if (policy !== undefined) {
-      this.references.push({ from: this.#policy, to: policy, at: this.#source.position(path) })
+      this.references.push({ from: this.#policy, to: policy, at: () => this.#source.position(path) })
       return { policy }
     }
     const known = ['all', 'last-good', 'empty', ...this.#policyNumbers.keys()]
