@@ -37,9 +37,17 @@ interface Entry {
   follows: ReadonlySet<string>
 }
 
+export interface LoadRequest {
+  /** Absolute paths; only what they concern is read. Absent: everything is. */
+  readonly changed?: ReadonlySet<string>
+  /** Being written at this moment: not to be read. */
+  readonly moving?: ReadonlySet<string>
+  /** Take also what looks like an accident. */
+  readonly force?: boolean
+}
+
 export interface Catalogue {
-  /** Reads again what `changed` (absolute paths) concerns, or everything, and says what came of it. `force`: also what looks like an accident. */
-  load(changed: ReadonlySet<string> | undefined, force: boolean): LoadResult
+  load(request: LoadRequest): LoadResult
   /** Files outside the folder, or in it by other names, that zones include. */
   follows(): Set<string>
 }
@@ -52,15 +60,16 @@ interface State {
   readonly zones: Map<string, Entry>
   policies: Policies
   policyFaults: readonly Fault[]
+  hasLoaded: boolean
 }
 
 /** Opens what was kept under the state folder; the first `load` then reads what is there now. */
 export function openCatalogue(options: PolicyOptions & { readonly stateFolder: string }): Catalogue {
   const lastGood = openLastGood(options.stateFolder, options.folder.path)
-  const state: State = { options, lastGood, zones: new Map(), policies: noPolicies(options), policyFaults: [] }
+  const state: State = { options, lastGood, zones: new Map(), policies: noPolicies(options), policyFaults: [], hasLoaded: false }
   restore(state, lastGood.all())
   return {
-    load: (changed, force) => load(state, changed, force),
+    load: (request) => load(state, request),
     follows: () => new Set([...state.zones.values()].flatMap(({ served, follows }) => [...follows, ...(served?.follows ?? [])]))
   }
 }
@@ -78,17 +87,19 @@ function restore(state: State, kept: ReadonlyMap<string, Texts>): void {
 
 const NONE: ReadonlySet<string> = new Set()
 
-function load(state: State, changed: ReadonlySet<string> | undefined, force: boolean): LoadResult {
+function load(state: State, request: LoadRequest): LoadResult {
   const { options, zones, policies: before } = state
-  const read = readPolicyFile(options, before, force)
-  const due = dueFiles(state, changed)
+  const force = request.force === true
+  const isPolicyDue = isDue(request, join(options.folder.path, POLICIES), state.policyFaults.length > 0, NONE)
+  const read = isPolicyDue ? readPolicyFile(options, before, force) : { policies: before, faults: state.policyFaults }
+  const due = dueFiles(state, request)
   const attemptAll = (names: ReadonlySet<string>): Map<string, Attempt> =>
     refuseTwins(state, new Map(due.map((name) => [name, readZoneFile(options.folder, name, zones.get(name)?.served, names, force)])))
   let attempts = attemptAll((read.policies ?? before).names)
   state.policies = read.policies ?? before
   state.policyFaults = read.faults
-  if (read.policies !== undefined && read.policies !== before) {
-    const missing = missingPolicies(state, attempts, read.policies)
+  if (state.policies !== before) {
+    const missing = missingPolicies(state, attempts, state.policies)
     if (missing.length > 0) {
       // What zones still refer to cannot be taken away: the policies stay as they were, and the zones are read beside those.
       state.policies = before
@@ -97,16 +108,23 @@ function load(state: State, changed: ReadonlySet<string> | undefined, force: boo
     }
   }
   const changes = [...commitPolicies(state, before), ...[...attempts].flatMap(([name, attempt]) => commitZone(state, name, attempt))]
-  const isNew = changes.some((change) => change.isZone)
+  const isFirst = !state.hasLoaded
+  state.hasLoaded = true
   return {
-    ...(isNew || changed === undefined ? { zoneImage: buildZoneImage(served(state).map(({ zone }) => zone)) } : {}),
-    ...(state.policies !== before || changed === undefined ? { routing: state.policies.image } : {}),
+    ...(isFirst || changes.some((change) => change.isZone) ? { zoneImage: buildZoneImage(served(state).map(({ zone }) => zone)) } : {}),
+    ...(isFirst || state.policies !== before ? { routing: state.policies.image } : {}),
     report: report(state, changes.map(({ text }) => text))
   }
 }
 
-/** Every file that may have something new to say: it or what it includes has changed, or it has faults that another file may have mended. */
-function dueFiles({ zones, options }: State, changed: ReadonlySet<string> | undefined): string[] {
+/** Whether a file may have something new to say: it or what it includes has changed, or it has faults that another file may have mended. */
+function isDue({ changed, moving }: LoadRequest, file: string, hasFaults: boolean, follows: ReadonlySet<string>): boolean {
+  if (changed === undefined) return true
+  if (moving?.has(file) === true) return false
+  return hasFaults || changed.has(file) || [...follows].some((path) => changed.has(path))
+}
+
+function dueFiles({ zones, options }: State, request: LoadRequest): string[] {
   const folder = options.folder.path
   let names: string[] = []
   try {
@@ -116,8 +134,8 @@ function dueFiles({ zones, options }: State, changed: ReadonlySet<string> | unde
   }
   return [...new Set([...names, ...zones.keys()])].sort().filter((name) => {
     const entry = zones.get(name)
-    if (changed === undefined || entry === undefined || entry.faults.length > 0 || changed.has(join(folder, name))) return true
-    return [...entry.follows, ...(entry.served?.follows ?? [])].some((path) => changed.has(path))
+    const follows = entry === undefined ? NONE : new Set([...entry.follows, ...(entry.served?.follows ?? [])])
+    return isDue(request, join(folder, name), entry !== undefined && entry.faults.length > 0, follows)
   })
 }
 
@@ -180,7 +198,7 @@ function commitZone(state: State, name: string, attempt: Attempt): Change[] {
       const { file } = attempt
       zones.set(name, { served: file, isRestored: false, faults: [], follows: file.follows })
       const text = `${shown}: ${file.origin} serial ${file.serial}, ${file.zone.records.length} records, in service`
-      return [{ text, isZone: true }, ...keep(state, name, file.texts)]
+      return [{ text, isZone: true }, ...keep(state, name, attempt.texts)]
     }
   }
 }
@@ -189,6 +207,7 @@ function commitZone(state: State, name: string, attempt: Attempt): Change[] {
 function keep({ lastGood }: State, name: string, texts: Texts): Change[] {
   try {
     if (texts.size > 0) lastGood.keep(name, texts)
+    else lastGood.drop(name)
     return []
   } catch (error) {
     return [{ text: `${name}: no copy could be kept for the next start: ${messageOf(error)}`, isZone: false }]

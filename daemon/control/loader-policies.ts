@@ -29,7 +29,8 @@ export function readPolicyFile(options: PolicyOptions, current: Policies, force:
   const text = tryRead(reading, shown)
   if (typeof text !== 'string') {
     if (!text.isGone) return { faults: [wholeFault(shown, text.reason)] }
-    return current.texts.size === 0 || force ? judge(options, '', new Map()) : { faults: [wholeFault(shown, text.reason, FORCE_HINT)] }
+    if (current.texts.size === 0) return { policies: current, faults: [] }
+    return force ? judge(options, '', new Map()) : { faults: [wholeFault(shown, text.reason, FORCE_HINT)] }
   }
   if (text.trim() === '' && current.names.size > 0 && !force) return { faults: [wholeFault(shown, 'is empty', FORCE_HINT)] }
   if (fingerprint(reading.texts) === current.print) return { policies: current, faults: [] }

@@ -3,7 +3,7 @@ import { systemAfter, systemClock } from '../../core/clock.ts'
 import { messageOf } from '../../core/trouble.ts'
 import { buildPlaces, findDatabase, type PlacesImage } from '../../geodb/index.ts'
 import type { Target } from '../routing/index.ts'
-import { isZoneFile, openCatalogue, type LoadResult } from './loader-catalogue.ts'
+import { isZoneFile, openCatalogue, type LoadRequest, type LoadResult } from './loader-catalogue.ts'
 import type { Folder } from './loader-files.ts'
 import { POLICIES } from './loader-policies.ts'
 import { FileWatcher } from './watch.ts'
@@ -47,22 +47,22 @@ function run(): void {
   const watcher = new FileWatcher({
     folder: folder.path,
     wants: (name) => name === POLICIES || isZoneFile(name),
-    changed: (files) => load(new Set(files), false),
+    changed: (changed, moving) => load({ changed, moving }),
     clock: systemClock,
     after: systemAfter
   })
-  const load = (changed: ReadonlySet<string> | undefined, force: boolean, id?: number): void => {
-    const result = catalogue.load(changed, force)
+  const load = (request: LoadRequest, id?: number): void => {
+    const result = catalogue.load(request)
     watcher.follow(catalogue.follows())
     say(id === undefined ? { kind: 'loaded', ...result } : { kind: 'loaded', id, ...result })
   }
   port.on('message', (message: ToLoader) => {
     if (message.kind === 'reload') {
-      load(undefined, message.force, message.id)
+      load({ force: message.force }, message.id)
       return
     }
     watcher.close()
     port.close()
   })
-  load(undefined, false)
+  load({})
 }

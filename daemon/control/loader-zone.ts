@@ -9,7 +9,8 @@ export interface ZoneFile {
   readonly zone: Zone
   readonly origin: string
   readonly serial: number
-  readonly texts: Texts
+  /** The files it was read from, by their keys in the texts that are kept, and what tells their contents from others. */
+  readonly paths: readonly string[]
   readonly print: string
   /** Files it was read from, absolute: itself and those it includes. */
   readonly follows: ReadonlySet<string>
@@ -25,7 +26,7 @@ export interface ZoneFile {
 export type Attempt =
   /** As it is served already. */
   | { readonly kind: 'same' }
-  | { readonly kind: 'new'; readonly file: ZoneFile }
+  | { readonly kind: 'new'; readonly file: ZoneFile; readonly texts: Texts }
   /** What was served before goes on. `follows` are the files that may mend it. */
   | { readonly kind: 'faulty'; readonly faults: readonly Fault[]; readonly follows: ReadonlySet<string> }
   /** It is no zone any more. */
@@ -51,7 +52,7 @@ export function readZoneFile(folder: Folder, name: string, current: ZoneFile | u
   const before = current?.zone.records.length ?? 0
   const after = zone.records.length
   if (!force && after * 2 < before) return faulty([wholeFault(shown, `has lost over half its records: ${after} of ${before} are left`, FORCE_HINT)])
-  return { kind: 'new', file: describe(zone, reading.texts, reading.asked, faults) }
+  return { kind: 'new', file: describe(zone, reading.texts, reading.asked, faults), texts: reading.texts }
 }
 
 /** The zone as it was kept, when it still passes. */
@@ -63,7 +64,7 @@ export function restoreZone(folder: Folder, name: string, kept: Texts, policies:
 /** Whether the disk says, word for word, what is served. */
 function isSame(folder: Folder, current: ZoneFile): boolean {
   const reading = readingFromDisk(folder)
-  return [...current.texts.keys()].every((path) => typeof tryRead(reading, shownAs(folder, path)) === 'string') && fingerprint(reading.texts) === current.print
+  return current.paths.every((path) => typeof tryRead(reading, shownAs(folder, path)) === 'string') && fingerprint(reading.texts) === current.print
 }
 
 function describe(zone: Zone, texts: Texts, follows: ReadonlySet<string>, warnings: readonly Fault[]): ZoneFile {
@@ -79,7 +80,7 @@ function describe(zone: Zone, texts: Texts, follows: ReadonlySet<string>, warnin
     routed.add(nameToText(owner))
     routedTtl = Math.max(routedTtl, ttl)
   }
-  return { zone, origin: nameToText(zone.origin), serial, texts, print: fingerprint(texts), follows, policies, routed: [...routed], routedTtl, warnings }
+  return { zone, origin: nameToText(zone.origin), serial, paths: [...texts.keys()], print: fingerprint(texts), follows, policies, routed: [...routed], routedTtl, warnings }
 }
 
 /** SERIAL of SOA's RDATA: behind two names (RFC 1035 §3.3.13). */

@@ -5,7 +5,7 @@ import type { Setup } from '../../core/channel.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Config } from '../../core/config.ts'
 import type { Logger } from '../../core/log.ts'
-import { formatFault } from '../../core/trouble.ts'
+import { formatFault, messageOf } from '../../core/trouble.ts'
 import type { PlacesImage } from '../../geodb/index.ts'
 import type { HealthTable } from '../../healthchecks/index.ts'
 import type { RoutingImage, Target } from '../routing/index.ts'
@@ -88,7 +88,7 @@ export function startLoader(options: LoaderOptions): Loader {
   }
   const hear = (message: FromLoader): void => {
     if (message.kind === 'places') parts.places = message.places
-    else if (message.kind === 'loaded') void take(message)
+    else if (message.kind === 'loaded') take(message).catch((error: unknown) => log.error(`a world could not be put in service: ${messageOf(error)}`))
     else settle?.reject(new Error(message.reason))
   }
   const start = (): void => {

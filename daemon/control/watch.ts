@@ -16,8 +16,8 @@ export interface WatchOptions {
   /** The folder that is watched (absolute), and which of its files, by name. */
   readonly folder: string
   wants(name: string): boolean
-  /** Told of the files (absolute paths) that have come to rest after a change, or are gone. */
-  changed(files: readonly string[]): void
+  /** Told of the files (absolute paths) that have come to rest after a change, or are gone, and of those that have not yet. */
+  changed(files: ReadonlySet<string>, moving: ReadonlySet<string>): void
   readonly clock: Clock
   readonly after: After
 }
@@ -106,7 +106,7 @@ export class FileWatcher {
       this.#moving.delete(file)
       this.#known.set(file, stamp)
     }
-    this.#options.changed(still.map(([file]) => file))
+    this.#options.changed(new Set(still.map(([file]) => file)), new Set(this.#moving.keys()))
   }
 
   #poll(): void {

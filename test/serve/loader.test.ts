@@ -1,0 +1,198 @@
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { systemAfter, systemClock } from '../../core/clock.ts'
+import { formatFault } from '../../core/trouble.ts'
+import { openCatalogue, type Catalogue, type LoadResult } from '../../daemon/control/loader-catalogue.ts'
+import { FileWatcher } from '../../daemon/control/watch.ts'
+
+const SOA = '@ 300 SOA ns1 hostmaster 7 3600 600 604800 60\n@ 300 NS ns1\nns1 300 A 127.0.0.1\n'
+const edge = (name: string) => ({ name, checked: true, ipv4: [Uint8Array.of(127, 0, 0, 1)], ipv6: [], at: [0, 0] as const })
+
+interface Bench {
+  readonly zones: string
+  write(name: string, text: string): string
+  /** A catalogue as after a start of the daemon. */
+  open(): Catalogue
+}
+
+function makeBench(t: Test): Bench {
+  const root = mkdtempSync(join(tmpdir(), 'nearcast-loader-'))
+  t.teardown(() => rmSync(root, { recursive: true, force: true }))
+  const zones = join(root, 'zones')
+  mkdirSync(zones)
+  return {
+    zones,
+    write: (name, text) => {
+      writeFileSync(join(zones, name), text)
+      return join(zones, name)
+    },
+    open: () => openCatalogue({ folder: { path: zones, label: 'zones' }, targets: [edge('a'), edge('b')], mostTargets: 100, stateFolder: join(root, 'state') })
+  }
+}
+
+const lines = ({ report }: LoadResult): string[] => report.faults.map(formatFault)
+const states = ({ report }: LoadResult): string[] => report.zones.map(({ origin, records, state }) => `${origin} ${records} ${state}`)
+
+t.test('zones are read, and a broken one changes nothing for itself or for others', async (t) => {
+  const { write, open } = makeBench(t)
+  const one = write('one.test.zone', `${SOA}www 300 A 192.0.2.1\n`)
+  const two = write('two.test.zone', SOA)
+  const catalogue = open()
+  const first = catalogue.load({})
+  t.same(states(first), ['one.test. 4 current', 'two.test. 3 current'])
+  t.ok(first.zoneImage !== undefined && first.routing !== undefined)
+
+  write('one.test.zone', `${SOA}www 300 A 192.0.2\n`)
+  write('two.test.zone', `${SOA}www 300 A 192.0.2.2\n`)
+  const both = catalogue.load({ changed: new Set([one, two]) })
+  t.same(states(both), ['one.test. 4 old', 'two.test. 4 current'])
+  t.match(lines(both), [/^zones\/one\.test\.zone:4:11: A: .*\(.*\)$/])
+  t.ok(both.zoneImage)
+
+  const again = catalogue.load({ changed: new Set([one]) })
+  t.notOk(again.zoneImage, 'nothing to be put in service')
+  write('one.test.zone', `${SOA}www 300 A 192.0.2.1\n`)
+  const mended = catalogue.load({ changed: new Set([one]) })
+  t.same(states(mended), ['one.test. 4 current', 'two.test. 4 current'])
+  t.same(lines(mended), [])
+  t.notOk(mended.zoneImage, 'it says what is served already')
+
+  write('three.test.zone', SOA)
+  t.same(states(catalogue.load({ changed: new Set(), moving: new Set([join(one, '../three.test.zone')]) })).length, 2, 'a new file that is being written waits')
+  t.same(states(catalogue.load({})).length, 3)
+  write('copy.zone', `$ORIGIN three.test.\n${SOA}`)
+  t.match(lines(catalogue.load({})), [/zones\/copy\.zone:1:1: three\.test\. is the zone of zones\/three\.test\.zone already/])
+})
+
+t.test('what looks like an accident waits for force', async (t) => {
+  const { zones, write, open } = makeBench(t)
+  const many = `${SOA}${Array.from({ length: 7 }, (_, index) => `w${index} 300 A 192.0.2.1\n`).join('')}`
+  const file = write('one.test.zone', many)
+  const catalogue = open()
+  catalogue.load({})
+  const changed = new Set([file])
+  for (const [text, reason] of [['', /is empty/], [`${SOA}w 300 A 192.0.2.1\n`, /lost over half its records: 4 of 10/]] as const) {
+    write('one.test.zone', text)
+    const kept = catalogue.load({ changed })
+    t.same(states(kept), ['one.test. 10 old'])
+    t.match(lines(kept), [reason])
+    t.match(lines(kept), [/reload --force/])
+  }
+  t.same(states(catalogue.load({ force: true })), ['one.test. 4 current'])
+  write('one.test.zone', many.split('\n').slice(0, 5).join('\n') + '\n')
+  t.same(states(catalogue.load({ changed })), ['one.test. 5 current'], 'half and more is an edit')
+  rmSync(file)
+  t.match(lines(catalogue.load({ changed })), [/is gone/])
+  t.same(states(catalogue.load({ changed })), ['one.test. 5 old'])
+  const gone = catalogue.load({ force: true })
+  t.same([states(gone), lines(gone)], [[], []])
+  t.ok(gone.zoneImage)
+  t.same(readdirSync(zones), [])
+})
+
+t.test('policies and zones depend on each other', async (t) => {
+  const { write, open } = makeBench(t)
+  const policies = write('policies.yaml', 'policies:\n  near: { failover: [a, b] }\n')
+  const zone = write('one.test.zone', `${SOA}www 20 ROUTE near\n`)
+  const catalogue = open()
+  const first = catalogue.load({})
+  t.same(lines(first), [])
+  t.match(first.report, { names: ['www.one.test.'], routedTtl: 20 })
+
+  write('policies.yaml', 'policies:\n  far: { failover: [b, a] }\n')
+  const removed = catalogue.load({ changed: new Set([policies]) })
+  t.match(lines(removed), [/^zones\/policies\.yaml:1:1: policy near is missing, and zones\/one\.test\.zone:4:\d+ refers to it/])
+  t.notOk(removed.routing)
+  write('one.test.zone', `${SOA}www 20 ROUTE far\n`)
+  const moved = catalogue.load({ changed: new Set([zone]) })
+  t.same(lines(moved), [], 'once no zone needs it, the policies are taken with the zone')
+  t.ok(moved.routing !== undefined && moved.zoneImage !== undefined)
+
+  write('one.test.zone', `${SOA}www 20 ROUTE later\n`)
+  t.match(lines(catalogue.load({ changed: new Set([zone]) })), [/zones\/one\.test\.zone:4:\d+: .*later/])
+  write('policies.yaml', 'policies:\n  far: { failover: [b, a] }\n  later: { failover: [a] }\n')
+  t.same(lines(catalogue.load({ changed: new Set([policies]) })), [], 'a zone that waited for a policy is read again')
+  write('policies.yaml', 'policies:\n  later: { failover: [nowhere] }\n')
+  const broken = catalogue.load({ changed: new Set([policies]) })
+  t.match(lines(broken), [/^zones\/policies\.yaml:2:\d+: /])
+  t.notOk(broken.routing)
+  rmSync(policies)
+  t.match(lines(catalogue.load({ changed: new Set([policies]) })), [/policies\.yaml:1:1: is gone/])
+})
+
+t.test('after a restart the last good text serves, its includes with it', async (t) => {
+  const { zones, write, open } = makeBench(t)
+  mkdirSync(join(zones, 'parts'))
+  write('parts/hosts', 'www 300 A 192.0.2.1\n')
+  write('policies.yaml', 'policies:\n  near: { failover: [a, b] }\n')
+  write('one.test.zone', `${SOA}$INCLUDE parts/hosts\nr 20 ROUTE near\n`)
+  const before = open()
+  t.same(states(before.load({})), ['one.test. 5 current'])
+  t.ok(before.follows().has(join(zones, 'parts/hosts')), 'what is included is watched')
+
+  write('parts/hosts', 'www 300 A nonsense\n')
+  write('policies.yaml', 'policies: [')
+  const broken = open().load({})
+  t.same(states(broken), ['one.test. 5 last-good'])
+  t.match(lines(broken), [/^zones\/policies\.yaml:/, /^zones\/parts\/hosts:1:11: /])
+  t.ok(broken.zoneImage !== undefined && broken.routing !== undefined)
+
+  rmSync(join(zones, 'one.test.zone'))
+  t.same(states(open().load({})), ['one.test. 5 last-good'])
+  write('policies.yaml', 'policies:\n  near: { failover: [a, b] }\n')
+  write('parts/hosts', 'www 300 A 192.0.2.1\n')
+  write('one.test.zone', `${SOA}$INCLUDE parts/hosts\nr 20 ROUTE near\n`)
+  t.same(states(open().load({})), ['one.test. 5 current'])
+  // A copy that was cut short, and one of another folder, count for nothing.
+  const kept = join(zones, '../state/last-good')
+  writeFileSync(join(kept, 'one.test.zone'), `{"folder":"${zones}","files":[{"path":"one.test.zone","octets":100}]}\n@ SOA`)
+  writeFileSync(join(kept, 'two.test.zone'), `{"folder":"/elsewhere","files":[{"path":"two.test.zone","octets":${SOA.length}}]}\n${SOA}`)
+  rmSync(join(zones, 'one.test.zone'))
+  t.same(states(open().load({})), [])
+})
+
+t.test('a file is told of once it is still, however it was written', { timeout: 30_000 }, async (t) => {
+  const { zones, write } = makeBench(t)
+  mkdirSync(join(zones, 'parts'))
+  write('parts/hosts', 'x')
+  write('a.zone', 'x')
+  const told: string[][] = []
+  const watcher = new FileWatcher({
+    folder: zones,
+    wants: (name) => name.endsWith('.zone'),
+    changed: (files) => told.push([...files].map((file) => file.slice(zones.length + 1)).sort()),
+    clock: systemClock,
+    after: systemAfter
+  })
+  t.teardown(() => watcher.close())
+  watcher.follow([join(zones, 'parts/hosts')])
+  const next = async (count: number): Promise<void> => {
+    for (let tries = 0; told.length < count && tries < 300; tries++) await sleep(10)
+  }
+  for (let part = 0; part < 8; part++) {
+    write('a.zone', 'y'.repeat(part + 2))
+    await sleep(40)
+  }
+  t.same(told, [], 'not while it is written')
+  await next(1)
+  write('.a.zone.swp', 'editor')
+  write('b.zone.tmp', 'z')
+  renameSync(join(zones, 'b.zone.tmp'), join(zones, 'b.zone'))
+  await next(2)
+  write('parts/hosts', 'y')
+  await next(3)
+  rmSync(join(zones, 'a.zone'))
+  await next(4)
+  t.same(told, [['a.zone'], ['b.zone'], ['parts/hosts'], ['a.zone']])
+  // One that is never still does not hold up another.
+  const restless = setInterval(() => write('c.zone', String(Math.random())), 20)
+  write('b.zone', 'zz')
+  await next(5)
+  clearInterval(restless)
+  t.same(told[4], ['b.zone'])
+  await next(6)
+  t.same(told[5], ['c.zone'])
+})
