@@ -39,7 +39,7 @@ export interface TargetState {
   readonly passes: number
   /** The last failure was a refusal, which takes no time. */
   readonly refused: boolean
-  /** What was told of it while it cannot answer: `exited with 1`. */
+  /** What was told of it while it cannot answer: `exited with 1`. No probe is under way then. */
   readonly gone?: string
   /** It was told to be back and is probed at the fast pace until then. */
   readonly expectedUntil: number
@@ -123,7 +123,6 @@ function afterEvent(state: TargetState, event: HealthEvent, now: number, setting
       const flight = state.flights.find((each) => each.id === event.id)
       if (flight === undefined) return state
       const rest = { ...state, flights: state.flights.filter((each) => each !== flight) }
-      if (state.gone !== undefined) return rest
       return event.passed ? afterPass(rest, flight, settings) : afterFailure(rest, flight, event, now, settings)
     }
     case 'gone':

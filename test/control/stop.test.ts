@@ -102,9 +102,13 @@ t.test('a daemon that starts in the middle of a stop takes it up, and one that s
   const other = makeSetup()
   const stopped = [{ name: 'icn', state: 'down', why: 'stopped by operator', since: 0, until: 1, stop: { exitsAt: 1, asked: true } }, { name: 'gone', state: 'down', why: 'x', since: 0 }]
   writeFileSync(join(other.stateFolder, 'forces.json'), JSON.stringify(stopped))
-  const late = await makeStage(other)
-  await late.fleet.time.turn(1000)
-  t.match(late.member('icn'), { forced: undefined, answerable: true })
+  const late = makeToyFleet(other)
+  late.set('icn', 'stopped')
+  await late.time.turn(1000)
+  t.match(late.health.members()[0], { name: 'icn', forced: undefined, answerable: false })
+  const { clock, after } = late.time
+  makeStops({ health: late.health, fleet: late.requests, clock, after, log: silent, routedTtl: () => 20 })
+  t.same(late.asked, ['start icn'], 'even when it ended before anybody could start it again')
 })
 
 t.test('a supervisor that refuses is reported, and the member stays out until it is started', async (t) => {
@@ -115,6 +119,26 @@ t.test('a supervisor that refuses is reported, and the member stays out until it
   fleet.refuseWith(undefined)
   t.equal(await stops.start(member('icn')), undefined)
   t.equal(member('icn').answerable, true)
+})
+
+t.test('rehearsed deaths are not held against a member, real ones are', async (t) => {
+  const { fleet, member } = await makeStage()
+  const deaths = async (rehearsed: boolean): Promise<number[]> => {
+    const took: number[] = []
+    for (let death = 0; death < 4; death++) {
+      if (rehearsed) fleet.health.rehearse('icn')
+      await fleet.requests.ask('kill', 'icn')
+      await fleet.time.turn(500)
+      await fleet.requests.ask('start', 'icn')
+      took.push((await fleet.time.turnUntil(() => member('icn').answerable === true, 60_000)) ?? Number.NaN)
+      await fleet.time.turn(1000)
+    }
+    return took
+  }
+  t.ok((await deaths(true)).every((took) => took <= 5000))
+  const real = await deaths(false)
+  t.ok(real.slice(0, 2).every((took) => took <= 5000), 'two in a short time are no flap')
+  t.ok(real.slice(2).every((took) => took > 9000), `${real}`)
 })
 
 t.test('forced states are kept in a file that is always whole, a damaged one counts as none', async (t) => {

@@ -14,7 +14,7 @@ interface Answer extends Omit<ProbeResult, 'ms'> {
 }
 
 /** A fleet of six whose first member answers its probes as `answer` says at that time; the rounds go by the manual clock too. */
-function makeFleet(answer: (elapsed: number, asked: number) => Answer, known?: readonly SavedTarget[]) {
+function makeFleet(answer: (elapsed: number, asked: number, kind: string) => Answer, known?: readonly SavedTarget[], rise = 2) {
   const { clock, after, turn, turnUntil } = makeManualClock()
   const table = makeHealthTable(6)
   const asked: { at: number; kind: string }[] = []
@@ -22,7 +22,7 @@ function makeFleet(answer: (elapsed: number, asked: number) => Answer, known?: r
   let mostUnderWay = 0
   const checker = startChecker({
     targets: ['icn', 'nrt', 'fra', 'iad', 'gru', 'syd'].map((name, index) => ({ name, spec: { kind: 'http', address: name, port: 1, path: '/' }, table, index })),
-    settings: { timeoutMs: 2000, fall: 3, rise: 2, holdDownMs: 10_000 },
+    settings: { timeoutMs: 2000, fall: 3, rise, holdDownMs: 10_000 },
     clock,
     after,
     log: pino({ level: 'silent' }),
@@ -31,7 +31,7 @@ function makeFleet(answer: (elapsed: number, asked: number) => Answer, known?: r
       if (spec.address !== 'icn') return { ...passes, ms: passes.takes }
       asked.push({ at: clock.elapsed(), kind })
       mostUnderWay = Math.max(mostUnderWay, ++underWay)
-      const { takes, ...result } = answer(clock.elapsed(), asked.length)
+      const { takes, ...result } = answer(clock.elapsed(), asked.length, kind)
       await new Promise<void>((resolve) => {
         after(takes, resolve)
         signal.addEventListener('abort', () => resolve())
@@ -99,9 +99,18 @@ t.test('a late answer is confirmed before it has failed, and an old failure prov
   await fleet.turn(12)
   t.equal(fleet.asked.length, before + 1, 'two seconds without an answer start the next probe')
   t.ok(isSuspect(fleet.table.words[0]!))
-  await fleet.turn(4000)
+  await fleet.turn(2999)
+  t.notOk(isSuspect(fleet.table.words[0]!), 'the late answer has come to nothing meanwhile')
+  t.equal(fleet.asked.length, before + 1)
   t.equal(fleet.verdict(), 'UP')
-  t.notOk(isSuspect(fleet.table.words[0]!))
+})
+
+t.test('the head of an answer alone brings nobody back', async (t) => {
+  const fleet = makeFleet((elapsed, _, kind) => (elapsed < 40_000 || kind === 'light' ? passes : blackHole), undefined, 1)
+  await fleet.turn(70_000)
+  t.equal(fleet.verdict(), 'DOWN')
+  const back = await fleet.turnUntil(() => fleet.verdict() === 'UP', 5 * ROUND_MS)
+  t.equal(back, undefined)
 })
 
 t.test('a target that comes back unannounced is back within 5 s', async (t) => {
