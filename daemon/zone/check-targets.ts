@@ -3,12 +3,12 @@ import { nearest } from '../../core/suggest.ts'
 import { isSubdomain, nameLength, nameToText } from '../wire/name.ts'
 import { TYPE } from '../wire/types.ts'
 import { ADDRESS, ALIAS, CNAME, dataPlace, hiddenBy, type Names, NS, ROUTE, UNREAD } from './check.ts'
-import { tokenBehind } from './entry.ts'
+import { tokenBehind, type Wrong } from './entry.ts'
 import type { Groups } from './group.ts'
 import { recordTypeToText } from './rdata.ts'
 import type { Reading } from './reader.ts'
 import { TYPE_ALIAS } from './record.ts'
-import { note, sourceAt } from './sources.ts'
+import { isWarned, note, sourceAt } from './sources.ts'
 import { findName, ownerOf, type Table } from './table.ts'
 
 /** Per type: octets of RDATA, and tokens of text, before the name that it points at. */
@@ -67,21 +67,25 @@ function checkPointer(reading: Reading, names: Names, record: number, target: Ui
   const owner = table.name[record]!
   const { has, beneath } = lookUp(table, names, target)
   const kind = recordTypeToText(type)
-  const place = (): number => dataPlace(trouble.sources, table.place[record]!, POINTERS[type]![1] + 1)
+  const warn = (reason: string | (() => string), hint?: Wrong['hint']): void => {
+    const place = dataPlace(trouble.sources, table.place[record]!, POINTERS[type]![1] + 1)
+    // A name that ends in the zone's twice has its warning, and nothing stands there of course.
+    if (!isWarned(trouble, place)) note(trouble, 'warning', place, reason, hint)
+  }
   if (type === TYPE.CNAME) {
-    if (findName(table, target, 0) === owner) note(trouble, 'warning', place(), `${nameToText(target)} is its own CNAME`)
-    else if (has === 0 && beneath < 0) note(trouble, 'warning', place(), () => `nothing stands at ${nameToText(target)}, where this CNAME leads`, () => targetHint(reading, names, record, target))
+    if (findName(table, target, 0) === owner) warn(`${nameToText(target)} is its own CNAME`)
+    else if (has === 0 && beneath < 0) warn(() => `nothing stands at ${nameToText(target)}, where this CNAME leads`, () => targetHint(reading, names, record, target))
     return
   }
   if ((has & (ADDRESS | ROUTE | ALIAS | UNREAD)) !== 0) return
   if ((has & CNAME) !== 0) {
-    note(trouble, 'warning', place(), `${nameToText(target)} is a CNAME, and ${kind} needs a name with addresses (RFC 2181 §10.3)`)
+    warn(`${nameToText(target)} is a CNAME, and ${kind} needs a name with addresses (RFC 2181 §10.3)`)
     return
   }
   if (type === TYPE.NS && owner !== names.apex && isSubdomain(target, ownerOf(table, owner))) {
-    note(trouble, 'warning', place(), () => `the name server ${nameToText(target)} lies in what it serves and has no address here: nobody can find it`, 'add an A or AAAA for it')
+    warn(() => `the name server ${nameToText(target)} lies in what it serves and has no address here: nobody can find it`, 'add an A or AAAA for it')
   } else if (beneath < 0) {
-    note(trouble, 'warning', place(), () => `${nameToText(target)} has no address`, () => targetHint(reading, names, record, target))
+    warn(() => `${nameToText(target)} has no address`, () => targetHint(reading, names, record, target))
   }
 }
 
@@ -113,7 +117,7 @@ function dotHint({ table, trouble }: Reading, record: number): string | undefine
   const { text, base } = sourceAt(trouble.sources, place)
   const start = tokenBehind(text, place - base, (POINTERS[table.type[record]!]?.[1] ?? 0) + 1)
   const written = /^[\w.-]+/.exec(new TextDecoder().decode(text.subarray(start, start + 255)))?.[0] ?? ''
-  return /\w\.\w/.test(written) && !written.endsWith('.') ? `did you mean ${written}. ?` : undefined
+  return /\w\.\w/.test(written) && !written.endsWith('.') ? `if it lies elsewhere, end it with a dot: ${written}.` : undefined
 }
 
 /** A name of the zone that differs by little; looked for in zones of some hundreds of names only. */

@@ -48,6 +48,7 @@ const CONFLICTS: readonly { readonly has: number; readonly beside: number; reado
   { has: CNAME, beside: ~(CNAME | PROOF | UNREAD), because: 'a name with a CNAME has no other data (RFC 1034 §3.6.2)' },
   { has: ROUTE, beside: ADDRESS | ALIAS, because: 'ROUTE answers A and AAAA itself' },
   { has: ALIAS, beside: ADDRESS, because: 'ALIAS answers A and AAAA itself' },
+  { has: NS, beside: ROUTE | ALIAS, because: 'a name that is delegated is not answered here', belowApex: true },
   { has: DNAME, beside: NS, because: 'a DNAME stands beside NS at the top of a zone only (RFC 6672 §2.3)', belowApex: true }
 ]
 
@@ -72,21 +73,26 @@ export function checkNames(reading: Reading, groups: Groups): Names | undefined 
     return undefined
   }
   const apex = findName(table, zone, 0)
+  let strayed = false
   for (let name = 0; name < table.names; name++) {
     const from = starts[name]!
     if (from === starts[name + 1]) continue
     const bits = has[name]!
+    if ((bits & SOA) !== 0 && name !== apex) {
+      strayed = true
+      noteStraySoa(reading, zone, findRecord(reading, groups, name, SOA))
+    }
     if (!isBelow(table.octets, table.nameAt[name]!, zone)) {
       const outside = (): string => `${nameToText(ownerOf(table, name))} lies outside the zone ${nameToText(zone)}`
-      note(trouble, 'error', table.place[order[from]!]!, outside)
+      // With the SOA of another zone, the whole text is probably that zone's.
+      if (!strayed) note(trouble, 'error', table.place[order[from]!]!, outside)
       continue
     }
-    if ((bits & SOA) !== 0 && name !== apex) noteStraySoa(reading, zone, findRecord(reading, groups, name, SOA))
     if ((bits & SINGLE) !== 0) checkSingles(reading, groups, name)
     if ((bits & (bits - 1)) !== 0) checkConflicts(reading, groups, name, bits, name === apex)
   }
   if (apex < 0 || (has[apex]! & SOA) === 0) {
-    if (!reading.incomplete) noteNoSoa(reading, zone)
+    if (!reading.incomplete && !strayed) noteNoSoa(reading, zone)
   } else if ((has[apex]! & (NS | UNREAD)) === 0 && !reading.incomplete) {
     note(trouble, 'warning', table.place[findRecord(reading, groups, apex, SOA)]!, 'the zone has no NS', 'such as: @ NS ns1')
   }

@@ -54,9 +54,13 @@ for (const [kind, characters] of [[BLANK, ' \t\r'], [NEWLINE, '\n'], [COMMENT, '
   for (const character of characters) KIND[character.charCodeAt(0)] = kind
 }
 
-/** Octets that an entry of this many octets of text can come to at most: names that the origin completes, hints of addresses, type maps. */
-export function roomFor(textLength: number): number {
-  return textLength * 6 + 12_000
+// More than any record needs: 65535 octets of data, each written as four characters or as two tokens.
+const MOST_TOKENS = 150_000
+const LONGEST = 2 ** 22
+
+/** Octets that what has been read can come to at most: names that the origin completes, hints of addresses, type maps. */
+export function roomFor({ count, starts, ends }: Entry): number {
+  return (ends[count - 1]! - starts[0]!) * 6 + 12_000
 }
 
 /** Fills the entry with the next one of its text; false at the end. Where `wrong` is set, the entry is not to be read. */
@@ -93,6 +97,7 @@ export function nextEntry(entry: Entry): boolean {
       if (entry.count === 0 && open < 0) entry.indented = at > margin
       at = kind === QUOTE ? quotedToken(entry, at) : plainToken(entry, at)
       if (at < 0) return true
+      if (entry.count > MOST_TOKENS || at - entry.starts[0]! > LONGEST) return open >= 0 ? unclosed(entry, open) : skipLine(entry, at, 'this line is too long for any record')
     }
   }
   if (open >= 0) return unclosed(entry, open)

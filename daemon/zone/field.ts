@@ -16,6 +16,9 @@ export interface Data {
   readonly end: number
 }
 
+/** RFC 2181 §8 */
+export const LONGEST_TTL = 0x7fff_ffff
+
 /** Whether a token is left; when not, the entry is refused. */
 export function expect(entry: Entry, what: string): boolean {
   return entry.next < entry.count || refuse(entry, entry.count, `ends where ${what} is expected`)

@@ -106,13 +106,14 @@ function dataKey(rdata: Uint8Array, namesFrom: number | undefined): string {
 }
 
 function levelTtls(table: Table, set: Uint32Array, trouble: Trouble): void {
-  const first = table.ttl[set[0]!]!
-  let smallest = first
+  let first = -1
+  let smallest = 0xffff_ffff
   let differs = -1
   for (const record of set) {
     if (table.rdata[record] === 0) continue
     const ttl = table.ttl[record]!
-    if (ttl !== first && differs < 0) differs = record
+    if (first < 0) first = ttl
+    else if (ttl !== first && differs < 0) differs = record
     smallest = Math.min(smallest, ttl)
   }
   if (differs < 0) return

@@ -97,7 +97,7 @@ export function readRdata(entry: Entry, codec: Codec): boolean {
   const start = entry.write
   if (!readFields(entry, codec)) return mentionType(entry, codec)
   if (entry.next < entry.count) {
-    refuse(entry, entry.next, `nothing more is expected, found ${tokenText(entry, entry.next)}`, 'one record for each, or quotation marks around blanks')
+    refuse(entry, entry.next, `nothing more is expected, found ${tokenText(entry, entry.next)}`, codec.fields.length === 1 ? 'one record for each' : undefined)
     return mentionType(entry, codec)
   }
   if (entry.write - start <= 65_535) return true
@@ -108,7 +108,8 @@ export function readRdata(entry: Entry, codec: Codec): boolean {
 function mentionType(entry: Entry, codec: Codec): false {
   const { at, reason, hint } = entry.wrong!
   const example = codec.fields.length === 0 ? `such as ${codec.mnemonic} \\# 4 0A000001` : `such as ${codec.mnemonic} ${codec.example}`
-  entry.wrong = { at, reason: `${codec.mnemonic}: ${reason}`, hint: hint ?? example }
+  const shown = hint ?? (reason.includes('such as') ? undefined : example)
+  entry.wrong = shown === undefined ? { at, reason: `${codec.mnemonic}: ${reason}` } : { at, reason: `${codec.mnemonic}: ${reason}`, hint: shown }
   return false
 }
 
@@ -164,8 +165,8 @@ export function rdataToText(type: number, rdata: Uint8Array): string {
 export function rdataFromText(type: number, text: string, origin: Uint8Array = ROOT): Uint8Array | string {
   const codec = codecOf(type)
   const entry = makeEntry(new TextEncoder().encode(text), origin)
-  entry.out = new Uint8Array(roomFor(entry.text.length))
   nextEntry(entry)
+  entry.out = new Uint8Array(entry.count === 0 ? 0 : roomFor(entry))
   if (entry.wrong === undefined && readRdata(entry, codec)) return entry.out.slice(0, entry.write)
   return entry.wrong!.reason
 }

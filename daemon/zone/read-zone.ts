@@ -40,8 +40,8 @@ export function readZone(options: ReadZoneOptions): ZoneReading {
   const { table, trouble, sources } = reading
   const groups = settleRRsets(table, groupRecords(table), trouble)
   const names = checkNames(reading, groups)
+  if (names !== undefined && policies !== undefined) checkPolicies(reading, groups, names, policies)
   if (names !== undefined && names.apex >= 0) {
-    if (policies !== undefined) checkPolicies(reading, groups, names, policies)
     checkHidden(reading, groups, names)
     if (!reading.incomplete) checkTargets(reading, groups, names)
   }

@@ -1,11 +1,12 @@
 import { basename, dirname, isAbsolute, join } from 'node:path'
-import { nearest, suggestion } from '../../core/suggest.ts'
+import { suggestion } from '../../core/suggest.ts'
 import { messageOf } from '../../core/trouble.ts'
 import { nameFault, nameFromText, nameToText } from '../wire/name.ts'
-import { classFromText, CLASS, TYPE, typeFromText, typeToText } from '../wire/types.ts'
+import { TYPE } from '../wire/types.ts'
 import { type Entry, makeEntry, nextEntry, roomFor, tokenAt, tokenText } from './entry.ts'
-import { copyToken, plainDuration, readName } from './field.ts'
-import { type Codec, codecOfToken, readRdata, ZONE_MNEMONICS } from './rdata.ts'
+import { copyToken, LONGEST_TTL, plainDuration, readName } from './field.ts'
+import { readTtlAndClass, readType } from './head.ts'
+import { type Codec, readRdata } from './rdata.ts'
 import { addSource, makeTrouble, note, type Sources, type Trouble } from './sources.ts'
 import { addRecord, internName, makeTable, ownerOf, reserve, type Table, TYPE_UNREAD } from './table.ts'
 
@@ -42,7 +43,6 @@ interface Scope {
 const UNREADABLE = -2
 const DEEPEST = 16
 const MOST_FILES = 1000
-const LONGEST_TTL = 0x7fff_ffff
 
 /** Reads a zone file, and what it includes, into a table. Faults are in `trouble`. */
 export function readMaster(options: { file: string; origin?: Uint8Array; read(path: string): string | Uint8Array }): Reading {
@@ -55,12 +55,17 @@ export function readMaster(options: { file: string; origin?: Uint8Array; read(pa
     text = octetsOf(read(file))
   } catch (error) {
     addSource(sources, file, new Uint8Array(0))
-    note(reading.trouble, 'error', 0, `cannot be read: ${messageOf(error)}`)
+    note(reading.trouble, 'error', 0, `cannot be read: ${plainMessage(error)}`)
     return { ...reading, incomplete: true, table: makeTable(0) }
   }
   const whole: Reading = { ...reading, table: makeTable(text.length) }
   readText(whole, { path: file, base: addSource(sources, file, text), entry: makeEntry(text, start), owner: -1, defaultTtl: -1, lastTtl: -1 })
   return whole
+}
+
+/** Errors of the file system without their code and path, which the fault's own place tells. */
+function plainMessage(error: unknown): string {
+  return /^E[A-Z]+: ([^,]+),/.exec(messageOf(error))?.[1] ?? messageOf(error)
 }
 
 function octetsOf(text: string | Uint8Array): Uint8Array {
@@ -77,11 +82,12 @@ function readText(reading: Reading, scope: Scope): void {
   const { entry, base } = scope
   const { table, trouble } = reading
   if (entry.text[0] === 0xef && entry.text[1] === 0xbb && entry.text[2] === 0xbf) entry.at = 3
+  const strange = Buffer.from(entry.text.buffer, entry.text.byteOffset, entry.text.length).indexOf('\ufffd')
+  if (strange >= 0) note(trouble, 'warning', base + strange, 'these octets are not UTF-8, and stand for U+FFFD', 'write octets above 127 as \\DDD, or save the file as UTF-8')
   for (;;) {
-    const start = entry.at
     if (!nextEntry(entry)) break
     if (entry.wrong === undefined) {
-      entry.out = reserve(table, roomFor(entry.at - start))
+      entry.out = reserve(table, roomFor(entry))
       entry.write = table.used
       entry.zone = reading.zone
       const first = entry.starts[0]!
@@ -96,7 +102,7 @@ function readText(reading: Reading, scope: Scope): void {
 function noteDoubled(reading: Reading, { entry, base }: Scope): void {
   const token = entry.doubled
   const zone = nameToText(entry.origin!)
-  note(reading.trouble, 'warning', base + tokenAt(entry, token), () => `${tokenText(entry, token)} without a final dot is ${tokenText(entry, token)}.${zone}`, () => `did you mean ${tokenText(entry, token)}. ?`)
+  note(reading.trouble, 'warning', base + tokenAt(entry, token), () => `${tokenText(entry, token)} without a final dot is ${tokenText(entry, token)}.${zone}`, () => `end it with a dot: ${tokenText(entry, token)}.`)
 }
 
 function fault({ entry }: Scope, token: number, reason: string, hint?: string | (() => string | undefined)): void {
@@ -109,8 +115,9 @@ function readRecord(reading: Reading, scope: Scope): void {
   const { table } = reading
   if (!readOwner(reading, scope)) return
   const { owner } = scope
-  const ttl = readTtlAndClass(scope)
-  const codec = entry.wrong === undefined ? readType(scope) : undefined
+  const ttl = readTtlAndClass(entry)
+  if (ttl >= 0) scope.lastTtl = ttl
+  const codec = entry.wrong === undefined ? readType(entry) : undefined
   if (codec === undefined) {
     // Whatever it is, the owner has it: checks of the whole zone must not miss it.
     if (owner >= 0) addRecord(table, owner, TYPE_UNREAD, 0, 0, scope.base + tokenAt(entry, 0))
@@ -143,8 +150,10 @@ function minimumOf(octets: Uint8Array, end: number): number {
 function readOwner(reading: Reading, scope: Scope): boolean {
   const { entry } = scope
   if (entry.indented) {
-    if (scope.owner === -1) fault(scope, 0, 'a line that begins with a blank repeats the owner before it, and there is none', 'begin it with @ for the zone itself')
-    return scope.owner !== -1
+    if (scope.owner !== -1) return true
+    reading.incomplete = true
+    fault(scope, 0, 'a line that begins with a blank repeats the owner before it, and there is none', 'begin it with @ for the zone itself')
+    return false
   }
   entry.next = 1
   const length = readName(entry, 0)
@@ -156,70 +165,6 @@ function readOwner(reading: Reading, scope: Scope): boolean {
   }
   scope.owner = internName(reading.table, length)
   return true
-}
-
-/** Reads TTL and class, in either order, up to the type. Returns the TTL, or -1 when the record states none. */
-function readTtlAndClass(scope: Scope): number {
-  const { entry } = scope
-  let ttl = -1
-  let seenClass = false
-  for (; entry.next < entry.count; entry.next++) {
-    const token = entry.next
-    const start = entry.starts[token]!
-    const first = entry.text[start]!
-    if (first >= 48 && first <= 57 && ttl < 0) {
-      const value = plainDuration(entry, token, LONGEST_TTL)
-      if (value === -1) break
-      if (value < 0) {
-        fault(scope, token, `a TTL of ${tokenText(entry, token)} is above the longest, 2147483647 seconds`)
-        return -1
-      }
-      ttl = value
-      scope.lastTtl = value
-    } else if (!seenClass && (first | 0x20) === 0x69 && (entry.text[start + 1]! | 0x20) === 0x6e && entry.ends[token] === start + 2) seenClass = true
-    else if (!seenClass && isClass(entry, token)) {
-      if (classFromText(tokenText(entry, token)) !== CLASS.IN) {
-        fault(scope, token, `class ${tokenText(entry, token)}: a zone is of class IN`)
-        return -1
-      }
-      seenClass = true
-    } else break
-  }
-  return ttl
-}
-
-function isClass(entry: Entry, token: number): boolean {
-  const first = entry.text[entry.starts[token]!]! | 0x20
-  if (first !== 0x63 && first !== 0x68 && first !== 0x6e) return false
-  const text = tokenText(entry, token)
-  return text.toUpperCase() === 'CS' || (classFromText(text) !== undefined && codecOfToken(entry, token) === undefined)
-}
-
-function readType(scope: Scope): Codec | undefined {
-  const { entry } = scope
-  if (entry.next >= entry.count) {
-    const only = entry.count === 1 && !entry.indented && codecOfToken(entry, 0) !== undefined
-    fault(scope, entry.count, 'the line ends where a type is expected', only ? 'a line that repeats the owner before it begins with a blank' : undefined)
-    return undefined
-  }
-  const token = entry.next++
-  const codec = codecOfToken(entry, token)
-  if (codec !== undefined && entry.quoted[token] === 0) return codec
-  const found = tokenText(entry, token)
-  const number = typeFromText(found)
-  if (number !== undefined) fault(scope, token, `${typeToText(number)} is no data of a zone`)
-  else fault(scope, token, `expected a type, found ${found}`, () => typeHint(scope, found))
-  return undefined
-}
-
-function typeHint({ entry }: Scope, found: string): string | undefined {
-  const owner = entry.indented || codecOfToken(entry, 0) === undefined ? '' : 'a line that repeats the owner before it begins with a blank'
-  if (owner !== '') return owner
-  if (/^\d+\.\d+\.\d+\.\d+$/.test(found)) return `did you mean A ${found}?`
-  if (/^[\da-f]*:[\da-f:]+$/i.test(found)) return `did you mean AAAA ${found}?`
-  if (/^\d/.test(found)) return 'a TTL is seconds such as 3600, or with units such as 1h30m'
-  const near = nearest(found, ZONE_MNEMONICS)
-  return near === undefined ? 'types without a name here are written TYPE65534 \\# 4 0A000001' : `did you mean ${near}?`
 }
 
 function ttlOf(reading: Reading, scope: Scope, codec: Codec, place: number): number {
@@ -241,7 +186,7 @@ function readDirective(reading: Reading, scope: Scope): void {
   const run = DIRECTIVES[found.toUpperCase()]
   if (run !== undefined) return run(reading, scope)
   reading.incomplete = true
-  fault(scope, 0, `expected $ORIGIN, $TTL or $INCLUDE, found ${found}`, () => suggestion(found, Object.keys(DIRECTIVES)))
+  fault(scope, 0, `expected $ORIGIN, $TTL or $INCLUDE, found ${found}`, () => (/^\$generate$/i.test(found) ? 'write its records out' : suggestion(found, Object.keys(DIRECTIVES))))
 }
 
 function hasArguments(scope: Scope, most: number, what: string): boolean {
@@ -265,7 +210,7 @@ function readOriginName(reading: Reading, scope: Scope, token: number): Uint8Arr
   const length = readName(entry, token)
   if (length > 0) return entry.out.slice(start, start + length)
   reading.incomplete = true
-  fault(scope, token, nameFault(length))
+  fault(scope, token, `${tokenText(entry, token)}: ${nameFault(length)}`)
   return undefined
 }
 
@@ -296,7 +241,7 @@ function readInclude(reading: Reading, scope: Scope): void {
   try {
     text = octetsOf(reading.read(path))
   } catch (error) {
-    return fault(scope, 1, `${named} cannot be read: ${messageOf(error)}`)
+    return fault(scope, 1, `${named} cannot be read: ${plainMessage(error)}`)
   }
   if (reading.sources.end + text.length > 0xffff_0000) return fault(scope, 1, 'the zone is larger than 4 GiB')
   reading.incomplete = before

@@ -111,6 +111,11 @@ export function note(trouble: Trouble, severity: Fault['severity'], place: numbe
   list.push({ place, fault: said === undefined ? fault : { ...fault, hint: said } })
 }
 
+/** Whether a warning stands at a place already. */
+export function isWarned(trouble: Trouble, place: number): boolean {
+  return trouble.warnings.some((warning) => warning.place === place)
+}
+
 /** All faults in the order of their places, and a last one each that counts those left out. */
 export function faultsOf(trouble: Trouble): Fault[] {
   const noted = [...trouble.errors, ...trouble.warnings].sort((a, b) => a.place - b.place).map(({ fault }) => fault)
