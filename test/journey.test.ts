@@ -20,6 +20,8 @@ const policyFile = join(zones, 'policies.yaml')
 let fleet: Running
 
 const koreans = async (): Promise<string | undefined> => (await dig(NAME, KOREA)).addresses[0]
+/** At once as a rule; an edge that a busy machine kept from its heartbeats is given time to be back. */
+const koreansGetSeoul = () => until('Koreans get Seoul', 5 * SECOND, async () => (await koreans()) === EDGES.icn)
 
 t.test('npm start brings up the fleet and says what runs where', { bail: true }, async (t) => {
   fleet = await journey.start()
@@ -114,7 +116,7 @@ t.test('a broken edit changes nothing, and says where it is broken', async (t) =
   const lines = good.split('\n').length
   writeFileSync(zoneFile, `${good}bad A 192.0.2.300\nworse ROUTE vidoe\n`)
   await until('the log line', SECOND * SLACK, () => fleet.text().includes(`nearcast.test.zone:${lines}:`))
-  t.equal(await koreans(), EDGES.icn)
+  await koreansGetSeoul()
   t.equal((await dig('bad.nearcast.test')).status, 'NXDOMAIN')
   const check = await nearcastCheck()
   t.equal(check.status, 1)
@@ -125,7 +127,7 @@ t.test('a broken edit changes nothing, and says where it is broken', async (t) =
   t.ok(fleet.text().includes(faults[0]!), 'the log says the same')
   writeFileSync(zoneFile, '')
   await until('the empty file is refused', SECOND * SLACK, () => /zone:1:1: /.test(fleet.text()))
-  t.equal(await koreans(), EDGES.icn)
+  await koreansGetSeoul()
   writeFileSync(zoneFile, `${good}mended TXT "yes"\n`)
   await until('the mended zone', SECOND * SLACK, async () => (await dig('mended.nearcast.test', 'TXT')).answers.length === 1)
   t.equal((await nearcastCheck()).status, 0)

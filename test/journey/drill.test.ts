@@ -76,7 +76,9 @@ t.test('a drill that is killed has left word when its stop ends', async (t) => {
 })
 
 t.test('the last healthy edge of a name is not drilled', async (t) => {
-  await journey.nearcast('stop', 'nrt')
+  const policies = join(journey.zones, 'policies.yaml')
+  writeFileSync(policies, 'policies: { nearest: { simple: [nrt] }, video: { simple: [icn] }, canary: nearest }\n')
+  await until('the new policies', SECOND * SLACK, async () => (await journey.dig(NAME, '+subnet=8.8.8.0/24')).addresses[0] === '127.0.10.1')
   const { status, err } = await journey.nearcast('drill', 'icn')
   t.equal(status, 1)
   t.match(err, /last healthy edge.*--force/)

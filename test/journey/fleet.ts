@@ -60,6 +60,7 @@ export function makeJourney(t: Test, ports: Ports): Journey {
   const running: Running[] = []
   t.teardown(async () => {
     for (const each of running) {
+      if (!t.passing()) t.comment(`the fleet said:\n${each.text()}`)
       const pids = each.pids()
       each.npm.kill('SIGTERM')
       await Promise.race([each.ended, sleep(3000)])
