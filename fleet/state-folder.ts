@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, lchownSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Ports } from '../core/channel.ts'
 
 /** `fleet.json` of the state folder: how the command line finds the fleet that runs on it. */
@@ -17,6 +17,8 @@ export interface FleetFile {
 
 /** Makes the folder, for its owner alone. */
 export function makeStateFolder(folder: string): void {
+  // The folders above it keep the usual mode.
+  mkdirSync(dirname(folder), { recursive: true })
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   chmodSync(folder, 0o700)
 }
