@@ -3,6 +3,7 @@ import type { Command } from './command.ts'
 import { completion } from './completion.ts'
 import { drill } from './drill.ts'
 import { explain } from './explain.ts'
+import { force } from './force.ts'
 import { help } from './help.ts'
 import { reload } from './reload.ts'
 import { start } from './start.ts'
@@ -12,4 +13,4 @@ import { up } from './up.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order in which help lists them. */
-export const commands: readonly Command[] = [up, status, explain, check, reload, stop, start, drill, completion, help, version]
+export const commands: readonly Command[] = [up, status, explain, check, reload, stop, start, force, drill, completion, help, version]

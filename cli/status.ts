@@ -17,15 +17,18 @@ export const status: Command = {
     if (typeof admin === 'string') return failed(call.io, admin)
     const reply = await admin.get<Status>('/v1/status')
     if (reply instanceof Refused) return refused(call, reply)
-    call.io.out(isSet(call, 'json') ? `${JSON.stringify(reply, undefined, 2)}\n` : `${statusLines(reply, systemClock.now()).join('\n')}\n`)
+    call.io.out(isSet(call, 'json') ? `${JSON.stringify(reply, undefined, 2)}\n` : `${statusLines(reply, admin.fleet.startedAt, systemClock.now()).join('\n')}\n`)
     return 0
   }
 }
 
 const WIDTH = 100
 
-/** The whole status for people, no line longer than 100 columns. */
-export function statusLines(status: Status, now: number): string[] {
+/**
+ * The whole status for people; no line of the table is longer than 100 columns.
+ * @param startedAt when the fleet started, and `now`: wall milliseconds
+ */
+export function statusLines(status: Status, startedAt: number, now: number): string[] {
   const ago = (at: number | undefined): string => (at === undefined ? '' : formatDuration(Math.max(0, now - at)))
   const rows = status.members.map((member) => [
     member.name,
@@ -40,7 +43,7 @@ export function statusLines(status: Status, now: number): string[] {
   ])
   const head = ['NAME', 'TIER', 'ADDRESS', 'PROCESS', 'HEALTH', 'SINCE', 'REQ/S', 'HITS', 'WHY']
   return [
-    `up ${ago(status.startedAt)} · ${status.queries.total} queries, ${rateOf(status.queries.perSecond) || '0'}/s · local is ${status.geo.local}`,
+    `up ${ago(startedAt)} · ${status.queries.total} queries, ${rateOf(status.queries.perSecond) || '0'} a second · local is ${status.geo.local}`,
     '',
     ...tableOf(head, rows, { right: [6, 7], widest: WIDTH }),
     '',

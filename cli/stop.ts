@@ -30,8 +30,8 @@ export const stop: Command = {
     if (isSet(call, 'json')) call.io.out(`${JSON.stringify(reply)}\n`)
     else {
       const ends = reply.exitsInMs <= 0 ? 'its process ends now' : `it serves on for ${formatDuration(reply.exitsInMs)}, then its process ends`
-      const back = forMs === undefined ? `nearcast start ${name} brings it back` : `it comes back by itself after ${formatDuration(forMs)}`
-      call.io.out(`${name} is out of the answers; ${ends}. ${back[0]!.toUpperCase()}${back.slice(1)}.\n`)
+      const back = forMs === undefined ? `brought back by: nearcast start ${name}` : `it comes back by itself after ${formatDuration(forMs)}`
+      call.io.out(`${name} is out of the answers; ${ends}; ${back}\n`)
     }
     return 0
   }

@@ -1,7 +1,9 @@
+import { constants } from 'node:os'
 import { loadConfig } from '../core/config-file.ts'
 import type { Config } from '../core/config.ts'
 import { systemClock } from '../core/clock.ts'
 import { makeLogger } from '../core/log.ts'
+import { signalOnParentDeath } from '../core/native.ts'
 import { ConfigError } from '../core/trouble.ts'
 import { startFleet, type Fleet } from '../fleet/index.ts'
 import { failed, numberOf, type Call, type Command } from './command.ts'
@@ -39,9 +41,11 @@ export const up: Command = {
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** How long the start-up text may wait for the last process. */
+/** How long the start-up text waits for the last process, and when it must stand. */
 const WAIT_FOR_READY_MS = 7500
 const TEXT_BY_MS = 9000
+/** The first round of checks goes to all at once; the text waits this long for it. */
+const FIRST_ROUND_MS = 3000
 
 async function runFleet(call: Call, config: Config): Promise<number> {
   let ask: (what: 'end') => void = () => undefined
@@ -53,15 +57,30 @@ async function runFleet(call: Call, config: Config): Promise<number> {
   const began = systemClock.elapsed()
   const fleet = await launch(call, config)
   if (typeof fleet === 'string') return failed(call.io, fleet)
+  if (startedByNpm()) signalOnParentDeath(constants.signals.SIGTERM)
   for (const note of fleet.notes) call.io.err(`nearcast: ${note}\n`)
   const trouble = fleet.ready.then((reason) => (reason === undefined ? new Promise<never>(() => undefined) : reason))
-  const soon = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), WAIT_FOR_READY_MS).unref())
-  const first = await Promise.race([asked, trouble, soon, fleet.ready.then(() => undefined)])
-  if (first === undefined) void welcome(call, config, fleet, began, began + TEXT_BY_MS)
-  const last = first ?? (await Promise.race([asked, trouble]))
+  void greet(call, config, fleet, began)
+  const last = await Promise.race([asked, trouble])
   await fleet.stop()
   for (const signal of SIGNALS) process.off(signal, onSignal)
   return last === 'end' ? 0 : failed(call.io, last)
+}
+
+/** Prints the start-up text once all are ready; before that too, with what is known, when they take long. */
+async function greet(call: Call, config: Config, fleet: Fleet, began: number): Promise<void> {
+  const soon = new Promise<'late'>((resolve) => setTimeout(() => resolve('late'), WAIT_FOR_READY_MS).unref())
+  const ready = fleet.ready.then((reason) => (reason === undefined ? 'ready' : 'failed'))
+  const first = await Promise.race([soon, ready])
+  if (first === 'late') {
+    if (await welcome(call, config, fleet, began, began + TEXT_BY_MS)) return
+  }
+  if ((await ready) === 'ready') await welcome(call, config, fleet, began, systemClock.elapsed() + FIRST_ROUND_MS)
+}
+
+/** npm passes INT and TERM on; when it ends by anything else, its script would be left behind. */
+function startedByNpm(): boolean {
+  return ['start', 'npx'].includes(process.env['npm_lifecycle_event'] ?? '')
 }
 
 function launch(call: Call, config: Config): Promise<Fleet | string> {

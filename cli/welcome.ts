@@ -28,17 +28,16 @@ export interface Scene {
   readonly zonesLabel: string
 }
 
-/** The first round of checks goes to all at once; the text waits this long for it, and no longer than `by`. */
-const FIRST_ROUND_MS = 3000
 const POLL_MS = 150
 
 /**
  * Prints what listens where, the fleet, its names, and commands to copy.
- * @param began when the start began, and `by` when the text must stand; in `elapsed` milliseconds
+ * @param began when the start began, and `by` until when unknown health is waited for; in `elapsed` milliseconds
+ * @returns whether everything could be said: the daemon answered
  */
-export async function welcome(call: Call, config: Config, fleet: Fleet, began: number, by: number): Promise<void> {
+export async function welcome(call: Call, config: Config, fleet: Fleet, began: number, by: number): Promise<boolean> {
   const admin = connect(fleet.file, fleet.adminToken)
-  const status = await settledStatus(admin, Math.min(by, systemClock.elapsed() + FIRST_ROUND_MS))
+  const status = await settledStatus(admin, by)
   const local = status === undefined ? undefined : await localEdge(admin, firstName(config, status))
   const state = stateFolder(call)
   const scene: Scene = {
@@ -53,6 +52,7 @@ export async function welcome(call: Call, config: Config, fleet: Fleet, began: n
     zonesLabel: zonesFolder(call).label
   }
   call.io.out(`${welcomeLines(scene, call.io.colour).join('\n')}\n`)
+  return status !== undefined
 }
 
 function programFrom(cwd: string): string {
@@ -98,7 +98,8 @@ export function welcomeLines(scene: Scene, colour: boolean): string[] {
     ...forced.map((member) => forcedLine(member, scene)),
     '',
     ...nameLines(scene),
-    `Local   loopback and private networks are taken to be in ${config.geo.local} (geo.local)${status === undefined ? '' : `; places by ${status.geo.about}`}`,
+    `Local   loopback and private networks are taken to be in ${config.geo.local} (geo.local)`,
+    ...(status === undefined ? [] : wrapped('Places  ', status.geo.about.split(' '), ' ')),
     '',
     bold('Try, in another terminal:'),
     ...commandsToCopy(scene).map((line) => `  ${line}`),
@@ -161,11 +162,11 @@ function nameLines({ status }: Scene): string[] {
 }
 
 /** `Names   a, b, c`, continued below the first name. */
-function wrapped(head: string, items: readonly string[]): string[] {
+function wrapped(head: string, items: readonly string[], between = ', '): string[] {
   const out: string[] = []
   let line = head
   for (const [index, item] of items.entries()) {
-    const text = index === items.length - 1 ? item : `${item}, `
+    const text = index === items.length - 1 ? item : `${item}${between}`
     if (line.length + text.trimEnd().length > 96 && line.trim() !== '' && line !== head) {
       out.push(line.trimEnd())
       line = ' '.repeat(head.length)

@@ -45,7 +45,9 @@ export const sideDoors: Readonly<Record<string, string>> = {
 export const clockReaders: Readonly<Record<string, string>> = {
   'core/clock.ts': 'the one real clock'
 }
-export const environmentReaders: Readonly<Record<string, string>> = {}
+export const environmentReaders: Readonly<Record<string, string>> = {
+  'cli/up.ts': 'whether npm started it: then the fleet ends with npm'
+}
 
 export function roomOf(path: string): Room {
   const found = rooms.filter((room) => path.startsWith(`${room.name}/`) || path === `${room.name}.ts`)
