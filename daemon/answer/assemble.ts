@@ -122,8 +122,10 @@ export function assemble(assembly: Assembly, image: ZoneImage, query: Query, isT
       default:
         never(outcome)
     }
-    if (hops >= LONGEST_CHAIN || wasVisited(assembly, node, hops, outcome)) return aliasNode === 0 ? undefined : fail(assembly)
+    // Names that a DNAME makes grow from turn to turn; every other chain that comes back to a node is a circle.
+    assembly.visited[hops] = outcome === 'dname' ? 0 : node
     locate(image, assembly.chased, query.type, finding)
+    if (hops === LONGEST_CHAIN || assembly.visited.lastIndexOf(finding.node, hops) >= 0) return aliasNode === 0 ? undefined : fail(assembly)
   }
 }
 
@@ -131,15 +133,6 @@ export function assemble(assembly: Assembly, image: ZoneImage, query: Query, isT
 function fail(assembly: Assembly): void {
   assembly.rcode = RCODE.SERVFAIL
   assembly.authoritative = false
-}
-
-/** A chain that comes back to a name is over; a DNAME may be applied again, to a name that has grown. */
-function wasVisited(assembly: Assembly, node: number, hops: number, outcome: Outcome): boolean {
-  const { visited } = assembly
-  visited[hops] = outcome === 'dname' ? 0 : node
-  if (outcome === 'dname') return false
-  for (let hop = 0; hop < hops; hop++) if (visited[hop] === node) return true
-  return false
 }
 
 type Section = 'answers' | 'authorities' | 'additionals'
