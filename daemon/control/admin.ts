@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { parseAddress } from '../../core/address.ts'
 import type { Setup } from '../../core/channel.ts'
 import type { After, Clock } from '../../core/clock.ts'
@@ -33,7 +33,8 @@ export interface Admin {
 }
 
 const LARGEST_BODY = 16 * 1024
-const MOST_CONNECTIONS = 64
+const MOST_CONNECTIONS = 128
+const MOST_IDLE = 32
 const LIMITS = { headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000, connectionsCheckingInterval: 1000, maxHeaderSize: 8192 }
 
 /**
@@ -58,6 +59,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   })
   server.maxConnections = MOST_CONNECTIONS
   server.maxRequestsPerSocket = 1000
+  boundIdle(server)
   server.on('clientError', (_, socket) => {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
     else socket.destroy()
@@ -76,6 +78,27 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
         server.closeAllConnections()
       })
   }
+}
+
+/** Connections that ask nothing make room for new ones, the oldest first: nobody without the token can keep others out. */
+function boundIdle(server: Server): void {
+  const idle = new Set<Socket>()
+  const rest = (socket: Socket): void => {
+    if (!socket.destroyed) idle.add(socket)
+    for (const oldest of idle) {
+      if (idle.size <= MOST_IDLE) break
+      idle.delete(oldest)
+      oldest.destroy()
+    }
+  }
+  server.on('connection', (socket: Socket) => {
+    socket.on('close', () => idle.delete(socket))
+    rest(socket)
+  })
+  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    idle.delete(socket)
+    response.on('finish', () => rest(socket))
+  })
 }
 
 interface Guard {

@@ -133,6 +133,20 @@ t.test('who sends no request at all is let go', async (t) => {
   t.match(answer, /^HTTP\/1\.1 400 /)
 })
 
+t.test('connections that ask nothing keep nobody out', async (t) => {
+  const silentOnes = Array.from({ length: 150 }, () => connect(PORT, '127.0.0.1'))
+  let closed = 0
+  for (const socket of silentOnes) {
+    socket.on('error', () => undefined)
+    socket.on('close', () => closed++)
+  }
+  await Promise.all(silentOnes.map((socket) => new Promise((resolve) => socket.once('connect', resolve).once('close', resolve))))
+  t.equal((await ask('GET', '/v1/status')).status, 200)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  t.ok(closed >= 150 - 32, `${closed} were let go`)
+  for (const socket of silentOnes) socket.destroy()
+})
+
 t.test('the calls do what they say', async (t) => {
   t.same(await ask('POST', '/v1/stop', { body: { name: 'icn' } }), { status: 200, body: { exitsInMs: 22_000 } })
   t.same(await ask('POST', '/v1/start', { body: { name: 'icn' } }), { status: 200, body: { done: true } })

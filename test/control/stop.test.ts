@@ -9,8 +9,6 @@ interface Stage {
   readonly fleet: ToyFleet
   readonly stops: Stops
   member(name: string): MemberStatus
-  /** Lets the files of the state folder be written. */
-  written(): Promise<void>
 }
 
 async function makeStage(setup = makeSetup(), time?: ToyFleet['time']): Promise<Stage> {
@@ -19,7 +17,7 @@ async function makeStage(setup = makeSetup(), time?: ToyFleet['time']): Promise<
   const stops = makeStops({ health: fleet.health, fleet: fleet.requests, clock, after, log: silent, routedTtl: () => daemonStatus.routedTtl })
   await fleet.time.turn(50)
   const member = (name: string): MemberStatus => fleet.health.members().find((each) => each.name === name)!
-  return { fleet, stops, member, written: () => new Promise((resolve) => setTimeout(resolve, 60)) }
+  return { fleet, stops, member }
 }
 
 t.test('a stop leaves the answers at once, serves on until the last TTL has run out, then ends', async (t) => {
@@ -95,7 +93,6 @@ t.test('a daemon that starts in the middle of a stop takes it up, and one that s
   t.match(second.member('icn'), { answerable: false, forced: { why: 'stopped by operator' } })
   await second.fleet.time.turn(12_100)
   t.same(second.fleet.asked, ['stop icn'])
-  await second.written()
   await first.fleet.time.turn(20_000)
   t.same(second.fleet.asked, ['stop icn', 'start icn'])
 
@@ -143,7 +140,7 @@ t.test('rehearsed deaths are not held against a member, real ones are', async (t
 
 t.test('forced states are kept in a file that is always whole, a damaged one counts as none', async (t) => {
   const setup = makeSetup()
-  const { fleet, written } = await makeStage(setup)
+  const { fleet } = await makeStage(setup)
   await fleet.health.forces.set({ name: 'fra', state: 'drain', why: 'maintenance', since: 1 })
   await fleet.health.forces.set({ name: 'icn', state: 'up', why: 'pinned', since: 2 })
   const file = join(setup.stateFolder, 'forces.json')
@@ -153,7 +150,6 @@ t.test('forced states are kept in a file that is always whole, a damaged one cou
   t.match(again.member('fra'), { answerable: false, forced: { state: 'drain', why: 'maintenance', since: 1 } })
   again.fleet.set('icn', 'failed', 'killed by SIGKILL')
   t.match(again.member('icn'), { health: 'DOWN', answerable: true }, 'a pin wins over the checks')
-  await written()
   writeFileSync(file, '[{"name":')
   const third = await makeStage(setup)
   t.match(third.member('fra'), { answerable: true, forced: undefined })
