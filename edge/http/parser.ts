@@ -9,6 +9,8 @@ export interface ParserLimits {
 }
 
 const MAX_FIELDS = 128
+const MAX_METHOD = 32
+const MAX_NAME = 256
 const CR = 13
 const LF = 10
 const HOST = fieldName('host').hash
@@ -34,8 +36,8 @@ export class RequestParser {
   /** Where the head under way begins, and its line under way. */
   #start = 0
   #line = 0
-  /** Everything before this has been searched for the end of the line under way. */
-  #searched = 0
+  /** The octets of the line under way before this are known to be good, where they are in its target or value. */
+  #checked = 0
   #blankLines = 0
   #method = ''
   #target = ''
@@ -61,7 +63,7 @@ export class RequestParser {
     if (this.#start === this.#end) {
       this.#bytes = piece
       this.#own = false
-      this.#start = this.#line = this.#searched = 0
+      this.#start = this.#line = this.#checked = 0
       this.#end = piece.length
       return
     }
@@ -93,71 +95,65 @@ export class RequestParser {
     this.#start -= by
     this.#end -= by
     this.#line -= by
-    this.#searched -= by
+    this.#checked -= by
     for (let at = 0; at < this.#spans.length; at++) if (at % 5 !== 0) this.#spans[at]! -= by
   }
 
   #readLine(): Line {
-    if (this.#line === this.#end) return 'incomplete'
-    if (this.#searched > this.#line) {
-      // This line has been tried before: its end first, so that octets that come one at a time cost one look each.
-      if (this.#bytes.subarray(0, this.#end).indexOf(LF, this.#searched) < 0) return this.#wait()
-    }
-    return this.#method === '' ? this.#requestLine() : this.#fieldLine()
+    // Nothing past the largest head is looked at, so that what is refused does not depend on how much has come.
+    const end = Math.min(this.#end, this.#start + this.#limits.headSize)
+    if (this.#line >= end) return 'incomplete'
+    return this.#method === '' ? this.#requestLine(end) : this.#fieldLine(end)
   }
 
-  #wait(): Line {
-    this.#searched = this.#end
+  /** The long part of a line has been read up to here: the next try goes on from there. */
+  #waitFrom(end: number): Line {
+    this.#checked = end
     return 'incomplete'
   }
 
   #overlong(): Refusal | undefined {
-    const tooLong = this.#end - this.#start > this.#limits.headSize
-    if (this.#method === '' && (tooLong || this.#end - this.#line > this.#limits.urlLength + 64)) {
-      return { status: 414, reason: `the request line is longer than ${this.#limits.urlLength} octets allow` }
-    }
-    return tooLong ? { status: 431, reason: `the request head is larger than ${this.#limits.headSize} octets` } : undefined
+    if (this.#end - this.#start <= this.#limits.headSize) return undefined
+    return { status: 431, reason: `the request head is larger than ${this.#limits.headSize} octets` }
   }
 
   /** Ends a line at the CR that stands at `at`. */
-  #lineEnd(at: number, result: 'read' | 'last'): Line {
-    if (at + 1 >= this.#end) return this.#wait()
+  #lineEnd(at: number, end: number, result: 'read' | 'last'): Line {
+    if (at + 1 >= end) return 'incomplete'
     if (this.#bytes[at + 1] !== LF) return bad('a CR stands without LF')
-    this.#line = at + 2
-    this.#searched = this.#line
-    if (this.#line - this.#start > this.#limits.headSize) return { status: 431, reason: `the request head is larger than ${this.#limits.headSize} octets` }
+    this.#line = this.#checked = at + 2
     return result
   }
 
-  #requestLine(): Line {
+  #requestLine(end: number): Line {
     const bytes = this.#bytes
-    const end = this.#end
     const line = this.#line
     if (bytes[line] === CR) {
       // RFC 9112 §2.2: an empty line before the request line is ignored, as is a second one; more are not.
       if (++this.#blankLines > 2) return bad('empty lines stand before the request line')
-      const blank = this.#lineEnd(line, 'read')
+      const blank = this.#lineEnd(line, end, 'read')
       if (blank === 'incomplete') this.#blankLines--
       else this.#start = this.#line
       return blank
     }
     let at = line
     while (at < end && TOKEN[bytes[at]!] !== 0) at++
-    if (at === end) return at - line > 32 ? { status: 501, reason: 'the method is not known' } : this.#wait()
+    if (at - line > MAX_METHOD) return { status: 501, reason: 'the method is not known' }
+    if (at === end) return 'incomplete'
     if (at === line || bytes[at] !== 0x20) return bad('the request line does not begin with a method and one space')
     const targetStart = at + 1
-    at = targetStart
+    at = Math.max(targetStart, this.#checked)
     while (at < end && TARGET[bytes[at]!] !== 0) at++
     if (at - targetStart > this.#limits.urlLength) return { status: 414, reason: `the request target is longer than ${this.#limits.urlLength} octets` }
-    if (at === end) return this.#wait()
+    if (at === end) return this.#waitFrom(end)
     if (at === targetStart || bytes[at] !== 0x20) return bad('the request target is not one, or is not followed by one space and the version')
     const versionStart = at + 1
     at = versionStart
     while (at < end && VALUE[bytes[at]!] !== 0 && at - versionStart < 9) at++
-    if (at === end) return this.#wait()
+    if (at === end) return 'incomplete'
     const version = bytes.toString('latin1', versionStart, at)
     if (!/^HTTP\/\d\.\d$/.test(version) || bytes[at] !== CR) return bad('the request line does not end in an HTTP version')
-    const result = this.#lineEnd(at, 'read')
+    const result = this.#lineEnd(at, end, 'read')
     if (result !== 'read') return result
     if (version.charCodeAt(5) !== 0x31) return { status: 505, reason: 'only HTTP/1.1 and HTTP/1.0 are spoken here' }
     this.#minor = version.charCodeAt(7) === 0x30 ? 0 : 1
@@ -166,11 +162,10 @@ export class RequestParser {
     return result
   }
 
-  #fieldLine(): Line {
+  #fieldLine(end: number): Line {
     const bytes = this.#bytes
-    const end = this.#end
     const line = this.#line
-    if (bytes[line] === CR) return this.#lineEnd(line, 'last')
+    if (bytes[line] === CR) return this.#lineEnd(line, end, 'last')
     if (bytes[line] === 0x20 || bytes[line] === 9) return bad('a field is continued on a line of its own (obs-fold)')
     let hash = 0
     let at = line
@@ -179,16 +174,18 @@ export class RequestParser {
       if (lower === 0) break
       hash = (Math.imul(hash, 31) + lower) | 0
     }
-    if (at === end) return this.#wait()
+    if (at - line > MAX_NAME) return { status: 431, reason: `a field name is longer than ${MAX_NAME} octets` }
+    if (at === end) return 'incomplete'
     if (bytes[at] !== 0x3a || at === line) return bad(bytes[at] === LF ? 'an LF stands without CR' : 'a field name holds what it may not, or a space before its colon')
     const nameEnd = at
     at++
     while (at < end && (bytes[at] === 0x20 || bytes[at] === 9)) at++
     const valueStart = at
+    at = Math.max(at, this.#checked)
     while (at < end && VALUE[bytes[at]!] !== 0) at++
-    if (at === end) return this.#wait()
+    if (at === end) return this.#waitFrom(end)
     if (bytes[at] !== CR) return bad(bytes[at] === LF ? 'an LF stands without CR' : 'a field value holds a control character')
-    const result = this.#lineEnd(at, 'read')
+    const result = this.#lineEnd(at, end, 'read')
     if (result !== 'read') return result
     while (at > valueStart && (bytes[at - 1] === 0x20 || bytes[at - 1] === 9)) at--
     this.#spans.push(hash, line, nameEnd, valueStart, at)
@@ -206,7 +203,7 @@ export class RequestParser {
       spans[at + 4]! -= start
     }
     const head = interpret(this.#method, this.#target, this.#minor, text, spans)
-    this.#start = this.#searched = this.#line
+    this.#start = this.#checked = this.#line
     this.#method = ''
     this.#blankLines = 0
     this.#spans = []
