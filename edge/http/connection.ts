@@ -74,7 +74,6 @@ export class Connection {
     this.#parser = new RequestParser(around.limits)
     this.remoteAddress = socket.remoteAddress ?? ''
     this.deadline = around.now + around.limits.idleMs
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     socket.on('end', () => this.#receiveEnd())
     socket.on('drain', () => this.#drained())
     // What went wrong is of no interest: 'close' follows.
@@ -171,18 +170,23 @@ export class Connection {
     } else this.#socket.destroy()
   }
 
-  #receive(chunk: Buffer): void {
+  /** Reads from a socket in the usual way. */
+  listenTo(socket: Socket): void {
+    socket.on('data', (piece: Buffer) => this.receive(piece, piece.length))
+    socket.resume()
+  }
+
+  /** Takes `length` octets from the client; `buffer` may be used again afterwards. */
+  receive(buffer: Buffer, length: number): void {
     if (this.#last && this.#request === undefined) {
-      this.#lingered += chunk.length
+      this.#lingered += length
       if (this.#lingered > LINGER_OCTETS) this.#socket.destroy()
       return
     }
-    this.#parser.push(chunk)
-    if (this.#request !== undefined || this.#socket.writableNeedDrain) {
-      if (this.#parser.pending > PIPELINE) this.#socket.pause()
-      return
-    }
-    this.#advance()
+    this.#parser.push(buffer, length)
+    if (this.#request === undefined && !this.#socket.writableNeedDrain) this.#advance()
+    else if (this.#parser.pending > PIPELINE) this.#socket.pause()
+    this.#parser.keep()
   }
 
   #receiveEnd(): void {

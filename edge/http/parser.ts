@@ -21,6 +21,12 @@ const CONNECTION = fieldName('connection').hash
 /** What a line came to: more octets are needed, it is read, or it was the empty one that ends the head. */
 type Line = 'incomplete' | 'read' | 'last' | Refusal
 
+const isDigit = (octet: number): boolean => octet >= 0x30 && octet <= 0x39
+
+/** Whether `HTTP/d.d` stands there. */
+const isVersion = (bytes: Buffer, at: number): boolean =>
+  bytes[at] === 0x48 && bytes[at + 1] === 0x54 && bytes[at + 2] === 0x54 && bytes[at + 3] === 0x50 && bytes[at + 4] === 0x2f && isDigit(bytes[at + 5]!) && bytes[at + 6] === 0x2e && isDigit(bytes[at + 7]!)
+
 const bad = (reason: string): Refusal => ({ status: 400, reason })
 
 /**
@@ -58,26 +64,33 @@ export class RequestParser {
     return this.#end > this.#start
   }
 
-  /** Takes the next piece. It must not change afterwards. */
-  push(piece: Buffer): void {
+  /** Takes the next `length` octets. They must stay as they are until `keep` is called. */
+  push(piece: Buffer, length: number): void {
     if (this.#start === this.#end) {
       this.#bytes = piece
       this.#own = false
       this.#start = this.#line = this.#checked = 0
-      this.#end = piece.length
+      this.#end = length
       return
     }
-    const needed = this.pending + piece.length
-    if (!this.#own || this.#start + needed > this.#bytes.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(1024, needed * 2))
-      this.#bytes.copy(grown, 0, this.#start, this.#end)
-      const shift = this.#start
-      this.#bytes = grown
-      this.#own = true
-      this.#shift(shift)
-    }
-    piece.copy(this.#bytes, this.#end)
-    this.#end += piece.length
+    this.#grow(length)
+    piece.copy(this.#bytes, this.#end, 0, length)
+    this.#end += length
+  }
+
+  /** Copies what has not been handed out, so that the piece it came in may be used again. */
+  keep(): void {
+    if (!this.#own && this.#end > this.#start) this.#grow(0)
+  }
+
+  #grow(by: number): void {
+    const needed = this.pending + by
+    if (this.#own && this.#start + needed <= this.#bytes.length) return
+    const grown = Buffer.allocUnsafeSlow(Math.max(1024, needed * 2))
+    this.#bytes.copy(grown, 0, this.#start, this.#end)
+    this.#bytes = grown
+    this.#own = true
+    this.#shift(this.#start)
   }
 
   /** The next request, or why it is refused (after which nothing may be asked), or undefined until more octets come. */
@@ -151,12 +164,11 @@ export class RequestParser {
     at = versionStart
     while (at < end && VALUE[bytes[at]!] !== 0 && at - versionStart < 9) at++
     if (at === end) return 'incomplete'
-    const version = bytes.toString('latin1', versionStart, at)
-    if (!/^HTTP\/\d\.\d$/.test(version) || bytes[at] !== CR) return bad('the request line does not end in an HTTP version')
+    if (at - versionStart !== 8 || !isVersion(bytes, versionStart) || bytes[at] !== CR) return bad('the request line does not end in an HTTP version')
     const result = this.#lineEnd(at, end, 'read')
     if (result !== 'read') return result
-    if (version.charCodeAt(5) !== 0x31) return { status: 505, reason: 'only HTTP/1.1 and HTTP/1.0 are spoken here' }
-    this.#minor = version.charCodeAt(7) === 0x30 ? 0 : 1
+    if (bytes[versionStart + 5] !== 0x31) return { status: 505, reason: 'only HTTP/1.1 and HTTP/1.0 are spoken here' }
+    this.#minor = bytes[versionStart + 7] === 0x30 ? 0 : 1
     this.#method = bytes.toString('latin1', line, targetStart - 1)
     this.#target = bytes.toString('latin1', targetStart, versionStart - 1)
     return result

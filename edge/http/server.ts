@@ -2,6 +2,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer } from 'node:tls'
 import type { Clock } from '../../core/clock.ts'
 import { Connection, makeScratch, type ConnectionLimits, type Handler, type Surroundings } from './connection.ts'
+import { readInto } from './read-into.ts'
 
 export interface ServerLimits extends ConnectionLimits {
   readonly clientsPerAddress: number
@@ -24,6 +25,8 @@ export class HttpServer {
   readonly #clock: Clock
   readonly #limits: ServerLimits
   readonly #servers: Server[] = []
+  /** Every plain connection is read into this one: what is read is dealt with before the next is. */
+  readonly #readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
   readonly #connections = new Set<Connection>()
   readonly #perAddress = new Map<string, number>()
   readonly #sweeper: NodeJS.Timeout
@@ -90,28 +93,36 @@ export class HttpServer {
   }
 
   #makeServer(tls: Listening['tls']): Server {
-    const accept = (socket: Socket): void => this.#accept(socket)
     // Half-open: a client that has sent its request and ended still gets the answer.
-    if (tls === undefined) return createServer({ noDelay: true, allowHalfOpen: true }, accept)
+    if (tls === undefined) return createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#acceptPlain(socket))
     const server = createTlsServer(
       { cert: tls.certificate, key: tls.key, noDelay: true, allowHalfOpen: true, handshakeTimeout: this.#limits.headTimeoutMs, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] },
-      accept
+      (socket) => this.#accept(socket)?.listenTo(socket)
     )
     server.on('tlsClientError', (_error, socket) => socket.destroy())
     return server
   }
 
-  #accept(socket: Socket): void {
+  #acceptPlain(accepted: Socket): void {
+    const socket = readInto(accepted, this.#readBuffer, (length) => connection?.receive(this.#readBuffer, length))
+    const connection: Connection | undefined = this.#accept(socket ?? accepted)
+    if (socket === undefined) connection?.listenTo(accepted)
+    else socket.resume()
+  }
+
+  #accept(socket: Socket): Connection | undefined {
     const address = socket.remoteAddress
     const held = address === undefined ? 0 : (this.#perAddress.get(address) ?? 0)
     // An address is missing when the client is gone already.
     if (address === undefined || held >= this.#limits.clientsPerAddress || this.#around.closing) {
       socket.on('error', () => undefined)
       socket.destroy()
-      return
+      return undefined
     }
     this.#perAddress.set(address, held + 1)
-    this.#connections.add(new Connection(socket, this.#around))
+    const connection = new Connection(socket, this.#around)
+    this.#connections.add(connection)
+    return connection
   }
 
   #forget(connection: Connection): void {
