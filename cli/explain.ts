@@ -1,5 +1,7 @@
 import { parseAddress } from '../core/address.ts'
+import { nearest } from '../core/suggest.ts'
 import type { Explanation } from '../daemon/control/api.ts'
+import { MNEMONIC_LIST, nameFromText, typeFromText } from '../daemon/wire/index.ts'
 import { openAdmin, Refused, refused } from './admin-client.ts'
 import { failed, isSet, mistyped, textOf, type Command } from './command.ts'
 import { STATE } from './folders.ts'
@@ -24,9 +26,16 @@ export const explain: Command = {
     const name = call.positionals[0]!
     const from = textOf(call, 'from') ?? '127.0.0.1'
     if (parseAddress(from) === undefined) return mistyped(call.io, `--from ${from}: expected an IPv4 or IPv6 address, such as 168.126.63.1`)
+    const wire = nameFromText(name)
+    if (typeof wire === 'string') return mistyped(call.io, `${name}: ${wire}`)
+    const type = textOf(call, 'type') ?? 'A'
+    if (typeFromText(type) === undefined) {
+      const near = nearest(type, MNEMONIC_LIST)
+      return mistyped(call.io, `--type ${type}: there is no such type (${near === undefined ? 'TYPE123 stands for any number' : `did you mean ${near}?`})`)
+    }
     const admin = openAdmin(call)
     if (typeof admin === 'string') return failed(call.io, admin)
-    const query = new URLSearchParams({ name, from, type: textOf(call, 'type') ?? 'A' })
+    const query = new URLSearchParams({ name, from, type: type.toUpperCase() })
     const reply = await admin.get<Explanation>(`/v1/explain?${query}`)
     if (reply instanceof Refused) return refused(call, reply)
     call.io.out(isSet(call, 'json') ? `${JSON.stringify(reply, undefined, 2)}\n` : `${explanationLines(reply).join('\n')}\n`)

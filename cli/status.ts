@@ -17,18 +17,19 @@ export const status: Command = {
     if (typeof admin === 'string') return failed(call.io, admin)
     const reply = await admin.get<Status>('/v1/status')
     if (reply instanceof Refused) return refused(call, reply)
-    call.io.out(isSet(call, 'json') ? `${JSON.stringify(reply, undefined, 2)}\n` : `${statusLines(reply, admin.fleet.startedAt, systemClock.now()).join('\n')}\n`)
+    call.io.out(isSet(call, 'json') ? `${JSON.stringify(reply, undefined, 2)}\n` : `${statusLines(reply, { startedAt: admin.fleet.startedAt, now: systemClock.now(), columns: call.io.columns }).join('\n')}\n`)
     return 0
   }
 }
 
-const WIDTH = 100
+/** Narrower terminals get this all the same, and wrap it. */
+const NARROWEST = 80
 
 /**
- * The whole status for people; no line of the table is longer than 100 columns.
+ * The whole status for people, its table within `columns`.
  * @param startedAt when the fleet started, and `now`: wall milliseconds
  */
-export function statusLines(status: Status, startedAt: number, now: number): string[] {
+export function statusLines(status: Status, { startedAt, now, columns }: { startedAt: number; now: number; columns: number }): string[] {
   const ago = (at: number | undefined): string => (at === undefined ? '' : formatDuration(Math.max(0, now - at)))
   const rows = status.members.map((member) => [
     member.name,
@@ -36,16 +37,20 @@ export function statusLines(status: Status, startedAt: number, now: number): str
     member.addresses[0] ?? '',
     processOf(member),
     healthOf(member),
-    ago(member.since ?? member.processSince),
+    ago(member.forced?.since ?? member.since ?? member.processSince),
     rateOf(member.requestsPerSecond),
     ratioOf(member.hitRatio),
     whyOf(member, now)
   ])
   const head = ['NAME', 'TIER', 'ADDRESS', 'PROCESS', 'HEALTH', 'SINCE', 'REQ/S', 'HITS', 'WHY']
+  const table = tableOf(head, rows, { right: [6, 7], widest: Math.max(NARROWEST, columns) })
+  // A reason that did not fit stands below in full.
+  const cut = rows.filter((_, index) => table[index + 1]!.endsWith('…')).map((row) => `${row[0]}: ${row.at(-1)}`)
   return [
     `up ${ago(startedAt)} · ${status.queries.total} queries, ${rateOf(status.queries.perSecond) || '0'} a second · local is ${status.geo.local}`,
     '',
-    ...tableOf(head, rows, { right: [6, 7], widest: WIDTH }),
+    ...table,
+    ...(cut.length > 0 ? ['', ...cut] : []),
     '',
     ...status.zones.map(({ origin, serial, records, file, state }) => `zone ${origin} serial ${serial}, ${records} records, ${file}${state === 'current' ? '' : ` (${state})`}`),
     ...status.reload.faults
@@ -65,7 +70,7 @@ function processOf({ pid, process }: MemberStatus): string {
 
 function whyOf({ why, forced, process, processWhy, restarts }: MemberStatus, now: number): string {
   const parts: string[] = []
-  if (forced !== undefined) parts.push(forced.until === undefined ? forced.why : `${forced.why}, for ${formatDuration(Math.max(0, forced.until - now))} more`)
+  if (forced !== undefined) parts.push(forced.until === undefined ? forced.why : `${forced.why}, ${formatDuration(Math.max(0, forced.until - now))} more`)
   else if (why !== undefined) parts.push(why)
   if (process !== undefined && process !== 'running' && processWhy !== undefined && !parts.includes(processWhy)) parts.push(processWhy)
   if (restarts !== undefined && restarts > 0) parts.push(`restarts: ${restarts}`)
