@@ -72,7 +72,7 @@ function whyOf({ why, forced, process, processWhy, restarts }: MemberStatus, now
   const parts: string[] = []
   if (forced !== undefined) parts.push(forced.until === undefined ? forced.why : `${forced.why}, ${formatDuration(Math.max(0, forced.until - now))} more`)
   else if (why !== undefined) parts.push(why)
-  if (process !== undefined && process !== 'running' && processWhy !== undefined && !parts.includes(processWhy)) parts.push(processWhy)
+  if (process !== undefined && process !== 'running' && processWhy !== undefined && !parts.some((part) => part.startsWith(processWhy))) parts.push(processWhy)
   if (restarts !== undefined && restarts > 0) parts.push(`restarts: ${restarts}`)
   return parts.join('; ')
 }
