@@ -3,6 +3,7 @@ import { Reader, type Response } from 'maxmind'
 import { formatAddress } from '../core/address.ts'
 import { ConfigError, messageOf } from '../core/trouble.ts'
 import { cacheKey, keepTables, keptTables } from './cache.ts'
+import { COUNTRIES } from './countries.ts'
 import { attribution, databaseTitle } from './database.ts'
 import { localOverlay } from './overlay.ts'
 import type { Place, PlacesImage } from './places.ts'
@@ -22,16 +23,19 @@ export interface BuildOptions {
 /**
  * Flattens a database into tables in shared memory, or reads those kept from an earlier start when nothing has changed.
  * About a second of work for a country database: not for a thread that serves.
- * @throws ConfigError when the file cannot be read, is no such database, or has no countries in it
+ * @throws ConfigError when the file cannot be read, is no such database, or has no countries in it; and when there is no country `local`
  */
 export async function buildPlaces(options: BuildOptions): Promise<PlacesImage> {
   const refuse = (reason: string): ConfigError => new ConfigError([{ file: options.database, line: 1, column: 1, severity: 'error', reason }])
-  const { cacheFolder } = options
+  const { cacheFolder, local } = options
+  if (!Object.hasOwn(COUNTRIES, local)) {
+    throw new ConfigError([{ file: 'nearcast.yaml', line: 1, column: 1, severity: 'error', reason: `geo.local: there is no country ${local}`, hint: 'codes are those of ISO 3166-1, such as KR' }])
+  }
   let bytes: Buffer
   let key = ''
   try {
     if (cacheFolder !== undefined) {
-      key = await cacheKey(options.database, options.local)
+      key = await cacheKey(options.database, local)
       const kept = await keptTables(cacheFolder, key)
       if (kept !== undefined) return kept
     }

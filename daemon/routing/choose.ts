@@ -135,10 +135,9 @@ function merged(alternatives: readonly Alternative[]): readonly Alternative[] {
   return [...known.values()]
 }
 
-/** What a node says for when all below it is down. Believing less of health, only its other policy has a say. */
+/** What a node says for when all below it is down. */
 function pickElse({ of, otherwise }: Order & { kind: 'or-else' }, trust: Trust, judge: Judge, notes: Notes): readonly Alternative[] | undefined {
   if (typeof otherwise === 'object') return pick(otherwise, trust, judge, notes)
-  if (trust !== 'healthy') return undefined
   const candidates = [...leavesOf(of)].filter((target) => isCandidate(target, judge))
   if (candidates.length === 0) return undefined
   if (otherwise === 'empty') return []

@@ -179,6 +179,12 @@ t.test('records of every shape and size', async (t) => {
   }
 })
 
+t.test('neighbours that differ in nothing a place has are one block', async (t) => {
+  const in1 = (postcode: string): object => ({ country_code: 'SE', postcode })
+  const places = await built([['192.0.0.0/24', in1('1')], ['192.0.1.0/24', in1('2')], ['192.0.2.0/24', in1('3')], ['2001:db8::/33', in1('1')], ['2001:db8:8000::/33', in1('2')]], { ipVersion: 6 })
+  t.same(['192.0.0.1', '192.0.1.1', '192.0.2.1', '192.0.3.1', '2001:db8::1', '2001:db8:ffff::1'].map((text) => find(places, text).length), [23, 23, 24, 24, 32, 32])
+})
+
 t.test('a database of one family says nothing of the other', async (t) => {
   const us = { country_code: 'US' }
   const v4 = await built([['0.0.0.0/1', us], ['128.0.0.0/1', us]], { ipVersion: 4 })
@@ -210,12 +216,14 @@ t.test('files that are no such database are refused with a reason', async (t) =>
     ['empty.mmdb', Buffer.alloc(0), /is not a MaxMind-format database/],
     ['cut.mmdb', good.subarray(good.length - 300), /is not a MaxMind-format database/],
     ['looping.mmdb', looping, /the search tree does not end/],
+    ['stub.mmdb', writeMmdb([], { ipVersion: 6 }), /has neither countries nor coordinates/],
     ['asn.mmdb', writeMmdb([['192.0.2.0/24', { autonomous_system_number: 64_496 }]], { ipVersion: 6 }), /asn\.mmdb:1:1: has neither countries nor coordinates/]
   ]
   for (const [name, bytes, reason] of cases) {
     await writeFile(join(folder, name), bytes)
     await t.rejects(buildPlaces({ database: join(folder, name), local: 'KR' }), { message: reason }, name)
   }
+  await t.rejects(buildPlaces({ database: bundled.path, local: 'XX' }), { message: /geo\.local: there is no country XX/ })
   await t.rejects(buildPlaces({ database: join(folder, 'nothing.mmdb'), local: 'KR', cacheFolder: join(folder, 'none') }), { message: /nothing\.mmdb:1:1: cannot be read/ })
 })
 

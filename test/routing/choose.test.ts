@@ -147,6 +147,9 @@ t.test('a family counts only the targets that have an address of it', async (t) 
   t.equal(decide(none, 'p', 'KR', {}, 6), 'nothing')
   t.equal(decide(none, 'p', 'KR', { icn: 'down', nrt: 'down' }, 6), 'nothing')
   t.equal(decide(none, 'q', 'KR', {}, 6), '2001:db8::1')
+  // What has no address of the family is not down: `empty` is not its answer.
+  const beside = routingOf('policies:\n  p: { failover: [{ simple: icn, on-all-down: empty }, "2001:db8::1"] }')
+  t.equal(decide(beside, 'p', 'KR', { icn: 'down' }, 6), '2001:db8::1')
 })
 
 t.test('classes', async (t) => {
@@ -158,6 +161,14 @@ t.test('classes', async (t) => {
   t.not(classOf('video', 'KR'), classOf('video', 'JP'))
   t.equal(classOf('video', 'KR'), classOf('video', 'KR'), 'asked again')
   t.equal(routing.find('nothing'), undefined)
+  for (const [korea, japan] of [
+    ['{ simple: [icn, nrt, fra], count: 1 }', '{ simple: [icn, nrt, fra], count: 2 }'], ['{ weighted: { icn: 1, nrt: 1 } }', '{ weighted: { icn: 1, nrt: 2 } }'],
+    ['{ failover: [icn, nrt], on-all-down: empty }', '{ failover: [icn, nrt] }'], ['{ simple: icn, on-all-down: fixed }', '{ simple: icn, on-all-down: other }'],
+    ['{ failover: [icn, nrt] }', '{ simple: [icn, nrt] }'], ['{ failover: [icn, nrt] }', '{ failover: [nrt, icn] }']
+  ]) {
+    const each = routingOf(`policies:\n  p: { geolocation: { KR: ${korea}, JP: ${japan}, default: nrt } }\n  fixed: nrt\n  other: fra`)
+    t.not(each.classOf(0, placeOf('KR')), each.classOf(0, placeOf('JP')), `${korea} is not ${japan}`)
+  }
   const two = routingOf('policies:\n  p: { geolocation: { KR: { failover: [icn, nrt] }, JP: { failover: [icn, { failover: [nrt, icn] }] }, default: nrt } }')
   t.equal(two.classOf(0, placeOf('KR')), two.classOf(0, placeOf('JP')), 'what comes to the same is the same class')
 })
