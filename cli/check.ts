@@ -142,7 +142,8 @@ function checkAll(call: Call, sources: readonly Source[], origin: string | undef
     }
   }
   faults.push(...sameZoneTwice(zones))
-  const whole = call.positionals.length === 0 && zones.length === sources.filter(({ kind }) => kind === 'zone').length
+  // What is not used can be told only where everything that may use it could be read.
+  const whole = call.positionals.length === 0 && !faults.some(({ severity }) => severity === 'error')
   if (whole) for (const read of readings) faults.push(...read.unused(policiesUsed(zones)))
   return { faults, about }
 }

@@ -92,7 +92,9 @@ function limitsOf(call: Call, kind: Kind, ttl: number, rate: number): Limits {
     const value = numberOf(call, option)
     return value === undefined ? [] : [[limit, value] as const]
   })
-  return { ...defaultLimits(kind, ttl, rate), ...Object.fromEntries(given) }
+  const limits = { ...defaultLimits(kind, ttl, rate), ...Object.fromEntries(given) }
+  // With a planned stop it makes no difference which request may fail.
+  return kind === 'planned' ? { ...limits, failedElsewhere: limits.failed, failedLate: limits.failed } : limits
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -123,7 +125,8 @@ function introduction({ member, kind, viewpoints, ttl, rate, clients, limits }: 
   return [
     `${member}: ${kind === 'planned' ? 'planned stop' : 'unannounced death'} under ${rate} queries and ${rate} requests a second from ${clients} clients`,
     `  they ask for ${hosts} from ${subnets}, and get ${member} for ${ttl} s`,
-    `  limits: ${shown.join(' ')}`
+    `  limits: ${shown.join(' ')}`,
+    ...(kind === 'kill' ? ['          no request may fail at another edge, or once the last answer that names this one has run out'] : [])
   ]
 }
 

@@ -36,7 +36,7 @@ export function checkPolicies(draft: Draft): Fault[] {
 }
 
 /** Each loop once, at the reference that closes it, with its whole path. */
-function findLoops({ policies: { policies }, references }: Draft): Fault[] {
+export function findLoops({ policies: { policies }, references }: Draft): Fault[] {
   const faults: Fault[] = []
   const done = new Set<number>()
   const path: number[] = []

@@ -2,7 +2,7 @@ import { formatAddress, parseAddress } from '../../core/address.ts'
 import { suggestion } from '../../core/suggest.ts'
 import type { Fault } from '../../core/trouble.ts'
 import { readYaml, type YamlFile } from '../../core/yaml-file.ts'
-import { checkPolicies, unusedPolicies, type Draft, type Reference } from './check.ts'
+import { checkPolicies, findLoops, unusedPolicies, type Draft, type Reference } from './check.ts'
 import { isRecord, type Reading, type Spot } from './reading.ts'
 import type { Branch, Node, OnAllDown } from './tree.ts'
 import type { RoutingImage, Target } from './types.ts'
@@ -46,7 +46,8 @@ export function readPolicies({ file, text, targets }: { file: string; text: stri
     policies.push({ name, root: root ?? { kind: 'target', target: 0 } })
   }
   const draft: Draft = { policies: { nodes: reader.nodes, policies }, targets: reader.targets, references: reader.references, file: source, nodePaths: reader.nodePaths }
-  if (!faults.some((fault) => fault.severity === 'error')) faults.push(...checkPolicies(draft))
+  // Loops show in the references alone; the rest takes nodes that are whole.
+  faults.push(...(faults.some((fault) => fault.severity === 'error') ? findLoops(draft) : checkPolicies(draft)))
   const names = new Set(Object.keys(written))
   const unused = (used: ReadonlySet<string>): Fault[] => unusedPolicies(draft, used)
   faults.sort((a, b) => a.line - b.line || a.column - b.column)

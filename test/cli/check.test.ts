@@ -55,6 +55,15 @@ t.test('a configuration with a fault still says which edges policies may name', 
   t.equal(out.length, 1, out.join('\n'))
 })
 
+t.test('a loop of policies is told beside other faults', async (t) => {
+  const { check, edit } = makeBench(t)
+  edit('zones/policies.yaml', (text) => `${text}  a: b\n  b: { failover: [a, icn] }\n  c: { simple: [nobody] }\n`)
+  const { status, out } = await check()
+  t.equal(status, 1)
+  t.match(out, [/^zones\/policies\.yaml:17:\d+: policies lead in a loop: a -> b -> a$/, /^zones\/policies\.yaml:18:\d+: .*nobody/])
+  t.equal(out.length, 2, 'and no warning of what is not used, which only the whole would show')
+})
+
 t.test('warnings do not fail', async (t) => {
   const { check, edit } = makeBench(t)
   edit('zones/policies.yaml', (text) => `${text}  spare: { simple: [icn] }\n`)
