@@ -47,6 +47,8 @@ export interface TargetState {
   readonly lastProbeAt: number
   /** When the latest probe that passed began: older ones that fail later prove nothing. */
   readonly lastPassAt: number
+  /** When the latest pass was counted: those that were under way then say nothing new. */
+  readonly countedAt: number
   readonly fullAt?: number
   readonly lightAt?: number
   /** Falls, of which half are forgotten in each FORGET_MS; while it is held down none are. */
@@ -92,7 +94,7 @@ const LONGEST_HOLD = 32
 export function firstState(now: number, known?: { verdict: Verdict; why: string; falls: number }): TargetState {
   const { verdict, why, falls } = known ?? { verdict: 'UNKNOWN' as const, why: 'not checked yet', falls: 0 }
   const never = Number.NEGATIVE_INFINITY
-  const idle = { fails: 0, passes: 0, refused: false, flights: [], lastProbeAt: never, lastPassAt: never, expectedUntil: never, heldUntil: never }
+  const idle = { fails: 0, passes: 0, refused: false, flights: [], lastProbeAt: never, lastPassAt: never, countedAt: never, expectedUntil: never, heldUntil: never }
   return { ...idle, verdict, why, falls, fallsAt: now, nextId: 1 }
 }
 
@@ -123,7 +125,7 @@ function afterEvent(state: TargetState, event: HealthEvent, now: number, setting
       const flight = state.flights.find((each) => each.id === event.id)
       if (flight === undefined) return state
       const rest = { ...state, flights: state.flights.filter((each) => each !== flight) }
-      return event.passed ? afterPass(rest, flight, settings) : afterFailure(rest, flight, event, now, settings)
+      return event.passed ? afterPass(rest, flight, now, settings) : afterFailure(rest, flight, event, now, settings)
     }
     case 'gone':
       return goDown({ ...state, gone: event.why }, event.why, now, settings, event.planned === true)
@@ -141,9 +143,11 @@ function beginRound(state: TargetState, lengthMs: number, atOnce: boolean, now: 
 }
 
 /** The head of an answer alone raises nobody and clears nobody. */
-function afterPass(state: TargetState, flight: Flight, settings: VerdictSettings): TargetState {
+function afterPass(state: TargetState, flight: Flight, now: number, settings: VerdictSettings): TargetState {
   if (flight.kind === 'light') return state
-  const passed = { ...state, fails: 0, refused: false, passes: state.passes + 1, lastPassAt: Math.max(state.lastPassAt, flight.startedAt) }
+  const isNew = state.passes === 0 || flight.startedAt >= state.countedAt
+  const counted = isNew ? { passes: state.passes + 1, countedAt: now } : {}
+  const passed = { ...state, ...counted, fails: 0, refused: false, lastPassAt: Math.max(state.lastPassAt, flight.startedAt) }
   if (state.verdict === 'UNKNOWN') return { ...passed, verdict: 'UP', why: 'passed its first check' }
   if (state.verdict === 'UP') return passed
   return { ...passed, passes: Math.min(passed.passes, settings.rise) }

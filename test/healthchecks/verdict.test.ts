@@ -105,6 +105,16 @@ t.test('a late answer is confirmed before it has failed, and an old failure prov
   t.equal(fleet.verdict(), 'UP')
 })
 
+t.test('probes that were all let go at one moment count as one pass', async (t) => {
+  const wakes = 60_900
+  const fleet = makeFleet((elapsed) => (elapsed < 40_000 ? passes : elapsed < wakes - 3500 ? blackHole : elapsed < wakes ? { ...passes, takes: wakes - elapsed } : elapsed < wakes + 500 ? passes : blackHole))
+  await fleet.turn(wakes - 1)
+  t.equal(fleet.verdict(), 'DOWN')
+  t.ok(fleet.asked.filter(({ at, kind }) => at >= wakes - 3500 && at < wakes && kind !== 'light').length > 1, 'several wait for their answers')
+  await fleet.turn(10_000)
+  t.equal(fleet.verdict(), 'DOWN', 'half a second awake brings nobody back')
+})
+
 t.test('the head of an answer alone brings nobody back', async (t) => {
   const fleet = makeFleet((elapsed, _, kind) => (elapsed < 40_000 || kind === 'light' ? passes : blackHole), undefined, 1)
   await fleet.turn(70_000)
