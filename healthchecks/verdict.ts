@@ -187,7 +187,9 @@ function release(state: TargetState, now: number, settings: VerdictSettings): Ta
 /** Until when the next probe outside the rounds has to wait; infinite when none is called for. */
 function nextProbeAt(state: TargetState, now: number, settings: VerdictSettings): number {
   if (state.gone !== undefined || state.flights.length >= MOST_FLIGHTS) return Number.POSITIVE_INFINITY
-  return state.lastProbeAt + pace(state, now, settings)
+  // The passes that bring a target back lie PACE_MS apart, however late the first of them came.
+  const since = state.verdict === 'DOWN' && state.passes > 0 ? Math.max(state.lastProbeAt, state.countedAt) : state.lastProbeAt
+  return since + pace(state, now, settings)
 }
 
 function pace(state: TargetState, now: number, settings: VerdictSettings): number {
