@@ -1,0 +1,125 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { Fill, judge, MemoryStore, primaryKey, sizeOf, variantKey, type Reader, type StoredObject } from '../../edge/cache/index.ts'
+import { matchesPath } from '../../edge/sites.ts'
+
+const object = (size: number): StoredObject => ({
+  kind: 'object', status: 200, lines: 'A: b\r\n', body: Buffer.alloc(size), etag: undefined, lastModified: undefined, lifetime: 1000, initialAge: 0, receivedAt: 0, frame: undefined, frameAge: -1
+})
+
+t.test('the store never holds more than its limit, and counts what it holds', async (t) => {
+  const action = fc.oneof(
+    fc.record({ kind: fc.constant('put' as const), key: fc.nat(40), size: fc.nat(6000) }),
+    fc.record({ kind: fc.constant('get' as const), key: fc.nat(40), size: fc.constant(0) }),
+    fc.record({ kind: fc.constant('delete' as const), key: fc.nat(40), size: fc.constant(0) }),
+    fc.record({ kind: fc.constant('reserve' as const), key: fc.constant(0), size: fc.nat(6000) }),
+    fc.record({ kind: fc.constant('release' as const), key: fc.constant(0), size: fc.constant(0) })
+  )
+  const limit = 20_000
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 300 }), (actions) => {
+      const store = new MemoryStore(limit)
+      const reserved: number[] = []
+      const keys = new Set<string>()
+      for (const { kind, key, size } of actions) {
+        const name = `k${key}`
+        keys.add(name)
+        if (kind === 'put' && store.put(name, object(size)) !== (store.get(name)?.kind === 'object')) return false
+        if (kind === 'get') store.get(name)
+        if (kind === 'delete') store.delete(name)
+        if (kind === 'reserve' && store.reserve(size)) reserved.push(size)
+        if (kind === 'release') store.release(reserved.pop() ?? 0)
+        if (store.size > limit) return false
+      }
+      let size = reserved.reduce((sum, size) => sum + size, 0)
+      let count = 0
+      for (const key of keys) {
+        const held = store.get(key)
+        if (held === undefined) continue
+        size += sizeOf(key, held)
+        count++
+      }
+      return store.size === size && store.count === count
+    }),
+    { numRuns: 500 }
+  )
+  t.equal(new MemoryStore(1000).put('k', object(1000)), false, 'larger than all of it')
+})
+
+t.test('what is used stays, what is asked for once leaves', async (t) => {
+  const store = new MemoryStore(sizeOf('k00', object(100)) * 10)
+  for (let at = 0; at < 5; at++) store.put(`k0${at}`, object(100))
+  for (let scan = 10; scan < 99; scan++) {
+    for (let at = 0; at < 5; at++) store.get(`k0${at}`)
+    store.put(`k${scan}`, object(100))
+  }
+  for (let at = 0; at < 5; at++) t.ok(store.get(`k0${at}`), `k0${at} stays`)
+  t.equal(store.count, 10)
+})
+
+t.test('a body that is not kept is received no faster than its slowest reader reads', async (t) => {
+  let flowing = true
+  const fill = new Fill({ kept: false, flow: { pause: () => (flowing = false), resume: () => (flowing = true) } })
+  const readers: Reader[] = [1, 2].map(() => ({ next: 0, wake: () => undefined }))
+  for (const reader of readers) fill.attach(reader)
+  let sent = 0
+  for (; flowing && sent < 1000; sent++) fill.push(Buffer.alloc(64 * 1024, sent))
+  t.ok(sent < 20, `stopped after ${sent} pieces`)
+  while (fill.read(readers[0]!) !== undefined);
+  t.notOk(flowing, 'the other has not read yet')
+  for (let at = 0; at < sent; at++) t.equal(fill.read(readers[1]!)?.[0], at)
+  t.ok(flowing)
+  t.equal(fill.size, 0)
+  fill.push(Buffer.from('a'))
+  fill.detach(readers[1]!)
+  t.equal(fill.size, 1)
+  fill.detach(readers[0]!)
+  t.equal(fill.size, 0, 'nobody reads any more')
+})
+
+t.test('a verdict never says fresh for longer than the response does', async (t) => {
+  const value = fc.oneof(fc.nat(100).map(String), fc.constantFrom('', 'x', '-1', '"5"', '1.5', '99999999999999999999'))
+  const directive = fc.oneof(fc.constantFrom('no-store', 'private', 'no-cache', 'public', 'must-revalidate', '"', 'max-age', 'x="a,b"'), value.map((text) => `max-age=${text}`), value.map((text) => `s-maxage=${text}`))
+  fc.assert(
+    fc.property(fc.array(directive, { maxLength: 4 }), fc.nat(120), fc.boolean(), (directives, age, authorized) => {
+      const text = directives.join(', ')
+      const received = { status: 200, fields: ['Cache-Control', text, 'Age', String(age), 'ETag', '"1"'], authorized, requestedAt: 0, receivedAt: 0, defaultTtl: 0 }
+      const verdict = judge(received)
+      if (verdict.kind === 'refused') return true
+      if (directives.includes('no-store') || directives.includes('private')) return false
+      return !verdict.sharable || (verdict.freshness.lifetime > age * 1000 && !directives.includes('no-cache'))
+    })
+  )
+  t.equal(judge({ status: 200, fields: ['Cache-Control', 'max-age=99999999999999999999'], authorized: false, requestedAt: 0, receivedAt: 0, defaultTtl: 0 }).kind, 'storable')
+})
+
+t.test('keys keep apart what differs', async (t) => {
+  const asked = { distribution: 'd', host: 'a.test', target: '/x' }
+  const keys = [
+    primaryKey(asked),
+    primaryKey({ ...asked, host: 'b.test' }),
+    primaryKey({ ...asked, target: '/x?' }),
+    variantKey(primaryKey(asked), ['accept'], () => undefined),
+    variantKey(primaryKey(asked), ['accept'], () => ''),
+    variantKey(primaryKey(asked), ['accept'], () => 'a')
+  ]
+  t.equal(new Set(keys).size, keys.length)
+  t.equal(variantKey('k', ['accept'], () => 'a ,b'), variantKey('k', ['accept'], () => 'a, b'))
+})
+
+t.test('path patterns', async (t) => {
+  const cases: [pattern: string, target: string, fits: boolean][] = [
+    ['/*', '/anything?at=all', true],
+    ['/img/*', '/img/a/b.png', true],
+    ['/img/*', '/image/a', false],
+    ['*.png', '/a/b.png?x', true],
+    ['*.png', '/a/b.pngx', false],
+    ['/a?c', '/abc', true],
+    ['/a?c', '/ac', false],
+    ['/a', '/a?c', true],
+    ['/*/x/*/y', '/1/x/2/x/3/y', true],
+    ['/exact', '/exact/', false]
+  ]
+  for (const [pattern, target, fits] of cases) t.equal(matchesPath(pattern, target), fits, `${pattern} ${target}`)
+  t.equal(matchesPath('/*a'.repeat(20) + 'b', `/${'a'.repeat(8000)}`), false, 'a hostile path is decided at once')
+})

@@ -1,0 +1,176 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
+import t, { type Test } from 'tap'
+import type { RunningWorker } from '../../edge/index.ts'
+import { makeManualClock, type ManualClock } from '../helpers/manual-clock.ts'
+import { connectClient, type Client } from './client.ts'
+import { startOrigin, type Origin } from './origin.ts'
+import { configOf, startMember } from './workers.ts'
+
+// Connections: their limits, how they end, and TLS.
+
+interface Edge {
+  readonly worker: RunningWorker
+  readonly origin: Origin
+  readonly time: ManualClock
+  connect(): Promise<Client>
+}
+
+async function makeEdge(t: Test, http: Record<string, unknown> = {}, https?: Record<string, unknown>): Promise<Edge> {
+  const origin = await startOrigin()
+  const time = makeManualClock()
+  const config = configOf({
+    http,
+    ...(https === undefined ? {} : { https }),
+    edges: { icn: { address: '127.0.0.1', city: 'Seoul', at: [37, 126] } },
+    origins: { main: { url: `http://127.0.0.1:${origin.port}` } },
+    distributions: { d1: { behaviours: [{ path: '/*', origin: 'main' }] } }
+  })
+  origin.answers.set('/', { status: 200, fields: [['Cache-Control', 'max-age=60']], body: 'hello' })
+  const worker = await startMember({ role: 'edge', name: 'icn', config, port: 0, clock: time.clock })
+  t.teardown(async () => {
+    await worker.close(0)
+    await origin.close()
+  })
+  const port = Number(worker.listening[0]!.split(':').at(-1))
+  return { worker, origin, time, connect: () => connectClient('127.0.0.1', port) }
+}
+
+const GET = 'GET / HTTP/1.1\r\nHost: d1.nearcast.test\r\n\r\n'
+
+/** Long enough for a sweep over the connections. */
+const sweep = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 600))
+
+t.test('a head that trickles in runs out of time; a connection may rest between requests', async (t) => {
+  const { time, connect } = await makeEdge(t, { 'head-timeout': '10s', idle: '60s' })
+  const slow = await connect()
+  const resting = await connect()
+  resting.send(GET)
+  t.equal((await resting.reply()).status, 200)
+  slow.send('GET / HTTP/1.1\r\n')
+  await sweep()
+  await time.turn(6000)
+  slow.send('Host: d1')
+  await sweep()
+  await time.turn(6000)
+  const refused = await slow.reply()
+  t.equal(refused.status, 408)
+  await slow.ended
+  resting.send(GET)
+  t.equal((await resting.reply()).status, 200, 'still there')
+  await sweep()
+  await time.turn(61_000)
+  await resting.ended
+})
+
+t.test('one address holds so many connections and no more', async (t) => {
+  const { connect } = await makeEdge(t, { 'clients-per-address': 3 })
+  const held = [await connect(), await connect(), await connect()]
+  for (const client of held) {
+    client.send(GET)
+    t.equal((await client.reply()).status, 200)
+  }
+  const fourth = await connect()
+  await fourth.ended
+  held[0]!.close()
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  const fifth = await connect()
+  fifth.send(GET)
+  t.equal((await fifth.reply()).status, 200)
+  for (const client of [...held, fifth]) client.close()
+})
+
+t.test('limits of the head', async (t) => {
+  const { connect } = await makeEdge(t, { 'header-size': '4KiB', 'url-length': '1KiB' })
+  for (const [text, status] of [
+    [`GET /${'a'.repeat(2000)} HTTP/1.1\r\n`, 414],
+    [`GET / HTTP/1.1\r\nHost: d1.nearcast.test\r\nX: ${'a'.repeat(5000)}\r\n\r\n`, 431]
+  ] as const) {
+    const client = await connect()
+    client.send(text)
+    t.equal((await client.reply()).status, status)
+    await client.ended
+  }
+})
+
+t.test('clients that leave, reset and flood do no harm', async (t) => {
+  const { worker, origin, connect } = await makeEdge(t)
+  let open = (): void => undefined
+  origin.answers.set('/slow', { status: 200, fields: [['Cache-Control', 'no-store']], body: 'x'.repeat(3_000_000), gate: new Promise<void>((resolve) => (open = resolve)) })
+  for (let at = 0; at < 20; at++) {
+    const client = await connect()
+    client.send(GET.replace('/', '/slow').slice(0, at % 2 === 0 ? undefined : 20))
+    if (at % 3 === 0) client.socket.resetAndDestroy()
+    else if (at % 3 === 1) client.socket.end()
+  }
+  open()
+  const flood = await connect()
+  flood.socket.on('error', () => undefined)
+  // Far more requests than are answered while it does not read.
+  flood.socket.pause()
+  flood.send(GET.repeat(20_000))
+  await sweep()
+  const good = await connect()
+  good.send(GET)
+  t.equal((await good.reply()).body, 'hello')
+  t.ok(worker.counters().requests < 20_000, 'a client that does not read is not answered on')
+  flood.close()
+  good.close()
+})
+
+t.test('a client that has ended its side still gets its answer', async (t) => {
+  const { connect } = await makeEdge(t)
+  const client = await connect()
+  client.socket.end(GET, 'latin1')
+  t.equal((await client.reply()).body, 'hello')
+  await client.ended
+})
+
+t.test('stop finishes what is under way and takes no more', async (t) => {
+  const { worker, origin, time, connect } = await makeEdge(t)
+  let open = (): void => undefined
+  origin.answers.set('/slow', { status: 200, fields: [], body: 'done', gate: new Promise<void>((resolve) => (open = resolve)) })
+  const waiting = await connect()
+  waiting.send(GET.replace('/', '/slow'))
+  const idle = await connect()
+  idle.send(GET)
+  t.equal((await idle.reply()).status, 200)
+  const closed = worker.close(5000)
+  idle.send(GET)
+  const last = await idle.reply()
+  t.equal(last.status, 200, 'a request that was on its way')
+  t.equal(last.fields.get('connection'), 'close')
+  await t.rejects(connect())
+  open()
+  const reply = await waiting.reply()
+  t.equal(reply.body, 'done')
+  t.equal(reply.fields.get('connection'), 'close')
+  await time.turn(1000)
+  await closed
+})
+
+t.test('TLS', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'nearcast-edge-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  const made = spawnSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=d1.nearcast.test', '-keyout', key, '-out', certificate])
+  if (made.status !== 0) return void t.pass('no openssl here')
+  const { worker, connect } = await makeEdge(t, {}, { port: 13290, certificate, key })
+  t.match(worker.listening, [/^http:/, 'https://127.0.0.1:13290'])
+  const socket = connectTls({ host: '127.0.0.1', port: 13290, servername: 'd1.nearcast.test', rejectUnauthorized: false })
+  let text = ''
+  socket.on('data', (piece: Buffer) => (text += piece.toString()))
+  socket.write(GET + GET.replace('Host', 'Connection: close\r\nHost'))
+  await new Promise((resolve) => socket.once('close', resolve))
+  t.equal(text.match(/\r\n\r\nhello/g)?.length, 2)
+  t.match(text, /X-Cache: Hit from nearcast/)
+  const noise = connectTls({ host: '127.0.0.1', port: Number(worker.listening[0]!.split(':').at(-1)), rejectUnauthorized: false })
+  await new Promise((resolve) => noise.once('error', resolve))
+  const plain = await connect()
+  plain.send(GET)
+  t.equal((await plain.reply()).status, 200)
+  plain.close()
+})
