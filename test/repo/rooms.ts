@@ -38,6 +38,7 @@ export const socketModules = ['node:net', 'node:dgram', 'node:tls', 'node:http',
 
 /** Files of a room that others may enter beside its index.ts, with the reason. */
 export const sideDoors: Readonly<Record<string, string>> = {
+  'daemon/answer.ts': 'the hot file itself, which the room daemon/answer serves',
   'daemon/control/api.ts': 'the types of the admin API, which the command line reads; no code'
 }
 
