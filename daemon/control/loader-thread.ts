@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemAfter, systemClock } from '../../core/clock.ts'
 import { messageOf } from '../../core/trouble.ts'
@@ -35,7 +36,7 @@ const say = (message: FromLoader): void => port.postMessage(message)
 try {
   const database = findDatabase({ folder: geo.folder, setting: geo.setting })
   if ('fault' in database) throw new Error(`${database.fault.file}: ${database.fault.reason}`)
-  say({ kind: 'places', places: await buildPlaces({ database: database.path, local: geo.local, cacheFolder: stateFolder }) })
+  say({ kind: 'places', places: await buildPlaces({ database: database.path, local: geo.local, cacheFolder: join(stateFolder, 'geodb') }) })
   run()
 } catch (error) {
   say({ kind: 'refused', reason: messageOf(error) })

@@ -120,6 +120,7 @@ function together(members: readonly (readonly Alternative[])[]): readonly Altern
 function mixed(all: readonly { weight: number; alternatives: readonly Alternative[] }[]): readonly Alternative[] {
   // A part that is to be empty when down leaves its share to the others.
   const parts = all.filter(({ alternatives }) => alternatives.length > 0)
+  if (parts.length === 1) return parts[0]!.alternatives
   const sum = parts.reduce((total, { weight }) => total + weight, 0)
   return merged(parts.flatMap(({ weight, alternatives }) => alternatives.map((alternative) => ({ weight: (alternative.weight * weight) / sum, targets: alternative.targets }))))
 }

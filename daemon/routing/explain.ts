@@ -8,9 +8,10 @@ import { VERBS } from './verbs.ts'
 /** Runs `choose` on an order as it came from its policy, and says why it came out so. */
 export function explain(order: Order, policies: Policies, view: View, judge: Judge): Explanation {
   const choice = choose(order, judge)
-  const steps: Step[] = []
-  tell(order, { policies, view, judge, steps }, 0)
-  steps.push({ depth: 0, text: outcome(choice, judge) })
+  const telling: Telling = { policies, view, judge, steps: [], skipped: undefined }
+  if ([...leavesOf(order)].some((target) => isCandidate(target, judge))) tell(order, telling, 0)
+  else telling.steps.push({ depth: 0, text: `no target of it has an IPv${judge.family} address` })
+  const steps = [...telling.steps, { depth: 0, text: outcome(choice, judge) }]
   const shares = sharesOf(choice)
   const candidates = [...leavesOf(order)].map((target) => candidate(target, view, judge, shares, choice))
   return { choice, steps, candidates }
@@ -21,6 +22,8 @@ interface Telling {
   readonly view: View
   readonly judge: Judge
   readonly steps: Step[]
+  /** The step before, when it tells of targets that were skipped: the next one for the same reason joins it. */
+  skipped: { readonly step: number; readonly depth: number; readonly reason: string; readonly names: string[] } | undefined
 }
 
 /** Tells what happens in an order, down to the targets that were looked at. True when it can answer. */
@@ -42,15 +45,21 @@ function tell(order: Order, telling: Telling, depth: number): boolean {
   return parts.includes(true)
 }
 
-function tellTarget(target: number, { judge, steps }: Telling, depth: number): boolean {
+function tellTarget(target: number, telling: Telling, depth: number): boolean {
+  const { judge, steps } = telling
   const { name } = judge.targets[target]!
-  if (!isCandidate(target, judge)) {
-    steps.push({ depth, text: `${name} has no IPv${judge.family} address: skipped` })
-    return false
+  if (isCandidate(target, judge) && isUp(target, judge)) {
+    steps.push({ depth, text: `${name} is ${stateOf(target, judge)}: taken` })
+    return true
   }
-  const may = isUp(target, judge)
-  steps.push({ depth, text: `${name} is ${stateOf(target, judge)}: ${may ? 'taken' : 'skipped'}` })
-  return may
+  const reason = isCandidate(target, judge) ? stateOf(target, judge) : `without an IPv${judge.family} address`
+  const { skipped } = telling
+  const joins = skipped !== undefined && skipped.step === steps.length - 1 && skipped.depth === depth && skipped.reason === reason
+  const names = joins ? [...skipped.names, name] : [name]
+  const step = joins ? skipped.step : steps.length
+  steps[step] = { depth, text: `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} ${reason}: skipped` }
+  telling.skipped = { step, depth, reason, names }
+  return false
 }
 
 function allDown(order: Order & { kind: 'or-else' }, judge: Judge): string {
@@ -65,7 +74,7 @@ function outcome(choice: Choice, { targets }: Judge): string {
   const { alternatives } = choice
   const answer = alternatives.length === 0 ? 'no address' : alternatives.map(({ weight, targets: list }) => (alternatives.length === 1 ? names(list) : `${names(list)} ${percent(weight)}`)).join(', ')
   const failOpen = choice.failOpen ? '; all were down (fail-open)' : ''
-  return `answer: ${answer}${failOpen}${choice.unsettled ? '; TTL is cut while a target is suspect or down' : ''}`
+  return `answer: ${answer}${failOpen}`
 }
 
 function candidate(target: number, view: View, judge: Judge, shares: ReadonlyMap<number, number>, choice: Choice): Candidate {

@@ -34,12 +34,17 @@ export const geolocation: Verb = {
   },
   order: (node, number, view) => ({ kind: 'first-of', node: number, of: armsFor(node, view).map((arm) => view.order(arm.to)) }),
   say(node, view) {
-    const [first, ...rest] = armsFor(node, view).map((arm) => arm.key)
-    const then = rest.length === 0 ? '' : `; when all of it is down ${rest.join(', then ')}`
-    if (first !== 'default') return `branch ${first}${then}`
     const { country, continent } = view.place
-    return country === undefined && continent === undefined ? 'the place is not known: default' : `no branch for ${[country, continent].filter((code) => code !== undefined).join(' or ')}: default`
+    const [first, ...rest] = armsFor(node, view).map((arm) => shown(arm.key))
+    const where = country !== undefined ? `${countryName(country)} (${country})` : continent !== undefined ? CONTINENTS[continent]! : 'a place that is not known'
+    return `${where} goes by ${first}${rest.length === 0 ? '' : `; if all of it is down, by ${rest.join(', then ')}`}`
   }
+}
+
+/** An arm's key as short as it can be told: the kind of place only where a code is of both kinds. */
+function shown(key: string): string {
+  const code = key.slice(key.indexOf('-') + 1)
+  return Object.hasOwn(COUNTRIES, code) && Object.hasOwn(CONTINENTS, code) ? key : code
 }
 
 /** The arms that apply to a place, narrowest first. */

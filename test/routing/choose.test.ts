@@ -104,6 +104,7 @@ t.test('each verb', async (t) => {
     ['{ latency: [192.0.2.1, syd, fra] }', 'NL', {}, 'fra'],
     ['{ latency: [192.0.2.1, syd, fra] }', 'NL', { syd: 'down', fra: 'down' }, '192.0.2.1 cut'],
     ['{ latency: [{ failover: [iad, icn] }, nrt] }', 'KR', {}, 'iad'],
+    ['{ weighted: [{ weight: 27, to: { weighted: { icn: 84, nrt: 2 } } }] }', 'KR', {}, 'icn 97.67 | nrt 2.33'],
     ['icn', 'KR', {}, 'icn'],
     ['192.0.2.1', 'KR', {}, '192.0.2.1']
   ]
@@ -178,7 +179,7 @@ t.test('why', async (t) => {
   const health = healthOf(routing.targets, { icn: 'down', nrt: 'drain' })
   const { steps, candidates } = routing.explain(routing.find('video')!, placeOf('KR'), health)
   t.same(steps.map(({ depth, text }) => '  '.repeat(depth) + text), [
-    'policy video: geolocation: branch country-KR; when all of it is down default',
+    'policy video: geolocation: South Korea (KR) goes by KR; if all of it is down, by default',
     '  video.KR: failover: icn, then nrt',
     '    icn is DOWN: skipped',
     '    nrt is UP, drained: skipped',
@@ -186,11 +187,27 @@ t.test('why', async (t) => {
     '    icn is DOWN: skipped',
     '    nrt is UP, drained: skipped',
     '    syd is UP: taken',
-    'answer: syd; TTL is cut while a target is suspect or down'
+    'answer: syd'
   ])
   t.same(candidates.map(({ target, state, chosen, why }) => `${target}, ${state}, ${chosen}: ${why}`), [
     'icn, DOWN, false: skipped: down', 'nrt, UP, drained, false: skipped: forced drain by an operator', 'syd, UP, true: answered',
     'fra, UP, false: not needed: one before it answers', 'iad, UP, false: not needed: one before it answers', 'gru, UP, false: not needed: one before it answers'
+  ])
+  const told = (node: string, from: string, states: Record<string, string> = {}, family?: Family): string[] => {
+    const each = routingOf(`policies:\n  p: ${node}\n  q: { simple: 192.0.2.1 }`)
+    return each.explain(0, placeOf(from), healthOf(each.targets, states), family).steps.map(({ depth, text }) => '  '.repeat(depth) + text)
+  }
+  t.same(told('{ latency: [icn, nrt], on-all-down: last-good }', 'KR', { icn: 'down', nrt: 'down' }), [
+    'policy p: latency: icn 50 km ~1 ms, nrt 1209 km ~18 ms', '  icn, nrt are DOWN: skipped',
+    'policy p: all down: the last that was up answers (on-all-down: last-good)', 'answer: nrt; all were down (fail-open)'
+  ])
+  t.same(told('{ failover: [icn, nrt] }', 'KR', {}, 6), ['no target of it has an IPv6 address', 'answer: no address'])
+  t.same(told('{ simple: icn, on-all-down: q }', 'KR', { icn: 'drain' }), [
+    'policy p: simple: all of icn', '  icn is UP, drained: skipped', 'policy p: all down: on to the policy named by on-all-down',
+    '  policy q: simple: all of 192.0.2.1', '    192.0.2.1 is not checked: taken', 'answer: 192.0.2.1'
+  ])
+  t.same(told('{ geolocation: { continent-SA: gru, country-SA: fra, default: iad } }', 'SA').slice(0, 1), [
+    'policy p: geolocation: Saudi Arabia (SA) goes by country-SA; if all of it is down, by default'
   ])
   t.match(candidates[0], { kilometres: 50, milliseconds: 1 })
   for (const [name, verb] of Object.entries(VERBS)) t.ok(verb.does.length > 10, `${name} says what it does`)
