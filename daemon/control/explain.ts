@@ -26,6 +26,8 @@ interface Walk {
   readonly type: number
   readonly steps: Step[]
   readonly records: string[]
+  /** The smallest TTL met. */
+  ttl: number
   zone?: Explanation['zone']
   place?: Explanation['place']
   policy?: string
@@ -49,10 +51,11 @@ export function explainName(world: World, ask: Ask, question: ExplainQuestion): 
     const near = nearest(question.type, MNEMONIC_LIST)
     return `type: there is no type ${question.type}${near === undefined ? '; TYPE123 stands for any number' : ` (did you mean ${near}?)`}`
   }
-  const walk: Walk = { world, from: question.from, type, steps: [], records: [], candidates: [], failOpen: false, unsettled: false }
+  const walk: Walk = { world, from: question.from, type, steps: [], records: [], ttl: Number.POSITIVE_INFINITY, candidates: [], failOpen: false, unsettled: false }
   const outcome = follow(walk, name)
   const reply = ask(writeQuery(name, type, question.from), question.from)
   const answer = reply === undefined ? { rcode: 'silence', authoritative: false, answers: [], authorities: [] } : readReply(reply)
+  if (outcome === 'routed' && answer.ttl !== undefined) tellTtl(walk, answer.ttl)
   const { zone, place, policy, records, steps, candidates, failOpen, unsettled } = walk
   return {
     question: { name: nameToText(name), type: typeToText(type), from: formatAddress(question.from.bytes) },
@@ -97,6 +100,7 @@ function look(walk: Walk, name: Uint8Array, aliases: number): Stage {
   tell(walk, 0, `${shown} is in zone ${zone.origin}, serial ${zone.serial}`)
   if (finding.standing === 'wildcard') tell(walk, 1, `there is no such name; the wildcard ${showName(zones, finding.node)} stands for it`)
   const rrset = finding.rrset < 0 ? undefined : showRrset(zones, finding.node, finding.rrset)
+  walk.ttl = Math.min(walk.ttl, rrset?.ttl ?? walk.ttl)
   for (const record of rrset?.records ?? []) {
     walk.records.push(record)
     tell(walk, 1, record)
@@ -159,9 +163,12 @@ function route(walk: Walk, rrset: ShownRrset): Stage {
   walk.candidates = candidates
   walk.failOpen = choice.failOpen
   walk.unsettled = choice.unsettled
-  const cut = Math.min(rrset.ttl, world.suspectTtl)
-  tell(walk, 0, choice.unsettled ? `TTL ${cut}, cut from ${rrset.ttl}: something in question is suspect or down` : `TTL ${rrset.ttl}, the record's own`)
   return { outcome: 'routed' }
+}
+
+function tellTtl({ unsettled, ttl, steps }: Walk, answered: number): void {
+  const text = unsettled && answered < ttl ? `TTL ${answered}, cut from ${ttl}: a target in question is suspect or down` : `TTL ${answered}, as the zone has it`
+  steps.push({ depth: 0, text })
 }
 
 function tell(walk: Walk, depth: number, text: string): void {
