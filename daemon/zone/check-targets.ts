@@ -8,7 +8,7 @@ import type { Groups } from './group.ts'
 import { recordTypeToText } from './rdata.ts'
 import type { Reading } from './reader.ts'
 import { TYPE_ALIAS } from './record.ts'
-import { isWarned, note, sourceAt } from './sources.ts'
+import { isFull, isWarned, note, sourceAt } from './sources.ts'
 import { findName, ownerOf, type Table } from './table.ts'
 
 /** Per type: octets of RDATA, and tokens of text, before the name that it points at. */
@@ -68,7 +68,7 @@ function checkPointer(reading: Reading, names: Names, record: number, target: Ui
   const { has, beneath } = lookUp(table, names, target)
   const kind = recordTypeToText(type)
   const warn = (reason: string | (() => string), hint?: Wrong['hint']): void => {
-    const place = dataPlace(trouble.sources, table.place[record]!, POINTERS[type]![1] + 1)
+    const place = isFull(trouble) ? table.place[record]! : dataPlace(trouble.sources, table.place[record]!, POINTERS[type]![1] + 1)
     // A name that ends in the zone's twice has its warning, and nothing stands there of course.
     if (!isWarned(trouble, place)) note(trouble, 'warning', place, reason, hint)
   }

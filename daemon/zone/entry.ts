@@ -29,15 +29,19 @@ export interface Entry {
   /** The zone's own name, to notice names that end in it twice, and the last token that does, or -1. */
   zone: Uint8Array | undefined
   doubled: number
+  /** Without octets above 127 in the text there is none in a name: the last one that has, or -1. */
+  readonly ascii: boolean
+  foreign: number
   /** Where octets are written: out[write…] has room for whatever this entry can come to. */
   out: Uint8Array
   write: number
   wrong: Wrong | undefined
 }
 
-export function makeEntry(text: Uint8Array, origin?: Uint8Array): Entry {
+/** `ascii` is whether the text is known to have no octets above 127. */
+export function makeEntry(text: Uint8Array, origin?: Uint8Array, ascii = true): Entry {
   const tokens = { starts: new Int32Array(16), ends: new Int32Array(16), quoted: new Uint8Array(16) }
-  return { text, at: 0, count: 0, ...tokens, indented: false, innerQuote: -1, next: 0, origin, zone: undefined, doubled: -1, out: new Uint8Array(0), write: 0, wrong: undefined }
+  return { text, at: 0, count: 0, ...tokens, indented: false, innerQuote: -1, next: 0, origin, zone: undefined, doubled: -1, ascii, foreign: -1, out: new Uint8Array(0), write: 0, wrong: undefined }
 }
 
 const PLAIN = 0
@@ -73,6 +77,7 @@ export function nextEntry(entry: Entry): boolean {
   entry.next = 0
   entry.innerQuote = -1
   entry.doubled = -1
+  entry.foreign = -1
   entry.wrong = undefined
   let margin = at
   while (at < end) {

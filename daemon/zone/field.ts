@@ -84,6 +84,7 @@ export function readName(entry: Entry, token: number): number {
   const length = encodeName(text, entry.starts[token]!, end, origin, out, write)
   if (length < 0) return length
   entry.write = write + length
+  if (!entry.ascii && text.subarray(entry.starts[token], end).some((octet) => octet > 127)) entry.foreign = token
   if (zone !== undefined && origin !== undefined && text[end - 1] !== 0x2e && endsInZone(out, write + length - origin.length, write, zone)) entry.doubled = token
   return length
 }

@@ -6,7 +6,7 @@ import { type Groups, groupRecords, settleRRsets } from './group.ts'
 import { readMaster } from './reader.ts'
 import type { Zone, ZoneRecord, ZoneRecords } from './record.ts'
 import { dropTexts, faultsOf, positionOf, type Sources } from './sources.ts'
-import { ownerOf, rdataOf, type Table } from './table.ts'
+import { dropIndex, ownerOf, rdataOf, type Table } from './table.ts'
 
 export interface ReadZoneOptions {
   /** The zone file, as it is to stand in messages. */
@@ -49,6 +49,7 @@ export function readZone(options: ReadZoneOptions): ZoneReading {
   const files = [...new Set(reading.files)]
   if (trouble.errors.length > 0 || names === undefined) return { faults, files }
   dropTexts(sources)
+  dropIndex(table)
   return { zone: { origin: names.zone, records: recordsOf(table, groups, sources) }, faults, files }
 }
 

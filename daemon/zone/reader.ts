@@ -1,4 +1,6 @@
+import { isAscii } from 'node:buffer'
 import { basename, dirname, isAbsolute, join } from 'node:path'
+import { domainToASCII } from 'node:url'
 import { suggestion } from '../../core/suggest.ts'
 import { messageOf } from '../../core/trouble.ts'
 import { nameFault, nameFromText, nameToText } from '../wire/name.ts'
@@ -59,7 +61,7 @@ export function readMaster(options: { file: string; origin?: Uint8Array; read(pa
     return { ...reading, incomplete: true, table: makeTable(0) }
   }
   const whole: Reading = { ...reading, table: makeTable(text.length) }
-  readText(whole, { path: file, base: addSource(sources, file, text), entry: makeEntry(text, start), owner: -1, defaultTtl: -1, lastTtl: -1 })
+  readText(whole, { path: file, base: addSource(sources, file, text), entry: makeEntry(text, start, isAscii(text)), owner: -1, defaultTtl: -1, lastTtl: -1 })
   return whole
 }
 
@@ -96,6 +98,7 @@ function readText(reading: Reading, scope: Scope): void {
     } else reading.incomplete = true
     if (entry.wrong !== undefined) note(trouble, 'error', base + entry.wrong.at, entry.wrong.reason, entry.wrong.hint)
     if (entry.doubled >= 0) noteDoubled(reading, scope)
+    if (entry.foreign >= 0) noteForeign(reading, scope)
   }
 }
 
@@ -103,6 +106,15 @@ function noteDoubled(reading: Reading, { entry, base }: Scope): void {
   const token = entry.doubled
   const zone = nameToText(entry.origin!)
   note(reading.trouble, 'warning', base + tokenAt(entry, token), () => `${tokenText(entry, token)} without a final dot is ${tokenText(entry, token)}.${zone}`, () => `end it with a dot: ${tokenText(entry, token)}.`)
+}
+
+function noteForeign(reading: Reading, { entry, base }: Scope): void {
+  const text = tokenText(entry, entry.foreign)
+  const hint = (): string | undefined => {
+    const ascii = domainToASCII(text)
+    return ascii === '' ? undefined : `write ${ascii}`
+  }
+  note(reading.trouble, 'warning', base + tokenAt(entry, entry.foreign), `${text} is asked for in its ASCII form by nearly every client`, hint)
 }
 
 function fault({ entry }: Scope, token: number, reason: string, hint?: string | (() => string | undefined)): void {
@@ -247,7 +259,7 @@ function readInclude(reading: Reading, scope: Scope): void {
   reading.incomplete = before
   reading.open.push(path)
   const doubled = entry.doubled
-  readText(reading, { path, base: addSource(reading.sources, path, text), entry: makeEntry(text, origin), owner: scope.owner, defaultTtl: scope.defaultTtl, lastTtl: scope.lastTtl })
+  readText(reading, { path, base: addSource(reading.sources, path, text), entry: makeEntry(text, origin, isAscii(text)), owner: scope.owner, defaultTtl: scope.defaultTtl, lastTtl: scope.lastTtl })
   entry.doubled = doubled
   reading.open.pop()
 }

@@ -111,6 +111,11 @@ export function note(trouble: Trouble, severity: Fault['severity'], place: numbe
   list.push({ place, fault: said === undefined ? fault : { ...fault, hint: said } })
 }
 
+/** Whether further warnings are only counted. */
+export function isFull(trouble: Trouble): boolean {
+  return trouble.warnings.length >= MOST
+}
+
 /** Whether a warning stands at a place already. */
 export function isWarned(trouble: Trouble, place: number): boolean {
   return trouble.warnings.some((warning) => warning.place === place)

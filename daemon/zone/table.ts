@@ -155,6 +155,13 @@ function rehash(table: Table): void {
   table.slots = slots
 }
 
+/** Lets go of what only finding names needs: the table is read on, and no name is found in it again. */
+export function dropIndex(table: Table): void {
+  table.slots = new Uint32Array(0)
+  table.hashes = new Uint32Array(0)
+  table.octets = table.octets.slice(0, table.used)
+}
+
 /** The owner of a record, a view. */
 export function ownerOf(table: Table, name: number): Uint8Array {
   const start = table.nameAt[name]!
