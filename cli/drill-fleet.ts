@@ -2,7 +2,7 @@ import { loadConfig } from '../core/config-file.ts'
 import type { Config } from '../core/config.ts'
 import { suggestion } from '../core/suggest.ts'
 import { ConfigError } from '../core/trouble.ts'
-import type { Explanation, MemberStatus, Status } from '../daemon/control/api.ts'
+import type { Explanation, Status } from '../daemon/control/api.ts'
 import type { Control, Viewpoint } from '../fleet/drill/index.ts'
 import { Refused, type AdminClient } from './admin-client.ts'
 
@@ -23,8 +23,11 @@ export interface Ground {
   readonly hosts: readonly string[]
 }
 
-/** The member to drill, or why it cannot be: there must be such an edge, up, answered and running. */
-export async function findMember(admin: AdminClient, name: string): Promise<MemberStatus | Refusal> {
+/**
+ * The edge to drill must be there, up, answered and running.
+ * @returns the greatest TTL of any answer that may name it, seconds; or why it cannot be drilled
+ */
+export async function findMember(admin: AdminClient, name: string): Promise<{ longestTtl: number } | Refusal> {
   const status = await admin.get<Status>('/v1/status')
   if (status instanceof Refused) return { line: status.reason, status: 1 }
   const member = status.members.find((each) => each.name === name)
@@ -38,7 +41,7 @@ export async function findMember(admin: AdminClient, name: string): Promise<Memb
   if (forced !== undefined) return { line: `${name} is forced ${forced.state}: ${forced.why} (nearcast start ${name} undoes a stop)`, status: 1 }
   if (process !== undefined && process !== 'running') return { line: `${name} does not run: ${process}, ${member.processWhy ?? ''}`.replace(/, $/, ''), status: 1 }
   if (member.answerable === false || health === 'DOWN') return { line: `${name} is down already: ${why ?? health ?? ''}`, status: 1 }
-  return member
+  return { longestTtl: status.routedTtl }
 }
 
 /** What the configuration of a running fleet says about the ground of a drill. */

@@ -18,6 +18,7 @@ const LIMITS: Readonly<Record<string, { limit: keyof Limits; kind: 'duration' | 
   'max-detect': { limit: 'detectMs', kind: 'duration', summary: 'until the daemon knows (default: 1s)' },
   'max-answer': { limit: 'answerMs', kind: 'duration', summary: 'until the first answer without the edge (default: 1s)' },
   'max-gone': { limit: 'goneMs', kind: 'duration', summary: 'until the last client has left it (default: the TTL + 1s)' },
+  'max-exit': { limit: 'exitMs', kind: 'duration', summary: 'until the process of a stopped edge has ended (default: the greatest TTL + 7s)' },
   'max-wrong': { limit: 'wrong', kind: 'number', summary: 'wrong answers (default: 0)' },
   'max-unanswered': { limit: 'unanswered', kind: 'number', summary: 'queries without a reply (default: 0)' },
   'max-failed': { limit: 'failed', kind: 'number', summary: 'failed requests (default: 0; with --kill what is sent until the last TTL has run out)' },
@@ -84,15 +85,16 @@ async function prepare(call: Call, admin: AdminClient, load: { rate: number; cli
   }
   const kind: Kind = isSet(call, 'kill') ? 'kill' : 'planned'
   const warmMs = numberOf(call, 'warm-up') ?? WARM_MS
-  return { member, kind, viewpoints, ttl, ...load, limits: limitsOf(call, kind, ttl, load.rate), warmMs, ...ground, control: controlOver(admin), clock: systemClock }
+  const longestTtl = Math.max(ttl, found.longestTtl)
+  return { member, kind, viewpoints, ttl, longestTtl, ...load, limits: limitsOf(call, kind, { ttl, longestTtl, rate: load.rate }), warmMs, ...ground, control: controlOver(admin), clock: systemClock }
 }
 
-function limitsOf(call: Call, kind: Kind, ttl: number, rate: number): Limits {
+function limitsOf(call: Call, kind: Kind, load: { ttl: number; longestTtl: number; rate: number }): Limits {
   const given = Object.entries(LIMITS).flatMap(([option, { limit }]) => {
     const value = numberOf(call, option)
     return value === undefined ? [] : [[limit, value] as const]
   })
-  const limits = { ...defaultLimits(kind, ttl, rate), ...Object.fromEntries(given) }
+  const limits = { ...defaultLimits(kind, load), ...Object.fromEntries(given) }
   // With a planned stop it makes no difference which request may fail.
   return kind === 'planned' ? { ...limits, failedElsewhere: limits.failed, failedLate: limits.failed } : limits
 }
@@ -121,7 +123,7 @@ async function rehearse(call: Call, plan: Plan): Promise<number> {
 function introduction({ member, kind, viewpoints, ttl, rate, clients, limits }: Plan): string[] {
   const hosts = [...new Set(viewpoints.map(({ host }) => host))].join(', ')
   const subnets = [...new Set(viewpoints.map(({ question }) => question.subnet))].join(', ')
-  const shown = Object.entries(LIMITS).map(([option, each]) => `--${option} ${each.kind === 'duration' ? `${limits[each.limit]}ms` : limits[each.limit]}`)
+  const shown = Object.entries(LIMITS).filter(([, { limit }]) => kind === 'planned' || limit !== 'exitMs').map(([option, each]) => `--${option} ${each.kind === 'duration' ? `${limits[each.limit]}ms` : limits[each.limit]}`)
   return [
     `${member}: ${kind === 'planned' ? 'planned stop' : 'unannounced death'} under ${rate} queries and ${rate} requests a second from ${clients} clients`,
     `  they ask for ${hosts} from ${subnets}, and get ${member} for ${ttl} s`,

@@ -12,6 +12,8 @@ export interface Limits {
   readonly failedElsewhere: number
   readonly failedLate: number
   readonly recoveryMs: number
+  /** With a planned stop: until the process has ended. */
+  readonly exitMs: number
 }
 
 export type Kind = 'planned' | 'kill'
@@ -19,10 +21,11 @@ export type Kind = 'planned' | 'kill'
 /**
  * The limits when none are given. A planned stop loses nothing. A kill loses at most what clients send before their answers
  * run out; never a request to another edge, and none later.
- * @param ttl seconds
+ * @param ttl of the answers in question, seconds
+ * @param longestTtl of all answers that may name the edge: for so long, and two seconds more, a stopped edge serves on
  * @param rate requests a second
  */
-export function defaultLimits(kind: Kind, ttl: number, rate: number): Limits {
+export function defaultLimits(kind: Kind, { ttl, longestTtl, rate }: { ttl: number; longestTtl: number; rate: number }): Limits {
   return {
     detectMs: 1000,
     answerMs: 1000,
@@ -32,7 +35,8 @@ export function defaultLimits(kind: Kind, ttl: number, rate: number): Limits {
     failed: kind === 'planned' ? 0 : Math.ceil(rate * (ttl + 1)),
     failedElsewhere: 0,
     failedLate: 0,
-    recoveryMs: 5000
+    recoveryMs: 5000,
+    exitMs: (longestTtl + 7) * 1000
   }
 }
 
@@ -60,8 +64,6 @@ export interface Report {
   readonly load: { readonly clients: number; readonly rate: number; readonly ttl: number; readonly hosts: readonly string[]; readonly subnets: readonly string[] }
   readonly limits: Limits
   readonly measures: readonly Measure[]
-  /** When the process had ended, since the order. */
-  readonly exitMs?: number
   /** Whom clients were sent to meanwhile. */
   readonly instead: readonly string[]
   readonly requestsBy: Readonly<Record<string, number>>
@@ -88,14 +90,12 @@ export interface Circumstances {
 
 /** What the load saw, held against the limits. */
 export function makeReport(tally: Tally, about: Circumstances): Report {
-  const measures = measure(tally, about.limits)
-  const exitMs = since(tally.orderedAt, tally.exitedAt)
+  const measures = measure(tally, about.kind, about.limits)
   return {
     member: tally.member,
     ...about,
     met: about.interrupted === undefined && measures.every(({ met }) => met),
     measures,
-    ...(exitMs === undefined ? {} : { exitMs }),
     instead: [...tally.instead].sort(),
     requestsBy: Object.fromEntries(tally.byTarget),
     failures: Object.fromEntries(tally.failures),
@@ -104,14 +104,16 @@ export function makeReport(tally: Tally, about: Circumstances): Report {
   }
 }
 
-function measure(tally: Tally, limits: Limits): Measure[] {
+function measure(tally: Tally, kind: Kind, limits: Limits): Measure[] {
   const time = (what: string, measured: number | undefined, limit: number): Measure =>
     measured === undefined ? { what, unit: 'ms', limit, met: false } : { what, unit: 'ms', measured, limit, met: measured <= limit }
   const count = (what: string, measured: number, limit: number, of: number): Measure => ({ what, unit: 'count', measured, limit, met: measured <= limit, of })
+  const exit = kind === 'planned' ? [time('to the end of its process', since(tally.orderedAt, tally.exitedAt), limits.exitMs)] : []
   return [
     time('time to detect', since(tally.orderedAt, tally.detectedAt), limits.detectMs),
     time('to the new answer', since(tally.orderedAt, tally.leftAt), limits.answerMs),
     time('to the last client gone', tally.clientsGoneAt === undefined ? undefined : (since(tally.orderedAt, tally.lastClientAt) ?? 0), limits.goneMs),
+    ...exit,
     count('wrong answers', tally.wrong, limits.wrong, tally.queries),
     count('unanswered queries', tally.unanswered, limits.unanswered, tally.queries),
     count('failed requests', tally.failed, limits.failed, tally.requests),
@@ -140,7 +142,6 @@ export function formatReport(report: Report): string {
     return [what, measured === undefined ? 'never' : `${show(measured)}${of === undefined ? '' : ` of ${of}`}`, show(limit), met ? '' : 'missed']
   })
   lines.push(...columns([['', 'measured', 'limit', ''], ...table]))
-  if (report.exitMs !== undefined) lines.push(`  its process had ended after ${formatDuration(report.exitMs)}`)
   if (report.instead.length > 0) lines.push(`  answered meanwhile: ${report.instead.join(', ')}`)
   for (const [failure, times] of Object.entries(report.failures)) lines.push(`  failure: ${failure}, ${times} times`)
   const latency = Object.entries(latencyMs).map(([phase, { p50, p99 }]) => `${phase} ${p50} / ${p99} ms`)

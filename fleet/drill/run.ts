@@ -31,6 +31,8 @@ export interface DrillOptions {
   readonly viewpoints: readonly Viewpoint[]
   /** The greatest TTL of the answers in question, seconds. */
   readonly ttl: number
+  /** The greatest TTL of any answer that may name the member, seconds: the fleet waits for it before the process ends. */
+  readonly longestTtl: number
   readonly rate: number
   readonly clients: number
   readonly limits: Limits
@@ -65,7 +67,7 @@ const QUERY_TIMEOUT_MS = 1000
 const REQUEST_TIMEOUT_MS = 3000
 
 /** For how long a drill keeps its member out at most, and for how long it asks the fleet to. */
-export function outageBounds(ttl: number): { mostMs: number; forMs: number } {
+function outageBounds(ttl: number): { mostMs: number; forMs: number } {
   const mostMs = (2 * ttl + 15) * 1000
   return { mostMs, forMs: mostMs + GRACE_MS }
 }
@@ -119,7 +121,7 @@ async function rehearse(options: DrillOptions, tally: Tally, load: Load): Promis
   let trouble: string | undefined
   try {
     await sleep(options.warmMs, undefined, { signal })
-    const { forMs } = outageBounds(options.ttl)
+    const { forMs } = outageBounds(options.longestTtl)
     tally.orderedAt = clock.elapsed()
     await (options.kind === 'planned' ? control.stop(member, forMs) : control.kill(member, forMs))
     await watchOutage(options, tally, load)
@@ -141,7 +143,7 @@ async function rehearse(options: DrillOptions, tally: Tally, load: Load): Promis
 /** Waits until nobody can still be sent to the member: its answers have run out everywhere and, when planned, it has exited. */
 async function watchOutage(options: DrillOptions, tally: Tally, load: Load): Promise<void> {
   const { clock, kind, signal } = options
-  const until = tally.orderedAt! + outageBounds(options.ttl).mostMs
+  const until = tally.orderedAt! + outageBounds(options.longestTtl).mostMs
   while (clock.elapsed() < until) {
     await lookAtMember(options, tally)
     if (tally.leftAt !== undefined && load.believers() === 0) tally.clientsGoneAt ??= clock.elapsed()

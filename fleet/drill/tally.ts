@@ -116,6 +116,11 @@ function judgeAnswer(tally: Tally, { sentAt, at, rcode, targets }: AnswerSeen): 
       for (const target of targets) tally.instead.add(target)
       return undefined
     }
+    // Asked before the order to start, answered after it.
+    if (tally.startedAt !== undefined) {
+      tally.returnedAt ??= at
+      return undefined
+    }
     return tally.leftAt !== undefined && sentAt > tally.leftAt ? `${tally.member} again, after it had left` : undefined
   }
   if (names) {

@@ -136,15 +136,25 @@ t.test('answers are judged by when they were asked for', async (t) => {
   t.same([...tally.instead], ['nrt'])
 })
 
+t.test('what was asked before an order and answered after it is right either way', async (t) => {
+  const tally = makeTally('icn')
+  const asked = { rcode: 'NOERROR', ttl: 20 }
+  tally.orderedAt = 100
+  seeAnswer(tally, { ...asked, sentAt: 99, at: 105, targets: ['nrt'] })
+  seeAnswer(tally, { ...asked, sentAt: 101, at: 106, targets: ['nrt'] })
+  tally.startedAt = 200
+  seeAnswer(tally, { ...asked, sentAt: 199, at: 205, targets: ['icn'] })
+  t.same([tally.wrong, tally.returnedAt], [0, 205])
+})
+
 t.test('a report holds what was seen against the limits', async (t) => {
   const tally = makeTally('icn')
   Object.assign(tally, { orderedAt: 1000, detectedAt: 1004, leftAt: 1020, clientsGoneAt: 20_500, exitedAt: 23_100, startedAt: 24_000, returnedAt: 27_000, queries: 1200 })
   for (let at = 0; at < 20_000; at += 100) seeRequest(tally, { target: 'icn', sentAt: at, at: at + 3 })
-  const about = { kind: 'planned', startedAt: '2026-01-01T00:00:00.000Z', tookMs: 30_000, limits: defaultLimits('planned', 20, 50), load: { clients: 100, rate: 50, ttl: 20, hosts: [], subnets: [] } } as const
+  const about = { kind: 'planned', startedAt: '2026-01-01T00:00:00.000Z', tookMs: 30_000, limits: defaultLimits('planned', { ttl: 20, longestTtl: 20, rate: 50 }), load: { clients: 100, rate: 50, ttl: 20, hosts: [], subnets: [] } } as const
   const good = makeReport(tally, about)
   t.equal(good.met, true)
-  t.same(good.measures.map(({ measured }) => measured), [4, 20, 18_900, 0, 0, 0, 0, 0, 3000])
-  t.equal(good.exitMs, 22_100)
+  t.same(good.measures.map(({ measured }) => measured), [4, 20, 18_900, 22_100, 0, 0, 0, 0, 0, 3000])
   t.same(good.latencyMs.outage, { p50: 3, p95: 3, p99: 3, max: 3 })
   seeRequest(tally, { target: 'nrt', sentAt: 21_000, at: 21_001, failure: 'ECONNREFUSED' })
   const bad = makeReport(tally, about)
