@@ -21,7 +21,7 @@ t.test('imports go through doors, in the directions that rooms.ts draws', async 
       const to = roomOf(entry.target)
       if (to === from) return []
       if (!from.may.includes(to.name) && !from.may.includes('*')) return [`${place}: ${from.name} must not import ${to.name}`]
-      const door = to.open === true || entry.target === `${to.name}/index.ts` || entry.target in sideDoors || entry.typeOnly
+      const door = to.open === true || [`${to.name}/index.ts`, `${to.name}.ts`].includes(entry.target) || entry.target in sideDoors || entry.typeOnly
       return door ? [] : [`${place}: ${entry.target} is behind the door of ${to.name}`]
     })
   })
