@@ -69,7 +69,7 @@ export function checkNames(reading: Reading, groups: Groups): Names | undefined 
   const has = new Uint16Array(table.names)
   for (const record of order) has[table.name[record]!]! |= BIT[table.type[record]!]!
   if (zone === undefined) {
-    if (!reading.incomplete) noteNoSoa(reading, undefined)
+    if (!reading.incomplete && !has.some((bits) => (bits & UNREAD) !== 0)) noteNoSoa(reading, undefined)
     return undefined
   }
   const apex = findName(table, zone, 0)
@@ -92,7 +92,7 @@ export function checkNames(reading: Reading, groups: Groups): Names | undefined 
     if ((bits & (bits - 1)) !== 0) checkConflicts(reading, groups, name, bits, name === apex)
   }
   if (apex < 0 || (has[apex]! & SOA) === 0) {
-    if (!reading.incomplete && !strayed) noteNoSoa(reading, zone)
+    if (!reading.incomplete && !strayed && (apex < 0 || (has[apex]! & UNREAD) === 0)) noteNoSoa(reading, zone)
   } else if ((has[apex]! & (NS | UNREAD)) === 0 && !reading.incomplete) {
     note(trouble, 'warning', table.place[findRecord(reading, groups, apex, SOA)]!, 'the zone has no NS', 'such as: @ NS ns1')
   }

@@ -21,7 +21,7 @@ export interface ZoneRecord {
 
 /**
  * The records of a zone: an array, or a packed table that makes each record when it is come to, so hold none longer than needed.
- * Those that `readZone` makes come grouped: all of an owner, and among them all of a type, one behind the other.
+ * Those that `readZone` makes come grouped: all of an owner, with the very same `owner`, and among them all of a type, one behind the other.
  */
 export type ZoneRecords = Iterable<ZoneRecord> & { readonly length: number }
 
