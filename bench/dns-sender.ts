@@ -1,5 +1,5 @@
 import { systemClock } from '../core/clock.ts'
-import { AF_INET, loadSystem, MSG_DONTWAIT, SO_RCVBUF, SOCK_DGRAM, SOL_SOCKET, type NativeMemory, type System } from '../daemon/serve/system.ts'
+import { AF_INET, loadSystem, MSG_DONTWAIT, SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET, type NativeMemory, type System } from '../daemon/serve/system.ts'
 import type { Load, SenderTask } from './dns-load.ts'
 
 // A process that offers queries at a rate: laid out beforehand in native memory, sent as each falls due, from a few sockets.
@@ -9,6 +9,9 @@ const BATCH = 64
 const HEADER = 64
 const VECTOR = 16
 const ANSWER = 1280
+/** Queries without an answer yet: a sender that was held up does not make up for it in one burst. */
+const OUTSTANDING = 400
+const GIVE_UP_MS = 100
 
 process.once('message', (task: SenderTask) => {
   send(task).then(
@@ -31,17 +34,26 @@ async function send(task: SenderTask): Promise<Load> {
   const last = start + task.seconds * 1000 + 200
   let sent = 0
   let answered = 0
+  // Given up, so that they do not count as outstanding for ever.
+  let lost = 0
+  let lastAnswer = start
   let turn = 0
-  for (let now = start; now < last && (sent < total || answered < sent); now = systemClock.elapsed()) {
+  for (let now = start; now < last && (sent < total || answered + lost < sent); now = systemClock.elapsed()) {
     const due = Math.min(total, Math.floor(((now - start) * task.rate) / 1000)) - sent
+    const room = OUTSTANDING - (sent - answered - lost)
     const socket = sockets[turn++ % SOCKETS]!
-    if (due > 0) {
+    if (due > 0 && room > 0) {
       const from = sent % task.packets.length
-      const more = system.sendmmsg(socket, outgoing + from * HEADER, Math.min(due, BATCH, task.packets.length - from), 0)
+      const more = system.sendmmsg(socket, outgoing + from * HEADER, Math.min(due, room, BATCH, task.packets.length - from), 0)
       if (more > 0) sent += more
     }
     const got = system.recvmmsg(socket, incoming, BATCH, MSG_DONTWAIT, 0)
-    if (got > 0) answered += got
+    if (got > 0) {
+      answered += got
+      lastAnswer = now
+    } else if (now - lastAnswer > GIVE_UP_MS) {
+      lost = sent - answered
+    }
   }
   return { sent, answered, perSecond: answered / task.seconds }
 }
@@ -91,7 +103,7 @@ function openSockets(system: System): number[] {
   new DataView(size.bytes.buffer, size.bytes.byteOffset).setInt32(0, 4 << 20, true)
   return Array.from({ length: SOCKETS }, () => {
     const fd = system.socket(AF_INET, SOCK_DGRAM, 0)
-    system.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, size.address, 4)
+    system.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, size.address, 4)
     return fd
   })
 }

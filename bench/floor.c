@@ -30,7 +30,7 @@ int main(int count, char **words) {
   int fd = socket(AF_INET, SOCK_DGRAM, 0);
   if (fd < 0) fail("socket");
   int size = 4 << 20;
-  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
   struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(atoi(words[1])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   if (bind(fd, (struct sockaddr *)&own, sizeof own) < 0) fail("bind");
   for (int i = 0; i < BATCH; i++) {
