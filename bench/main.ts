@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { suggestion } from '../core/suggest.ts'
 import { benchDns } from './dns.ts'
+import { benchEdge } from './edge.ts'
 
 // npm run bench -- NAME [options]: measures on this machine, beside whichever peers are installed. One row a bench.
 
@@ -19,7 +20,8 @@ export interface BenchOptions {
 }
 
 const benches: Readonly<Record<string, Bench>> = {
-  dns: { about: 'CPU per query over UDP, beside knot, nsd, gdnsd and a responder in C that parses nothing', run: benchDns }
+  dns: { about: 'CPU per query over UDP, beside knot, nsd, gdnsd and a responder in C that parses nothing', run: benchDns },
+  edge: { about: 'CPU per hit over HTTP, beside nginx and varnish', run: benchEdge }
 }
 
 const usage = (): string =>

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { makeAnswerer, type Answerer } from './answer.ts'
 import { makeCounters, readCounters } from './answer/index.ts'
-import { explainName, makeFleetRequests, startAdmin, startHealth, startLoader, type Ask, type DaemonStatus, type ExplainQuestion, type Loader } from './control/index.ts'
+import { explainName, makeFleetRequests, startAdmin, startHealth, Loader, type Ask, type DaemonStatus, type ExplainQuestion } from './control/index.ts'
 import type { ResponderData } from './responder.ts'
 import { startServing, type Serving } from './serve/index.ts'
 import { openWorld, type World, type WorldImage } from './world.ts'
@@ -27,7 +27,7 @@ attach(async (setup, channel) => {
   const fleet = makeFleetRequests(channel, systemAfter)
   const explainer = makeExplainer()
   const now: { world?: WorldImage; serving?: Serving } = {}
-  const loader = startLoader({
+  const loader = new Loader({
     setup,
     health: health.table,
     clock,

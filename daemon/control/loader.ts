@@ -23,16 +23,6 @@ export interface LoaderOptions {
   use(world: WorldImage): Promise<void>
 }
 
-/** Keeps the world in step with the files. */
-export interface Loader {
-  /** Rejects when there can be none; a folder without a sound zone makes an empty one. */
-  readonly first: Promise<WorldImage>
-  /** Reads every file now, and resolves when what came of it is in service. */
-  reload(force: boolean): Promise<ReloadReply>
-  status(): Pick<DaemonStatus, 'geo' | 'names' | 'routedTtl' | 'zones' | 'reload'>
-  close(): Promise<void>
-}
-
 /** A loader thread that died is started again after this long. */
 const RESTART_MS = 1000
 
@@ -45,85 +35,102 @@ export function edgeTargets(config: Config): Target[] {
   })
 }
 
-/** Starts the thread that reads zones, policies and places, and hands on what it makes. */
-export function startLoader(options: LoaderOptions): Loader {
-  const { setup, log, clock, health } = options
-  const { config } = setup
-  const data: LoaderData = {
-    folder: { path: setup.zonesFolder, label: setup.zonesLabel },
-    stateFolder: setup.stateFolder,
-    targets: edgeTargets(config),
-    mostTargets: health.words.length,
-    geo: { folder: fileURLToPath(new URL('../../../geodb', import.meta.url)), setting: config.geo.database, local: config.geo.local }
-  }
-  const waiting = new Map<number, (reply: ReloadReply) => void>()
-  const parts: { places?: PlacesImage; zones?: SharedArrayBuffer; routing?: RoutingImage } = {}
-  let report: LoadReport = { zones: [], faults: [], names: [], routedTtl: 0, changes: [] }
-  let lastAt: number | undefined
-  let generation = 0
-  let lastId = 0
-  let isClosed = false
-  let worker: Worker
-  let settle: { resolve(world: WorldImage): void; reject(error: Error): void } | undefined
-  const first = new Promise<WorldImage>((resolve, reject) => (settle = { resolve, reject }))
+/** Keeps the world in step with the files: owns the thread that reads zones, policies and places, and hands on what it makes. */
+export class Loader {
+  /** Rejects when there can be none; a folder without a sound zone makes an empty one. */
+  readonly first: Promise<WorldImage>
+  readonly #options: LoaderOptions
+  readonly #data: LoaderData
+  readonly #waiting = new Map<number, (reply: ReloadReply) => void>()
+  readonly #parts: { places?: PlacesImage; zones?: SharedArrayBuffer; routing?: RoutingImage } = {}
+  #report: LoadReport = { zones: [], faults: [], names: [], routedTtl: 0, changes: [] }
+  #lastAt: number | undefined
+  #generation = 0
+  #lastId = 0
+  #isClosed = false
+  #worker: Worker
+  #settle: { resolve(world: WorldImage): void; reject(error: Error): void } | undefined
 
-  const take = async (message: Extract<FromLoader, { kind: 'loaded' }>): Promise<void> => {
-    const before = report
-    report = message.report
-    lastAt = clock.now()
-    logChanges(log, before, report)
+  constructor(options: LoaderOptions) {
+    this.#options = options
+    const { config, zonesFolder, zonesLabel, stateFolder } = options.setup
+    this.#data = {
+      folder: { path: zonesFolder, label: zonesLabel },
+      stateFolder,
+      targets: edgeTargets(config),
+      mostTargets: options.health.words.length,
+      geo: { folder: fileURLToPath(new URL('../../../geodb', import.meta.url)), setting: config.geo.database, local: config.geo.local }
+    }
+    this.first = new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
+    this.#worker = this.#start()
+  }
+
+  /** Reads every file now, and resolves when what came of it is in service. `force`: also what looks like an accident. */
+  reload(force: boolean): Promise<ReloadReply> {
+    return new Promise((resolve) => {
+      const id = ++this.#lastId
+      this.#waiting.set(id, resolve)
+      this.#worker.postMessage({ kind: 'reload', id, force } satisfies ToLoader)
+    })
+  }
+
+  status(): Pick<DaemonStatus, 'geo' | 'names' | 'routedTtl' | 'zones' | 'reload'> {
+    const { names, routedTtl, zones } = this.#report
+    const lastAt = this.#lastAt === undefined ? {} : { lastAt: this.#lastAt }
+    const geo = { about: this.#parts.places?.about ?? '', local: this.#options.setup.config.geo.local }
+    return { geo, names, routedTtl, zones, reload: { ...lastAt, faults: errorLines(this.#report) } }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#worker.terminate()
+  }
+
+  #start(): Worker {
+    const { log } = this.#options
+    const worker = new Worker(new URL('./loader-thread.js', import.meta.url), { workerData: this.#data, name: 'dns loader' })
+    worker.on('message', (message: FromLoader) => {
+      if (message.kind === 'places') this.#parts.places = message.places
+      else if (message.kind === 'loaded') this.#take(message).catch((error: unknown) => log.error(`a world could not be put in service: ${messageOf(error)}`))
+      else this.#settle?.reject(new Error(message.reason))
+    })
+    worker.on('error', (error) => log.error(`the loader died: ${error.stack ?? error.message}`))
+    worker.on('exit', () => this.#onExit())
+    return worker
+  }
+
+  /** What is served is served on; a loader that ended is started again, and reads everything. */
+  #onExit(): void {
+    if (this.#isClosed) return
+    if (this.#settle !== undefined) {
+      this.#settle.reject(new Error('the loader ended before it had read the zones'))
+      return
+    }
+    for (const reply of this.#waiting.values()) reply({ zones: this.#report.zones, faults: ['the loader died while reading; what was served before is served on'] })
+    this.#waiting.clear()
+    setTimeout(() => (this.#worker = this.#start()), RESTART_MS).unref()
+  }
+
+  async #take(message: Extract<FromLoader, { kind: 'loaded' }>): Promise<void> {
+    const { clock, log, health, setup, use } = this.#options
+    const before = this.#report
+    this.#report = message.report
+    this.#lastAt = clock.now()
+    logChanges(log, before, message.report)
+    const parts = this.#parts
     // The first load of a thread brings both.
     parts.zones = message.zoneImage ?? parts.zones!
     parts.routing = message.routing ?? parts.routing!
     if (message.zoneImage !== undefined || message.routing !== undefined) {
       const { zones, routing, places } = parts
-      const world: WorldImage = { generation: ++generation, zones, places: places!, routing, health, suspectTtl: config.checks['suspect-ttl'] }
-      if (settle === undefined) await options.use(world)
-      settle?.resolve(world)
-      settle = undefined
+      const world: WorldImage = { generation: ++this.#generation, zones, places: places!, routing, health, suspectTtl: setup.config.checks['suspect-ttl'] }
+      if (this.#settle === undefined) await use(world)
+      this.#settle?.resolve(world)
+      this.#settle = undefined
     }
     if (message.id === undefined) return
-    waiting.get(message.id)?.({ zones: report.zones, faults: errorLines(report) })
-    waiting.delete(message.id)
-  }
-  const hear = (message: FromLoader): void => {
-    if (message.kind === 'places') parts.places = message.places
-    else if (message.kind === 'loaded') take(message).catch((error: unknown) => log.error(`a world could not be put in service: ${messageOf(error)}`))
-    else settle?.reject(new Error(message.reason))
-  }
-  const start = (): void => {
-    worker = new Worker(new URL('./loader-thread.js', import.meta.url), { workerData: data, name: 'dns loader' })
-    worker.on('message', hear)
-    worker.on('error', (error) => log.error(`the loader died: ${error.stack ?? error.message}`))
-    worker.on('exit', () => {
-      settle?.reject(new Error('the loader ended before it had read the zones'))
-      if (isClosed || settle !== undefined) return
-      for (const reply of waiting.values()) reply({ zones: report.zones, faults: ['the loader died while reading; what was served before is served on'] })
-      waiting.clear()
-      setTimeout(start, RESTART_MS).unref()
-    })
-  }
-  const send = (message: ToLoader): void => worker.postMessage(message)
-  start()
-  return {
-    first,
-    reload: (force) =>
-      new Promise((resolve) => {
-        const id = ++lastId
-        waiting.set(id, resolve)
-        send({ kind: 'reload', id, force })
-      }),
-    status: () => ({
-      geo: { about: parts.places?.about ?? '', local: config.geo.local },
-      names: report.names,
-      routedTtl: report.routedTtl,
-      zones: report.zones,
-      reload: { ...(lastAt === undefined ? {} : { lastAt }), faults: errorLines(report) }
-    }),
-    close: async () => {
-      isClosed = true
-      await worker.terminate()
-    }
+    this.#waiting.get(message.id)?.({ zones: message.report.zones, faults: errorLines(message.report) })
+    this.#waiting.delete(message.id)
   }
 }
 

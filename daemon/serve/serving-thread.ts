@@ -21,17 +21,6 @@ export interface ThreadPlan {
   readonly log: Logger
 }
 
-export interface ServingThread {
-  /** Resolves when it serves for the first time; rejects with `BindError` and others. */
-  readonly ready: Promise<void>
-  readonly traffic: Float64Array
-  send(message: ToThread): void
-  /** Resolves when it answers from world `number` or a later one. */
-  using(number: number): Promise<void>
-  /** Tells it to stop; resolves when it has ended, by force after `withinMs`. */
-  close(withinMs: number): Promise<void>
-}
-
 /** A listener that could not be bound. */
 export class BindError extends Error {
   readonly code: string
@@ -43,77 +32,96 @@ export class BindError extends Error {
   }
 }
 
-/** Starts a thread and keeps it up: one that dies or hangs is started again, with the world of that moment. */
-export function startThread(plan: ThreadPlan): ServingThread {
-  const { log, name } = plan
-  const traffic = new Float64Array(new SharedArrayBuffer(TRAFFIC.length * 8))
-  const waiting = new Set<{ number: number; resolve: () => void }>()
-  let worker: Worker
-  let isClosing = false
-  let delay = RESTART_MS
-  let restart: NodeJS.Timeout | undefined
-  let hasEnded: (() => void) | undefined
-  let settleReady: { resolve: () => void; reject: (error: Error) => void } | undefined
-  const ready = new Promise<void>((resolve, reject) => (settleReady = { resolve, reject }))
+/** A thread that is kept up: one that dies or hangs is started again, with the world of that moment. */
+export class ServingThread {
+  /** Resolves when it serves for the first time; rejects with a BindError and others. */
+  readonly ready: Promise<void>
+  readonly traffic = new Float64Array(new SharedArrayBuffer(TRAFFIC.length * 8))
+  readonly #plan: ThreadPlan
+  readonly #waiting = new Set<{ number: number; resolve: () => void }>()
+  readonly #watch: NodeJS.Timeout
+  #worker: Worker
+  #isClosing = false
+  #delay = RESTART_MS
+  #restart: NodeJS.Timeout | undefined
+  #hasEnded: (() => void) | undefined
+  #settleReady: { resolve: () => void; reject: (error: Error) => void } | undefined
 
-  const hear = (message: FromThread): void => {
+  constructor(plan: ThreadPlan) {
+    this.#plan = plan
+    this.ready = new Promise<void>((resolve, reject) => (this.#settleReady = { resolve, reject }))
+    this.#watch = watchBeat(this.traffic, () => {
+      plan.log.error(`${plan.name} hangs: it is ended`)
+      void this.#worker.terminate()
+    })
+    this.#worker = this.#start()
+  }
+
+  send(message: ToThread): void {
+    this.#worker.postMessage(message)
+  }
+
+  /** Resolves when it answers from world `number` or a later one. */
+  using(number: number): Promise<void> {
+    return new Promise((resolve) => this.#waiting.add({ number, resolve }))
+  }
+
+  /** Tells it to stop; resolves when it has ended, by force after `withinMs`. */
+  async close(withinMs: number): Promise<void> {
+    this.#isClosing = true
+    clearTimeout(this.#restart)
+    clearInterval(this.#watch)
+    const ended = new Promise<void>((resolve) => (this.#hasEnded = resolve))
+    if (this.#worker.threadId === -1) return
+    this.send({ kind: 'stop' })
+    Atomics.add(this.#plan.control, 0, 1)
+    const force = setTimeout(() => void this.#worker.terminate(), withinMs)
+    await ended
+    clearTimeout(force)
+  }
+
+  #start(): Worker {
+    const { kind, listeners, responder, tcp, control, name, log, current } = this.#plan
+    const { world, number } = current()
+    const data: ThreadData = { kind, listeners, responder, tcp, control, traffic: this.traffic, world, worldNumber: number }
+    const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: data, name })
+    worker.on('message', (message: FromThread) => this.#hear(message))
+    worker.on('error', (error) => log.error(`${name} died: ${error.stack ?? error.message}`))
+    worker.on('exit', () => this.#onExit())
+    return worker
+  }
+
+  #hear(message: FromThread): void {
+    const { log, name } = this.#plan
     switch (message.kind) {
       case 'ready':
-        settleReady?.resolve()
-        settleReady = undefined
+        this.#settleReady?.resolve()
+        this.#settleReady = undefined
         return
       case 'using':
-        delay = RESTART_MS
-        for (const item of waiting) if (item.number <= message.number && waiting.delete(item)) item.resolve()
+        this.#delay = RESTART_MS
+        for (const item of this.#waiting) if (item.number <= message.number && this.#waiting.delete(item)) item.resolve()
         return
       case 'refused':
-        settleReady?.reject(new BindError(message.code, message.listener, message.reason))
-        settleReady = undefined
+        this.#settleReady?.reject(new BindError(message.code, message.listener, message.reason))
+        this.#settleReady = undefined
         log.error(`${name}: ${message.reason}`)
         return
       case 'trouble':
         log.error(`${name}: ${message.reason}`)
     }
   }
-  const start = (): void => {
-    const { world, number } = plan.current()
-    const data: ThreadData = { kind: plan.kind, listeners: plan.listeners, responder: plan.responder, tcp: plan.tcp, control: plan.control, traffic, world, worldNumber: number }
-    worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: data, name })
-    worker.on('message', hear)
-    worker.on('error', (error) => log.error(`${name} died: ${error.stack ?? error.message}`))
-    worker.on('exit', () => {
-      hasEnded?.()
-      if (isClosing || settleReady !== undefined) {
-        settleReady?.reject(new Error(`${name} ended before it served`))
-        return
-      }
-      log.warn(`${name} ended; it is started again in ${delay} ms`)
-      restart = setTimeout(start, delay)
-      delay = Math.min(LONGEST_RESTART_MS, delay * 2)
-    })
-  }
-  const watch = watchBeat(traffic, () => {
-    log.error(`${name} hangs: it is ended`)
-    void worker.terminate()
-  })
-  start()
-  return {
-    ready,
-    traffic,
-    send: (message) => worker.postMessage(message),
-    using: (number) => new Promise((resolve) => waiting.add({ number, resolve })),
-    close: async (withinMs) => {
-      isClosing = true
-      clearTimeout(restart)
-      clearInterval(watch)
-      const ended = new Promise<void>((resolve) => (hasEnded = resolve))
-      if (worker.threadId === -1) return
-      worker.postMessage({ kind: 'stop' } satisfies ToThread)
-      Atomics.add(plan.control, 0, 1)
-      const force = setTimeout(() => void worker.terminate(), withinMs)
-      await ended
-      clearTimeout(force)
+
+  #onExit(): void {
+    const { log, name } = this.#plan
+    this.#hasEnded?.()
+    if (this.#isClosing || this.#settleReady !== undefined) {
+      this.#settleReady?.reject(new Error(`${name} ended before it served`))
+      return
     }
+    log.warn(`${name} ended; it is started again in ${this.#delay} ms`)
+    this.#restart = setTimeout(() => (this.#worker = this.#start()), this.#delay)
+    this.#delay = Math.min(LONGEST_RESTART_MS, this.#delay * 2)
   }
 }
 

@@ -4,7 +4,7 @@ import { parseAddress } from '../../core/address.ts'
 import type { Logger } from '../../core/log.ts'
 import { messageOf } from '../../core/trouble.ts'
 import { portOwner } from './port-owner.ts'
-import { BindError, startThread, type ServingThread, type ThreadPlan } from './serving-thread.ts'
+import { BindError, ServingThread, type ThreadPlan } from './serving-thread.ts'
 import { loadSystem, type System } from './system.ts'
 import { TRAFFIC, type Listener, type TcpLimits, type Traffic } from './types.ts'
 import { openUdpSocket } from './udp-socket.ts'
@@ -55,7 +55,7 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
   const threads: ServingThread[] = []
   const start = (plan: Pick<ThreadPlan, 'name' | 'kind' | 'listeners'>): ServingThread => {
     const responder = { module: options.responder.module.href, data: options.responder.data(threads.length) }
-    const thread = startThread({ ...plan, responder, tcp: options.tcp, control, current: () => now, log: options.log })
+    const thread = new ServingThread({ ...plan, responder, tcp: options.tcp, control, current: () => now, log: options.log })
     threads.push(thread)
     return thread
   }
