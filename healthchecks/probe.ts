@@ -5,7 +5,8 @@ import type { ProbeKind } from './verdict.ts'
 /** What is asked of a target. Another kind of probe is another member here, and a row of `probes`. */
 export interface HttpSpec {
   readonly kind: 'http'
-  readonly address: string
+  /** All of them are asked, and all must pass: an answer may name any. */
+  readonly addresses: readonly string[]
   readonly port: number
   readonly path: string
 }
@@ -37,22 +38,31 @@ export type Probe<Spec> = (spec: Spec, options: ProbeOptions) => Promise<ProbeRe
 /** Longer answers than this are no health page, and are not read. */
 const LARGEST_BODY = 64 * 1024
 
+export const probeHttp: Probe<HttpSpec> = async (spec, options) => {
+  const results = await Promise.all(spec.addresses.map((address) => askHttp(address, spec, options)))
+  // That this machine has no way to IPv6 says nothing of the target, as long as another address can be judged.
+  const judged = results.some((result) => !result.unroutable) ? results.filter((result) => !result.unroutable) : results
+  const worst = judged.find((result) => !result.passed) ?? judged[0]!
+  const at = worst.passed || spec.addresses.length === 1 ? '' : ` (${spec.addresses[results.indexOf(worst)]!})`
+  return { passed: worst.passed, why: `${worst.why}${at}`, refused: worst.refused === true, ms: Math.max(...judged.map((result) => result.ms)) }
+}
+
 /** GET on a connection of its own, so that a pool's leftovers neither hide a dead listener nor fail for a sound one. */
-export const probeHttp: Probe<HttpSpec> = (spec, { kind, timeoutMs, clock, after, signal }) =>
-  new Promise((resolve) => {
+function askHttp(address: string, spec: HttpSpec, { kind, timeoutMs, clock, after, signal }: ProbeOptions): Promise<ProbeResult & { readonly unroutable: boolean }> {
+  return new Promise((resolve) => {
     const startedAt = clock.elapsed()
     const cancel = after(timeoutMs, () => finish(false, `no complete answer within ${timeoutMs} ms`))
-    const headers = { host: hostHeader(spec), 'user-agent': 'nearcast-healthcheck', connection: 'close' }
-    const query = request({ host: spec.address, port: spec.port, path: spec.path, headers, agent: false, signal, maxHeaderSize: 16 * 1024 })
+    const headers = { host: hostHeader(address, spec.port), 'user-agent': 'nearcast-healthcheck', connection: 'close' }
+    const query = request({ host: address, port: spec.port, path: spec.path, headers, agent: false, signal, maxHeaderSize: 16 * 1024 })
     let finished = false
-    const finish = (passed: boolean, why: string, refused = false): void => {
+    const finish = (passed: boolean, why: string, code = ''): void => {
       if (finished) return
       finished = true
       cancel()
       query.destroy()
-      resolve({ passed, why, refused, ms: clock.elapsed() - startedAt })
+      resolve({ passed, why, refused: code === 'ECONNREFUSED', unroutable: UNROUTABLE.has(code), ms: clock.elapsed() - startedAt })
     }
-    query.on('error', (error: NodeJS.ErrnoException) => finish(false, describe(error), error.code === 'ECONNREFUSED'))
+    query.on('error', (error: NodeJS.ErrnoException) => finish(false, describe(error), error.code))
     query.on('close', () => finish(false, 'connection closed before the answer was complete'))
     query.on('response', (response) => {
       const status = response.statusCode ?? 0
@@ -62,6 +72,10 @@ export const probeHttp: Probe<HttpSpec> = (spec, { kind, timeoutMs, clock, after
     })
     query.end()
   })
+}
+
+/** What the machine itself says when it has no route, or no address, of the family. */
+const UNROUTABLE: ReadonlySet<string> = new Set(['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL'])
 
 function readToEnd(response: IncomingMessage, done: (trouble?: string) => void): void {
   let size = 0
@@ -73,7 +87,7 @@ function readToEnd(response: IncomingMessage, done: (trouble?: string) => void):
   response.on('error', () => done('answer cut short'))
 }
 
-function hostHeader({ address, port }: HttpSpec): string {
+function hostHeader(address: string, port: number): string {
   const host = address.includes(':') ? `[${address}]` : address
   return port === 80 ? host : `${host}:${port}`
 }
@@ -84,7 +98,8 @@ function describe(error: NodeJS.ErrnoException): string {
     ECONNRESET: 'connection reset',
     EHOSTUNREACH: 'host unreachable',
     ENETUNREACH: 'network unreachable',
-    EADDRNOTAVAIL: 'no address of this machine reaches it'
+    EADDRNOTAVAIL: 'no address of this machine reaches it',
+    EINVAL: 'no address of this machine reaches it'
   }
   return known[error.code ?? ''] ?? error.message
 }

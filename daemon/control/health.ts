@@ -103,7 +103,7 @@ function checkTargets(config: Config, port: number, table: HealthTable): CheckTa
   const behind = [...Object.entries(config.regionals), ...Object.entries(config.shields)]
   const behindTable = makeHealthTable(behind.length)
   const target = (name: string, addresses: readonly string[], own: HealthTable, index: number): CheckTarget => {
-    return { name, spec: { kind: 'http', address: addresses[0]!, port, path }, table: own, index }
+    return { name, spec: { kind: 'http', addresses, port, path }, table: own, index }
   }
   return [...edges.map(([name, edge], at) => target(name, edge.address, table, at)), ...behind.map(([name, tier], at) => target(name, tier.address, behindTable, at))]
 }

@@ -66,7 +66,7 @@ export function makeToyFleet(setup: Setup, time = makeManualClock()): ToyFleet {
     next(true)
     return () => cancel()
   }
-  const health = startHealth({ setup, clock, after, log: silent, rounds, probe: async (spec) => answers(nameOf.get(spec.address)!) })
+  const health = startHealth({ setup, clock, after, log: silent, rounds, probe: async (spec) => answers(nameOf.get(spec.addresses[0]!)!) })
   const set = (name: string, state: Member['state'], why = ''): void => {
     const role = name === 'dns' ? 'daemon' : name === 'demo' ? 'origin' : name in setup.config.edges ? 'edge' : name in setup.config.regionals ? 'regional' : 'shield'
     members.set(name, { name, role, pid: 1, state, since: clock.now(), why, restarts: 0 })

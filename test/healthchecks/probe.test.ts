@@ -20,8 +20,8 @@ async function withServer(server: Server, use: (port: number) => Promise<unknown
   await new Promise((resolve) => server.close(resolve))
 }
 
-function ask(port: number, timeoutMs: number, kind: 'full' | 'light' = 'full', signal = new AbortController().signal): Promise<ProbeResult> {
-  return probe({ kind: 'http', address: '127.0.0.1', port, path: '/healthz' }, { kind, timeoutMs, clock: systemClock, after: systemAfter, signal })
+function ask(port: number, timeoutMs: number, kind: 'full' | 'light' = 'full', signal = new AbortController().signal, addresses = ['127.0.0.1']): Promise<ProbeResult> {
+  return probe({ kind: 'http', addresses, port, path: '/healthz' }, { kind, timeoutMs, clock: systemClock, after: systemAfter, signal })
 }
 
 async function askHttp(answer: RequestListener, check: (ask: (timeoutMs: number, kind?: 'full' | 'light') => Promise<ProbeResult>) => Promise<unknown>): Promise<void> {
@@ -104,6 +104,16 @@ t.test('nonsense, a closed connection and a refused one have failed, the last of
     )
   }
   t.match(await ask(port, LONG_MS), { passed: false, refused: true, why: 'connection refused' })
+})
+
+t.test('every address is asked and all must pass, but one this machine has no way to is left out', async (t) => {
+  await withServer(createHttp((_, response) => response.end('ok')), async (port) => {
+    const askAll = (addresses: string[]): Promise<ProbeResult> => ask(port, LONG_MS, 'full', undefined, addresses)
+    t.match(await askAll(['127.0.0.1', '127.0.0.2']), { passed: false, refused: true, why: 'connection refused (127.0.0.2)' })
+    // A link-local address without its link has no route on any machine.
+    t.match(await askAll(['fe80::1']), { passed: false, why: 'no address of this machine reaches it' })
+    t.match(await askAll(['fe80::1', '127.0.0.1']), { passed: true })
+  })
 })
 
 t.test('a probe that is given up ends at once', async (t) => {

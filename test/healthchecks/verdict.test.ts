@@ -21,14 +21,14 @@ function makeFleet(answer: (elapsed: number, asked: number, kind: string) => Ans
   let underWay = 0
   let mostUnderWay = 0
   const checker = startChecker({
-    targets: ['icn', 'nrt', 'fra', 'iad', 'gru', 'syd'].map((name, index) => ({ name, spec: { kind: 'http', address: name, port: 1, path: '/' }, table, index })),
+    targets: ['icn', 'nrt', 'fra', 'iad', 'gru', 'syd'].map((name, index) => ({ name, spec: { kind: 'http', addresses: [name], port: 1, path: '/' }, table, index })),
     settings: { timeoutMs: 2000, fall: 3, rise, holdDownMs: 10_000 },
     clock,
     after,
     log: pino({ level: 'silent' }),
     ...(known === undefined ? {} : { known }),
     probe: async (spec, { kind, signal }) => {
-      if (spec.address !== 'icn') return { ...passes, ms: passes.takes }
+      if (spec.addresses[0] !== 'icn') return { ...passes, ms: passes.takes }
       asked.push({ at: clock.elapsed(), kind })
       mostUnderWay = Math.max(mostUnderWay, ++underWay)
       const { takes, ...result } = answer(clock.elapsed(), asked.length, kind)
