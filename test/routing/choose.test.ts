@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import { openRouting, readPolicies, VERBS, type Choice, type Family, type Routing, type Target } from '../../daemon/routing/index.ts'
@@ -31,7 +32,7 @@ function decide(routing: Routing, name: string, country: string, states: Record<
   const health = healthOf(routing.targets, states)
   const choice = routing.choose(policy, routing.classOf(policy, place), health, family)
   // Explaining is the same decision.
-  t.same(routing.explain(policy, place, health, family).choice, choice)
+  assert.deepEqual(routing.explain(policy, place, health, family).choice, choice)
   return lineOf(choice, routing.targets)
 }
 
@@ -174,6 +175,25 @@ t.test('classes', async (t) => {
   t.equal(two.classOf(0, placeOf('KR')), two.classOf(0, placeOf('JP')), 'what comes to the same is the same class')
 })
 
+t.test('past the bounds of what is kept, choices stay the same', async (t) => {
+  const { image } = readPolicies({ file: 'p', text: policiesText, targets: edges })
+  const plenty = openRouting(image!, places)
+  const health = healthOf(edges, { icn: 'down', fra: 'suspect' })
+  for (const limits of [{ classes: 2, octets: 1e6, targets: 1e6 }, { classes: 100, octets: 0, targets: 1e6 }, { classes: 2, octets: 30, targets: 7 }]) {
+    const tight = openRouting(image!, places, limits)
+    const count = new Set(Array.from({ length: places.size }, (_, place) => tight.classOf(0, place))).size
+    t.ok(limits.classes === 2 ? count > 5 : count === new Set(Array.from({ length: places.size }, (_, place) => plenty.classOf(0, place))).size, `${count} classes`)
+    for (let round = 0; round < 2; round++) {
+      for (const policy of [0, 1, 2]) {
+        const choices = Array.from({ length: places.size }, (_, place) => tight.choose(policy, tight.classOf(policy, place), health))
+        t.same(choices, Array.from({ length: places.size }, (_, place) => plenty.choose(policy, plenty.classOf(policy, place), health)))
+        t.same(choices, Array.from({ length: places.size }, (_, place) => plenty.explain(policy, place, health).choice))
+      }
+    }
+  }
+  t.throws(() => plenty.choose(0, 999, health), { message: 'policy 0 has no place class 999' })
+})
+
 t.test('why', async (t) => {
   const routing = routingOf(policiesText)
   const health = healthOf(routing.targets, { icn: 'down', nrt: 'drain' })
@@ -215,7 +235,7 @@ t.test('why', async (t) => {
 
 // Random trees over the fleet and some addresses, as an operator could write them.
 const leaf = fc.constantFrom('icn', 'nrt', 'fra', 'iad', 'gru', 'syd', '192.0.2.1', '2001:db8::1')
-const onAllDown = fc.option(fc.constantFrom('all', 'last-good', 'empty', 'other'), { nil: undefined, freq: 3 })
+const onAllDown = fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.constantFrom('all', 'last-good', 'empty', 'other') })
 const { node } = fc.letrec<{ node: unknown; branch: unknown }>((tie) => {
   const branch = tie('branch')
   const arms = fc.uniqueArray(branch, { minLength: 1, maxLength: 4, selector: (item) => JSON.stringify(item) })
@@ -284,6 +304,73 @@ t.test('for any tree and any health', async (t) => {
     if (chosen.length !== answered.size || !chosen.every((number) => answered.has(number))) throw new Error('candidates and choice disagree')
     if (steps.length === 0) throw new Error('no reason')
   }), { numRuns: 600 }))
+})
+
+// What the verbs are defined to do, written straight from their definitions over the text, without orders and classes.
+
+interface Asked {
+  readonly place: Partial<Place>
+  isUp(name: string): boolean
+}
+
+type Written = string | { readonly [key: string]: unknown }
+
+function expectedAnswers(tree: Written, asked: Asked): readonly string[] {
+  if (tree === 'other') return expectedAnswers('syd', asked)
+  if (typeof tree === 'string') return asked.isUp(tree) ? [tree] : []
+  const first = (branches: readonly Written[]): readonly string[] => branches.map((branch) => expectedAnswers(branch, asked)).find((names) => names.length > 0) ?? []
+  const every = (branches: readonly Written[]): readonly string[] => branches.flatMap((branch) => expectedAnswers(branch, asked))
+  if ('failover' in tree) return first(tree['failover'] as Written[])
+  if ('simple' in tree) return every(tree['simple'] as Written[])
+  if ('latency' in tree) {
+    const list = (tree['latency'] as Written[]).map((branch, index) => ({ branch, index, ms: expectedMs(branch, asked) }))
+    return first(list.sort((a, b) => a.ms - b.ms || a.index - b.index).map(({ branch }) => branch))
+  }
+  if ('weighted' in tree) {
+    const arms = tree['weighted'] as { weight: number; to: Written }[]
+    const heavy = every(arms.filter(({ weight }) => weight > 0).map(({ to }) => to))
+    return heavy.length > 0 ? heavy : every(arms.map(({ to }) => to))
+  }
+  return first(expectedBranches(tree['geolocation'] as Record<string, Written>, asked))
+}
+
+function expectedBranches(map: Record<string, Written>, { place: { country, continent } }: Asked): Written[] {
+  const isBoth = country === 'SA'
+  const byCountry = map[`country-${country}`] ?? (isBoth ? undefined : map[country ?? ''])
+  return [byCountry, map[`continent-${continent}`] ?? map[continent ?? ''], map['default']].filter((branch) => branch !== undefined)
+}
+
+/** Milliseconds to the nearest target that a branch can come to from there, by the law of cosines. */
+function expectedMs(tree: Written, asked: Asked): number {
+  if (typeof tree !== 'string') {
+    const inner = 'geolocation' in tree ? expectedBranches(tree['geolocation'] as Record<string, Written>, asked) : (Object.values(tree)[0] as (Written | { to: Written })[]).map((item) => (typeof item === 'object' && 'to' in item ? (item.to as Written) : (item as Written)))
+    return Math.min(...inner.map((branch) => expectedMs(branch, asked)))
+  }
+  const { latitude, longitude } = asked.place
+  const at = edges.find(({ name }) => name === tree)?.at
+  if (at === undefined || latitude === undefined || longitude === undefined) return Number.MAX_SAFE_INTEGER
+  const [a, b, turn] = [latitude, at[0], longitude - at[1]].map((degrees) => (degrees * Math.PI) / 180) as [number, number, number]
+  const angle = Math.acos(Math.min(1, Math.sin(a) * Math.sin(b) + Math.cos(a) * Math.cos(b) * Math.cos(turn)))
+  return Math.round((angle * 6371 * 1.5) / 100)
+}
+
+t.test('the targets answered are those that the definitions of the verbs come to', async (t) => {
+  let compared = 0
+  t.doesNotThrow(() => fc.assert(fc.property(node, states, country, (whole, down, from) => {
+    const tree: unknown = JSON.parse(JSON.stringify(whole, (key, value: unknown) => (key === 'on-all-down' ? undefined : value)))
+    const routing = open(tree)
+    const health = healthOf(routing.targets, down)
+    const isAbleTo = (name: string): boolean => isUp(routing, health, routing.targets.findIndex((target) => target.name === name))
+    const expected = new Set(expectedAnswers(tree as Written, { place: places.place(placeOf(from)), isUp: isAbleTo }))
+    const choice = routing.choose(0, routing.classOf(0, placeOf(from)), health)
+    if (expected.size === 0) {
+      assert.ok(choice.failOpen)
+      return
+    }
+    compared++
+    assert.deepEqual(new Set(choice.alternatives.flatMap(({ targets }) => targets.map((target) => routing.targets[target]!.name))), expected)
+  }), { numRuns: 600 }))
+  t.ok(compared > 300, `${compared} compared`)
 })
 
 t.test('places of one class get the same choices', async (t) => {
