@@ -18,6 +18,8 @@ export function makeLogger(name: string, options: { readable: boolean; level?: s
     colorize: process.stderr.isTTY && process.stderr.hasColors(),
     translateTime: 'SYS:HH:MM:ss.l',
     ignore: 'pid,hostname,name',
+    // The message says it all to a person; the fields beside it are for machines.
+    hideObject: true,
     messageFormat: '{name}: {msg}'
   })
   return pino({ level, base }, stream)

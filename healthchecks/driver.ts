@@ -139,6 +139,8 @@ export class TargetDriver {
     const { verdict, why } = this.#state
     const { name } = this.#target
     this.#since = this.#context.clock.now()
-    this.#context.log.info({ target: name, before, now: verdict, why }, `${name} is ${verdict}: ${why}`)
+    // What comes up at a start stands in the start-up text already.
+    const level = before === 'UNKNOWN' && verdict === 'UP' ? 'debug' : 'info'
+    this.#context.log[level]({ target: name, before, now: verdict, why }, `${name} is ${verdict}: ${why}`)
   }
 }
