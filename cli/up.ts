@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { loadConfig } from '../core/config-file.ts'
 import type { Config } from '../core/config.ts'
@@ -6,7 +7,7 @@ import { makeLogger } from '../core/log.ts'
 import { signalOnParentDeath } from '../core/native.ts'
 import { ConfigError } from '../core/trouble.ts'
 import { startFleet, type Fleet } from '../fleet/index.ts'
-import { failed, numberOf, type Call, type Command } from './command.ts'
+import { failed, mistyped, numberOf, type Call, type Command } from './command.ts'
 import { configFile, DEFAULTS, stateFolder, zonesFolder } from './folders.ts'
 import { welcome } from './welcome.ts'
 
@@ -27,6 +28,10 @@ export const up: Command = {
   examples: ['npm start', 'npm start -- --port 5301', 'nearcast up --config /etc/nearcast/nearcast.yaml --state /var/lib/nearcast'],
   run: async (call) => {
     const file = configFile(call)
+    const zones = zonesFolder(call)
+    for (const [option, { path }] of [['config', file], ['zones', zones]] as const) {
+      if (!existsSync(path)) return mistyped(call.io, `--${option}: there is no ${path}`)
+    }
     let config: Config
     try {
       config = loadConfig(file.label)

@@ -153,12 +153,13 @@ function forcedLine({ name, forced }: MemberStatus, { program, stateOption }: Sc
 
 const MOST_NAMES = 8
 
-function nameLines({ status }: Scene): string[] {
+function nameLines({ status, program }: Scene): string[] {
   if (status === undefined) return ['Names   the daemon does not answer yet; its log says why']
+  if (status.zones.length === 0) return [`Names   none: no zone is in service (${program} check tells what is wrong)`]
   const names = status.names.map((name) => name.replace(/\.$/, ''))
   const more = names.length > MOST_NAMES ? [`and ${names.length - MOST_NAMES} more`] : []
   const zones = status.zones.map(({ origin, records, state }) => `${origin} (${records} records${state === 'current' ? '' : `, ${state}`})`)
-  return [...wrapped('Names   ', [...names.slice(0, MOST_NAMES), ...more]), ...wrapped('Zones   ', zones)]
+  return [...wrapped('Names   ', names.length === 0 ? ['none is routed by a policy'] : [...names.slice(0, MOST_NAMES), ...more]), ...wrapped('Zones   ', zones)]
 }
 
 /** `Names   a, b, c`, continued below the first name. */
