@@ -70,6 +70,8 @@ interface State extends Exchange {
 }
 
 const PREPARED_SIZE = 16 << 20
+/** Octets of a text that says who we are: it fits into the smallest packet beside the longest question. */
+const LONGEST_TEXT = 128
 
 /** What sort of key stands in the table of prepared answers, beside the type << 2. */
 const KIND = { EXACT: 0, WILDCARD: 1, DELEGATION: 2, NXDOMAIN: 3 } as const
@@ -82,7 +84,7 @@ export function makeAnswerer(options: AnswererOptions): Answerer {
   const nowhere = new Uint8Array(0)
   const noView = new DataView(nowhere.buffer)
   const state: State = {
-    world: options.world, healthGeneration: Atomics.load(options.world.health.generation, 0), options, serverId: Buffer.from(options.serverId ?? ''),
+    world: options.world, healthGeneration: Atomics.load(options.world.health.generation, 0), options, serverId: Buffer.from(options.serverId ?? '').subarray(0, LONGEST_TEXT),
     counters: options.counters ?? makeCounters(), prepared: makePrepared(options.preparedSize ?? PREPARED_SIZE),
     query: makeQuery(), finding: makeFinding(), assembly: makeAssembly(), steer: (rrset) => steer(state, rrset),
     random: (options.seed ?? 0x6d2b79f5) | 1, address: new Uint8Array(16),
@@ -333,7 +335,8 @@ function introduce(state: State): number {
   if (text === undefined || query.type !== TYPE.TXT) return refuse(state, RCODE.REFUSED)
   const { reply } = assembly
   const bodyAt = HEADER + query.name.length + 4
-  const rdata = Buffer.concat([Buffer.of(Math.min(255, Buffer.byteLength(text))), Buffer.from(text).subarray(0, 255)])
+  const octets = Buffer.from(text).subarray(0, LONGEST_TEXT)
+  const rdata = Buffer.concat([Buffer.of(octets.length), octets])
   beginReply(reply, query.name, query.name.labels, state.room)
   writeRecord(reply, { pointer: HEADER, bytes: rdata, at: 0 }, TYPE.TXT, 0, rdata, 0, rdata.length)
   reply.bytes[bodyAt + 5] = CLASS.CH

@@ -6,8 +6,6 @@ import type { Reply } from '../wire/index.ts'
 /** Octets of the longest answer worth keeping. */
 const LONGEST_BODY = 2048
 const SLOT_WORDS = 8
-/** Names asked for once are only noted; the second time they are kept. A flood of different names then costs no copying. */
-const SEEN_SLOTS = 1 << 14
 
 /**
  * A table from (node, standing and type, place class + 1) to an entry in `words`:
@@ -28,6 +26,7 @@ export interface Prepared {
   epoch: number
   used: number
   entries: number
+  /** Hashes of what has been asked for once, and is kept the second time: to keep all of a great zone in turn would only cost. */
   readonly seen: Int32Array
 }
 
@@ -39,7 +38,7 @@ export const STATE = { AUTHORITATIVE: 1 << 16, FAIL_OPEN: 1 << 17, STEERED: 1 <<
 export function makePrepared(size: number): Prepared {
   const slots = 1 << Math.ceil(Math.log2(Math.max(64, size / 64)))
   const arena = new ArrayBuffer(size & ~3)
-  return { slots: new Int32Array(slots * SLOT_WORDS), mask: slots - 1, words: new Int32Array(arena), bytes: new Uint8Array(arena), epoch: 1, used: 0, entries: 0, seen: new Int32Array(SEEN_SLOTS) }
+  return { slots: new Int32Array(slots * SLOT_WORDS), mask: slots - 1, words: new Int32Array(arena), bytes: new Uint8Array(arena), epoch: 1, used: 0, entries: 0, seen: new Int32Array(slots) }
 }
 
 export function forgetAll(prepared: Prepared): void {
@@ -66,7 +65,7 @@ export function findPrepared(prepared: Prepared, node: number, kind: number, pla
 /** Whether a key comes up for the second time, as far as is remembered. */
 export function isAskedAgain(prepared: Prepared, node: number, kind: number): boolean {
   const hash = hashKey(node, kind, -1)
-  const slot = hash & (SEEN_SLOTS - 1)
+  const slot = hash & prepared.mask
   if (prepared.seen[slot] === hash) return true
   prepared.seen[slot] = hash
   return false

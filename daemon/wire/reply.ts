@@ -23,16 +23,21 @@ export interface Reply {
   /** Where pointers stand that move with the length of the question. */
   readonly pointers: Uint16Array
   pointerCount: number
-  /** Names already written that may be pointed to: a hash table of positions, cleared with every reply. */
+  /** Names already written that may be pointed to: a hash table of positions, made ready for a reply when its first name is written. */
   readonly names: Uint16Array
   nameCount: number
+  hasNames: boolean
+  question: ScannedName
+  shared: number
   readonly scratch: ScannedName
 }
 
 export function makeReply(size: number): Reply {
+  const scratch = makeScannedName()
   return {
     bytes: new Uint8Array(size), at: 0, limit: 0, answers: 0, authorities: 0, additionals: 0, truncated: false, abridged: false,
-    pointers: new Uint16Array(MOST_POINTERS), pointerCount: 0, names: new Uint16Array(NAME_SLOTS), nameCount: 0, scratch: makeScannedName()
+    pointers: new Uint16Array(MOST_POINTERS), pointerCount: 0, names: new Uint16Array(NAME_SLOTS), nameCount: 0, hasNames: false,
+    question: scratch, shared: 0, scratch
   }
 }
 
@@ -46,10 +51,21 @@ export function beginReply(reply: Reply, name: ScannedName, shared: number, limi
   reply.answers = reply.authorities = reply.additionals = 0
   reply.truncated = reply.abridged = false
   reply.pointerCount = 0
-  reply.names.fill(0)
+  reply.hasNames = false
+  reply.question = name
+  reply.shared = shared
+}
+
+/** Most replies write no name: only those that do pay for the table, and for the question to point to. */
+function beginNames(reply: Reply): void {
+  const { names, bytes, question } = reply
+  reply.hasNames = true
+  names.fill(0)
   reply.nameCount = 0
-  reply.bytes.set(name.lower.subarray(0, name.length), HEADER_OCTETS)
-  for (let label = name.labels - shared; label < name.labels; label++) noteName(reply, name.hashes[label]!, HEADER_OCTETS + name.starts[label]!)
+  for (let octet = 0; octet < question.length; octet++) bytes[HEADER_OCTETS + octet] = question.lower[octet]!
+  for (let label = question.labels - reply.shared; label < question.labels; label++) {
+    noteName(reply, question.hashes[label]!, HEADER_OCTETS + question.starts[label]!)
+  }
 }
 
 function noteName(reply: Reply, hash: number, at: number): void {
@@ -88,6 +104,7 @@ function isNameAt(bytes: Uint8Array, start: number, lower: Uint8Array, from: num
  */
 export function writeName(reply: Reply, source: Uint8Array, from: number, mayCompress: boolean): number {
   const { bytes, scratch } = reply
+  if (!reply.hasNames) beginNames(reply)
   scanName(source, from, source.length, scratch)
   const { labels, starts } = scratch
   let known = 0

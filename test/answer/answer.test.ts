@@ -156,7 +156,7 @@ t.test('a reply is whole, or cut at the size that was offered', async (t) => {
 })
 
 t.test('no packet whatever makes it throw, answer a response, or write past its bounds', async (t) => {
-  const answerer = makeAnswerer({ world: worldWith(`${ZONE}\n`, POLICIES), onError: noTrouble, preparedSize: 1 << 18 })
+  const answerer = makeAnswerer({ world: worldWith(`${ZONE}\n`, POLICIES), onError: noTrouble, preparedSize: 1 << 18, serverId: 'x'.repeat(300) })
   const mutated = fc
     .tuple(question, fc.array(fc.tuple(fc.nat(200), fc.integer({ min: 0, max: 255 })), { maxLength: 6 }), fc.nat(60), fc.nat(3))
     .map(([text, changes, cut, way]) => {
