@@ -8,17 +8,21 @@ export interface Load {
   readonly sent: number
   readonly answered: number
   readonly perSecond: number
+  /** Answers with the RCODE that was expected; with an answer section where that is NOERROR (as far as the sender looks). */
+  readonly right: number
 }
 
+export type Rcode = 'NOERROR' | 'NXDOMAIN'
+
 /** Offers `rate` queries a second from dnsperf: the questions of a file over and over, in its format. */
-export async function loadFromDnsperf(options: { port: number; file: string; seconds: number; rate: number }): Promise<Load> {
+export async function loadFromDnsperf(options: { port: number; file: string; seconds: number; rate: number; rcode: Rcode }): Promise<Load> {
   const words = ['-s', '127.0.0.1', '-p', String(options.port), '-d', options.file, '-l', String(options.seconds), '-c', '8', '-T', '1', '-q', '1000', '-Q', String(options.rate)]
   const child = spawn(findProgram('dnsperf')!, words, { stdio: ['ignore', 'pipe', 'ignore'] })
   let said = ''
   child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
   await once(child, 'close')
   const number = (label: string): number => Number(new RegExp(`${label}:\\s+([0-9.]+)`).exec(said)?.[1] ?? NaN)
-  const load = { sent: number('Queries sent'), answered: number('Queries completed'), perSecond: number('Queries per second') }
+  const load = { sent: number('Queries sent'), answered: number('Queries completed'), perSecond: number('Queries per second'), right: Number(new RegExp(`${options.rcode} (\\d+)`).exec(said)?.[1] ?? 0) }
   if (Number.isNaN(load.answered)) throw new Error(`dnsperf said: ${said.slice(-300)}`)
   return load
 }
@@ -28,6 +32,7 @@ export interface SenderTask {
   readonly port: number
   readonly seconds: number
   readonly rate: number
+  readonly rcode: Rcode
   /** Queries in hexadecimal, sent in turn. */
   readonly packets: readonly string[]
 }

@@ -1,5 +1,5 @@
 import { systemClock } from '../core/clock.ts'
-import { AF_INET, loadSystem, MSG_DONTWAIT, SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET, type NativeMemory, type System } from '../daemon/serve/system.ts'
+import { AF_INET, loadSystem, MSG_DONTWAIT, SO_RCVBUF, SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET, type NativeMemory, type System } from '../daemon/serve/system.ts'
 import type { Load, SenderTask } from './dns-load.ts'
 
 // A process that offers queries at a rate: laid out beforehand in native memory, sent as each falls due, from a few sockets.
@@ -38,6 +38,7 @@ async function send(task: SenderTask): Promise<Load> {
   let lost = 0
   let lastAnswer = start
   let turn = 0
+  let right = 0
   for (let now = start; now < last && (sent < total || answered + lost < sent); now = systemClock.elapsed()) {
     const due = Math.min(total, Math.floor(((now - start) * task.rate) / 1000)) - sent
     const room = OUTSTANDING - (sent - answered - lost)
@@ -47,15 +48,16 @@ async function send(task: SenderTask): Promise<Load> {
       const more = system.sendmmsg(socket, outgoing + from * HEADER, Math.min(due, room, BATCH, task.packets.length - from), 0)
       if (more > 0) sent += more
     }
-    const got = system.recvmmsg(socket, incoming, BATCH, MSG_DONTWAIT, 0)
+    const got = system.recvmmsg(socket, incoming.headers, BATCH, MSG_DONTWAIT, 0)
     if (got > 0) {
       answered += got
+      right += countRight(incoming.octets, got, task.rcode)
       lastAnswer = now
     } else if (now - lastAnswer > GIVE_UP_MS) {
       lost = sent - answered
     }
   }
-  return { sent, answered, perSecond: answered / task.seconds }
+  return { sent, answered, perSecond: answered / task.seconds, right }
 }
 
 /** Headers of all packets, ready to be sent to the server. */
@@ -81,7 +83,17 @@ function layOut(system: System, { packets, port }: SenderTask): number {
   return headers.address
 }
 
-function layIn(system: System): number {
+/** Answers among the first `count` that say what they should: the RCODE, and for NOERROR an answer section. */
+function countRight(octets: Uint8Array, count: number, rcode: SenderTask['rcode']): number {
+  let right = 0
+  for (let index = 0; index < count; index++) {
+    const at = index * ANSWER
+    if ((octets[at + 3]! & 15) === (rcode === 'NOERROR' ? 0 : 3) && (rcode === 'NXDOMAIN' || octets[at + 7]! > 0)) right++
+  }
+  return right
+}
+
+function layIn(system: System): { headers: number; octets: Uint8Array } {
   const data = system.alloc(BATCH * ANSWER)
   const vectors = system.alloc(BATCH * VECTOR)
   const headers = system.alloc(BATCH * HEADER)
@@ -91,7 +103,7 @@ function layIn(system: System): number {
     word(headers, index * HEADER + 16, vectors.address + index * VECTOR)
     word(headers, index * HEADER + 24, 1)
   }
-  return headers.address
+  return { headers: headers.address, octets: data.bytes }
 }
 
 function word({ bytes }: NativeMemory, at: number, value: number): void {
@@ -103,7 +115,7 @@ function openSockets(system: System): number[] {
   new DataView(size.bytes.buffer, size.bytes.byteOffset).setInt32(0, 4 << 20, true)
   return Array.from({ length: SOCKETS }, () => {
     const fd = system.socket(AF_INET, SOCK_DGRAM, 0)
-    system.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, size.address, 4)
+    if (system.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, size.address, 4) < 0) system.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, size.address, 4)
     return fd
   })
 }

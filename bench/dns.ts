@@ -70,7 +70,10 @@ async function enter(kind: ServerKind, folder: string, port: number): Promise<Co
 async function measure(name: Case, contenders: readonly Contender[], folder: string, options: BenchOptions, rate: number): Promise<void> {
   const load = makeLoad(name, folder, rate)
   const taking = contenders.filter(({ kind }) => kind.cases.includes(name))
-  for (const { port } of taking) await load(port, WARM_SECONDS)
+  for (const { port, kind } of taking) {
+    const { answered, right } = await load(port, WARM_SECONDS)
+    if (kind.name !== 'C floor' && right < answered * 0.999) throw new Error(`${kind.name}: only ${right} of ${answered} answers are what was asked for (${name})`)
+  }
   for (let round = 0; round < options.rounds; round++) {
     for (const contender of taking) {
       const { running, port, costs, lost } = contender
@@ -110,13 +113,14 @@ function report(name: Case, contenders: readonly Contender[]): string {
 /** What offers the questions of a case to a port for some seconds. */
 function makeLoad(name: Case, folder: string, rate: number): (port: number, seconds: number) => Promise<Load> {
   const names = questions(name)
+  const rcode = name === 'nxdomain' ? 'NXDOMAIN' : 'NOERROR'
   if (name !== 'steered' && findProgram('dnsperf') !== undefined) {
     const file = join(folder, `${name}.questions`)
     writeFileSync(file, names.map((question) => `${question} A\n`).join(''))
-    return (port, seconds) => loadFromDnsperf({ port, file, seconds, rate })
+    return (port, seconds) => loadFromDnsperf({ port, file, seconds, rate, rcode })
   }
   const packets = names.map((question, id) => packet(question, id & 0xffff, name === 'steered'))
-  return (port, seconds) => loadFromSender({ port, seconds, rate, packets })
+  return (port, seconds) => loadFromSender({ port, seconds, rate, rcode, packets })
 }
 
 function questions(name: Case): string[] {
