@@ -52,6 +52,8 @@ async function send(task: SenderTask): Promise<Load> {
     if (got > 0) {
       answered += got
       right += countRight(incoming.octets, got, task.rcode)
+      // Some that were given up came late.
+      lost = Math.min(lost, sent - answered)
       lastAnswer = now
     } else if (now - lastAnswer > GIVE_UP_MS) {
       lost = sent - answered
