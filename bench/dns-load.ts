@@ -16,7 +16,7 @@ export type Rcode = 'NOERROR' | 'NXDOMAIN'
 
 /** Offers `rate` queries a second from dnsperf: the questions of a file over and over, in its format. */
 export async function loadFromDnsperf(options: { port: number; file: string; seconds: number; rate: number; rcode: Rcode }): Promise<Load> {
-  const words = ['-s', '127.0.0.1', '-p', String(options.port), '-d', options.file, '-l', String(options.seconds), '-c', '8', '-T', '1', '-q', '1000', '-Q', String(options.rate)]
+  const words = ['-s', '127.0.0.1', '-p', String(options.port), '-d', options.file, '-l', String(options.seconds), '-c', '8', '-T', '1', '-q', '1000', '-b', '4096', '-Q', String(options.rate)]
   const child = spawn(findProgram('dnsperf')!, words, { stdio: ['ignore', 'pipe', 'ignore'] })
   let said = ''
   child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
