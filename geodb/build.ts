@@ -59,34 +59,35 @@ function flattenDatabase(bytes: Buffer, { database, local }: BuildOptions): Plac
   const reader = new Reader<Response>(bytes)
   const title = databaseTitle(database, reader.metadata.buildEpoch)
   const tree = openTree(bytes, reader.metadata)
-  const places: Place[] = []
+  // Places as their JSON, in the order of their numbers: 170,000 cities would be large as objects.
   const numbers = new Map<string, number>()
   const numberOf = (place: Place): number => {
-    const key = JSON.stringify(place)
-    let number = numbers.get(key)
-    if (number === undefined) {
-      number = places.push(place) - 1
-      numbers.set(key, number)
-    }
-    return number
+    const text = JSON.stringify(place)
+    const known = numbers.get(text)
+    if (known !== undefined) return known
+    numbers.set(text, numbers.size)
+    return numbers.size - 1
   }
   numberOf({ source: `not in ${title}` })
   const localPlace = numberOf(placeOfCountry(local, 'special-use network, geo.local of nearcast.yaml'))
+  let hasGeography = false
   // Many leaves share one record; it is decoded once, through any address in it.
   const leaves = new Map<number, number>()
   const placeOf = (leaf: number, address: Uint32Array): number => {
     let number = leaves.get(leaf)
     if (number === undefined) {
-      number = numberOf(placeOfRecord(reader.get(textOf(address)), title))
+      const place = placeOfRecord(reader.get(textOf(address)), title)
+      hasGeography ||= place.country !== undefined || place.latitude !== undefined
+      number = numberOf(place)
       leaves.set(leaf, number)
     }
     return number
   }
   const v4 = flatten(tree, 4, localOverlay(4, localPlace), placeOf)
   const v6 = flatten(tree, 6, localOverlay(6, localPlace), placeOf)
-  if (!places.some((place, number) => number > localPlace && (place.country !== undefined || place.latitude !== undefined))) return undefined
+  if (!hasGeography) return undefined
   const families = tree.ipVersion === 4 ? '; IPv4 only' : ''
-  return makeTables(v4, v6, places, `${title} (${attribution(database)}${families})`)
+  return makeTables(v4, v6, [...numbers.keys()], `${title} (${attribution(database)}${families})`)
 }
 
 function textOf(words: Uint32Array): string {

@@ -72,7 +72,7 @@ export async function keepTables(folder: string, key: string, image: PlacesImage
     }
     await rename(fresh, path)
     for (const name of await readdir(folder)) {
-      if (/^places-[0-9a-f]{32}\.bin$/.test(name) && join(folder, name) !== path) await rm(join(folder, name), { force: true })
+      if (/^places-[0-9a-f]{32}\.bin(\.\d+\.new)?$/.test(name) && join(folder, name) !== path) await rm(join(folder, name), { force: true })
     }
   } catch {
     await rm(fresh, { force: true }).catch(() => undefined)

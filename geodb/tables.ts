@@ -22,11 +22,14 @@ const INDEX = 65_537
 /** Decoded places kept by each thread. */
 const DECODED = 4096
 
-/** Lays blocks and places out as tables. */
-export function makeTables(v4: Blocks, v6: Blocks, places: readonly Place[], about: string): PlacesImage {
-  const texts = [...places.map((place) => JSON.stringify(place)), about].map((text) => Buffer.from(text))
-  const octets = texts.reduce((sum, text) => sum + text.length, 0)
-  const words = HEADER + 2 * INDEX + v4.count * 2 + v6.count * 5 + places.length + 2 + Math.ceil(octets / 4)
+/**
+ * Lays blocks and places out as tables.
+ * @param places each place as JSON, in the order of their numbers
+ */
+export function makeTables(v4: Blocks, v6: Blocks, places: readonly string[], about: string): PlacesImage {
+  const texts = [...places, about]
+  const octets = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
+  const words = HEADER + 2 * INDEX + v4.count * 2 + v6.count * 5 + texts.length + 1 + Math.ceil(octets / 4)
   const tables = new SharedArrayBuffer(words * 4)
   new Uint32Array(tables, 0, HEADER).set([MAGIC, FORMAT, v4.count, v6.count, places.length, octets])
   const { index4, start4, value4, index6, start6, value6, offsets, text } = sections(tables)
@@ -37,10 +40,9 @@ export function makeTables(v4: Blocks, v6: Blocks, places: readonly Place[], abo
   fillIndex(index4, v4)
   fillIndex(index6, v6)
   let at = 0
-  for (const [number, octetsOf] of texts.entries()) {
+  for (const [number, json] of texts.entries()) {
     offsets[number] = at
-    text.set(octetsOf, at)
-    at += octetsOf.length
+    at += text.write(json, at)
   }
   offsets[texts.length] = at
   return { tables, about }

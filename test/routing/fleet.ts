@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseAddress } from '../../core/address.ts'
 import { loadConfig } from '../../core/config-file.ts'
-import type { Target } from '../../daemon/routing/index.ts'
+import { openRouting, readPolicies, type Routing, type Target } from '../../daemon/routing/index.ts'
 import { healthWord, makeHealthTable, setHealth, type Forced, type HealthTable, type Verdict } from '../../healthchecks/index.ts'
-import type { Place, Places } from '../../geodb/index.ts'
+import { COUNTRIES, type Place, type Places } from '../../geodb/index.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
@@ -18,11 +18,6 @@ export const edges: readonly Target[] = Object.entries(loadConfig(`${root}nearca
   return { name, checked: true, ipv4: of(4), ipv6: of(6), at }
 })
 
-/** Places without addresses. */
-export function somePlaces(list: readonly Partial<Place>[]): Places {
-  return { size: list.length, place: (number) => ({ source: 'a test', ...list[number]! }), find4: () => 0, find6: () => 0 }
-}
-
 /** Health by name: `down`, `suspect`, `drain`…; what is not named is up. They go down in the order written. */
 export function healthOf(targets: readonly Target[], states: Readonly<Record<string, string>>): HealthTable {
   const health = makeHealthTable(targets.length)
@@ -33,4 +28,22 @@ export function healthOf(targets: readonly Target[], states: Readonly<Record<str
   }
   for (const [name, state] of Object.entries(states)) setHealth(health, targets.findIndex((target) => target.name === name), healthWord(...words[state]!))
   return health
+}
+
+const inCountry = (country: string): Partial<Place> => ({ country, latitude: COUNTRIES[country]![0], longitude: COUNTRIES[country]![1], continent: COUNTRIES[country]![2] })
+export const COUNTRY_LIST = ['KR', 'NL', 'BR', 'US', 'AU', 'ZA', 'SA', 'JP', 'IN'] as const
+/** Place 0 is not known; then one per country; the last is known by its continent alone. */
+export const places = somePlaces([{}, ...COUNTRY_LIST.map(inCountry), { continent: 'EU' }])
+export const placeOf = (country: string): number => COUNTRY_LIST.indexOf(country as (typeof COUNTRY_LIST)[number]) + 1
+
+/** @throws when the text has faults */
+export function routingOf(text: string, targets: readonly Target[] = edges): Routing {
+  const { image, faults } = readPolicies({ file: 'p', text, targets })
+  if (image === undefined) throw new Error(faults.map(({ reason }) => reason).join('\n'))
+  return openRouting(image, places)
+}
+
+/** Places without addresses. */
+function somePlaces(list: readonly Partial<Place>[]): Places {
+  return { size: list.length, place: (number) => ({ source: 'a test', ...list[number]! }), find4: () => 0, find6: () => 0 }
 }
