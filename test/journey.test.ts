@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { systemClock } from '../core/clock.ts'
 import { makeAsker } from '../fleet/drill/index.ts'
-import { makeJourney, signal, SLACK, until, type Running } from './journey/fleet.ts'
+import { makeJourney, needs, signal, SLACK, until, type Running } from './journey/fleet.ts'
 
 // One afternoon with Nearcast: start it, ask it, edit its files, break them, and take edges away.
 
@@ -13,17 +13,20 @@ const KOREA = '+subnet=168.126.63.0/24'
 const SECOND = 1000
 
 t.jobs = 1
-const journey = makeJourney(t, { dns: 15_301, http: 15_311, admin: 15_321 })
+const journey = await makeJourney(t)
 const { dig, curl, nearcast, member, zones } = journey
 const zoneFile = join(zones, 'nearcast.test.zone')
 const policyFile = join(zones, 'policies.yaml')
+const FIRST = 'npm start brings up the fleet and says what runs where'
 let fleet: Running
+let isUp = false
+needs(t, FIRST, () => isUp)
 
 const koreans = async (): Promise<string | undefined> => (await dig(NAME, KOREA)).addresses[0]
 /** At once as a rule; an edge that a busy machine kept from its heartbeats is given time to be back. */
 const koreansGetSeoul = () => until('Koreans get Seoul', 5 * SECOND, async () => (await koreans()) === EDGES.icn)
 
-t.test('npm start brings up the fleet and says what runs where', { bail: true }, async (t) => {
+t.test(FIRST, async (t) => {
   fleet = await journey.start()
   const took = await until('the start-up text', 10 * SECOND * SLACK, () => /nearcast (stop|status|explain|drill)/.test(fleet.text()))
   t.comment(`the start-up text came after ${took} ms`)
@@ -33,7 +36,8 @@ t.test('npm start brings up the fleet and says what runs where', { bail: true },
   t.match(text, new RegExp(`dig @\\S+ -p ${journey.ports.dns}`), 'the exact dig command')
   t.match(text, /curl /)
   t.match(text, /\bKR\b|Korea/, 'where loopback is taken to be')
-  await until('every edge is up', 5 * SECOND * SLACK, async () => (await journey.status()).members.filter(({ role }) => role === 'edge').every(({ health }) => health === 'UP'))
+  await until('every edge is up', 5 * SECOND * SLACK, journey.edgesUp)
+  isUp = true
 })
 
 t.test('clients get the edge that is near them', async (t) => {

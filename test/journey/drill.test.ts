@@ -3,14 +3,14 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Report } from '../../fleet/drill/index.ts'
-import { makeJourney, root, SLACK, until } from './fleet.ts'
+import { makeJourney, needs, root, SLACK, until } from './fleet.ts'
 
 // Drills against the real fleet, with a TTL of two seconds so that they are short.
 
 const SECOND = 1000
 const NAME = 'd111111abcdef8.nearcast.test'
 t.jobs = 1
-const journey = makeJourney(t, { dns: 15_304, http: 15_314, admin: 15_324 })
+const journey = await makeJourney(t)
 const zone = join(journey.zones, 'nearcast.test.zone')
 writeFileSync(zone, readFileSync(zone, 'utf8').replace(/(\s)20(\s+(ROUTE|ALIAS))/g, '$12$2'))
 const patient = ['--max-detect', '3s', '--max-answer', '3s', '--max-gone', '6s', '--max-recovery', '15s', '--max-unanswered', '5']
@@ -20,12 +20,13 @@ const tell = (t: { comment: (text: string) => void }, report: Report): void => {
   for (const { what, measured, of } of report.measures) t.comment(`${what.trim()}: ${measured ?? 'never'}${of === undefined ? ' ms' : ` of ${of}`}`)
 }
 
-t.test('the fleet is up', { bail: true }, async () => {
+let isUp = false
+needs(t, 'the fleet is up', () => isUp)
+
+t.test('the fleet is up', async () => {
   await journey.start()
-  await until('every edge is up', 10 * SECOND * SLACK, async () => {
-    const { out } = await journey.nearcast('status', '--json')
-    return out !== '' && (JSON.parse(out) as Awaited<ReturnType<typeof journey.status>>).members.filter(({ role }) => role === 'edge').every(({ health }) => health === 'UP')
-  })
+  await until('every edge is up', 10 * SECOND * SLACK, journey.edgesUp)
+  isUp = true
 })
 
 t.test('a planned stop fails not one request', async (t) => {

@@ -34,10 +34,10 @@ async function allGone(t: Test, pids: readonly number[], what: string): Promise<
 }
 
 t.test('a fleet ends whole, and starts again with what was last good', async (t) => {
-  const journey = makeJourney(t, { dns: 15_302, http: 15_312, admin: 15_322 })
+  const journey = await makeJourney(t)
   const first = await startUp(journey)
 
-  const second = await run('npm', ['start', '--', '--port', '15302', '--http-port', '15312', '--admin-port', '15322', '--state', journey.state, '--zones', journey.zones])
+  const second = await run('npm', ['start', '--', ...journey.options])
   t.equal(second.status, 1)
   t.match(second.err, /runs|running/i, 'a second one says so')
   const own = second.err.split('\n').filter((line) => line.startsWith('nearcast:'))
@@ -70,12 +70,13 @@ t.test('a fleet ends whole, and starts again with what was last good', async (t)
 })
 
 t.test('a port that is taken is told in one line', async (t) => {
-  const journey = makeJourney(t, { dns: 15_303, http: 15_313, admin: 15_323 })
+  const journey = await makeJourney(t)
   const { createSocket } = await import('node:dgram')
   const socket = createSocket('udp4')
-  await new Promise<void>((resolve) => socket.bind(15_303, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => socket.bind(journey.ports.dns, '127.0.0.1', resolve))
   t.teardown(() => socket.close())
-  const outcome = await run(process.execPath, [join(root, 'bin/nearcast.js'), 'up', '--port', '15303', '--http-port', '15313', '--admin-port', '15323', '--state', journey.state, '--zones', journey.zones])
+  const outcome = await run(process.execPath, [join(root, 'bin/nearcast.js'), 'up', ...journey.options])
   t.equal(outcome.status, 1)
-  t.match(outcome.err, /15303/)
+  t.match(outcome.err, new RegExp(String(journey.ports.dns)))
+  t.equal(outcome.err.trim().split('\n').length, 1, outcome.err)
 })

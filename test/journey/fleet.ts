@@ -1,5 +1,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -31,6 +33,8 @@ export interface Journey {
   readonly zones: string
   readonly state: string
   readonly ports: Ports
+  /** What `nearcast up` is given: ports and folders. */
+  readonly options: readonly string[]
   /** `npm start` in the foreground, with everything that it printed so far. */
   start(): Promise<Running>
   /** `nearcast COMMAND…` against this fleet. */
@@ -38,6 +42,8 @@ export interface Journey {
   dig(...words: string[]): Promise<Dug>
   curl(address: string, path?: string, ...words: string[]): Promise<Fetched>
   status(): Promise<Status>
+  /** Whether the daemon answers and finds every edge up. */
+  edgesUp(): Promise<boolean>
   member(name: string): Promise<MemberStatus>
 }
 
@@ -48,11 +54,37 @@ export interface Running {
   /** The supervisor and every process below it. */
   pids(): number[]
   supervisor(): number
-  readonly ended: Promise<{ status: number | undefined; signal: NodeJS.Signals | undefined }>
+  readonly ended: Promise<void>
 }
 
+/** Three ports that nobody has now: below those that the system gives out, and apart for each test process. */
+export async function sparePorts(): Promise<Ports> {
+  for (let base = 15_000 + (process.pid % 4000) * 3; ; base += 3) {
+    if ((await isSpare(base, 'udp')) && (await isSpare(base, 'tcp')) && (await isSpare(base + 1, 'tcp')) && (await isSpare(base + 2, 'tcp'))) {
+      return { dns: base, http: base + 1, admin: base + 2 }
+    }
+  }
+}
+
+function isSpare(port: number, transport: 'udp' | 'tcp'): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = transport === 'udp' ? createSocket('udp4') : createServer()
+    const done = (): void => void socket.close(() => resolve(true))
+    socket.on('error', () => resolve(false))
+    if ('bind' in socket) socket.bind(port, done)
+    else socket.listen(port, done)
+  })
+}
+
+const started: Running[] = []
+// A test that runs out of time ends without its teardown: its fleets must not stay.
+process.on('exit', () => {
+  for (const { npm } of started) npm.kill('SIGTERM')
+})
+
 /** Copies of the zones and a state folder, gone at the end of the test together with every process started. */
-export function makeJourney(t: Test, ports: Ports): Journey {
+export async function makeJourney(t: Test): Promise<Journey> {
+  const ports = await sparePorts()
   const folder = mkdtempSync(join(tmpdir(), 'nearcast-journey-'))
   const zones = join(folder, 'zones')
   const state = join(folder, 'state')
@@ -80,13 +112,19 @@ export function makeJourney(t: Test, ports: Ports): Journey {
     zones,
     state,
     ports,
+    options,
     nearcast,
     status,
+    edgesUp: async () => {
+      const { out } = await nearcast('status', '--json')
+      return out !== '' && (JSON.parse(out) as Status).members.every(({ role, health }) => role !== 'edge' || health === 'UP')
+    },
     member: async (name) => (await status()).members.find((member) => member.name === name)!,
     start: async () => {
-      const started = startNpm(options)
-      running.push(started)
-      return started
+      const fleet = startNpm(options)
+      running.push(fleet)
+      started.push(fleet)
+      return fleet
     },
     dig: async (...words) => readDig((await run('dig', ['@127.0.0.1', '-p', String(ports.dns), '+tries=1', '+time=2', ...words])).out),
     curl: async (address, path = '/', ...words) =>
@@ -108,7 +146,7 @@ function startNpm(options: readonly string[]): Running {
     text: () => text,
     pids: look,
     supervisor: () => look().find((pid) => /nearcast\.js up\b/.test(commandOf(pid)) && !/^(npm|sh)\b/.test(commandOf(pid)))!,
-    ended: new Promise((resolve) => npm.on('exit', (code, killer) => resolve({ status: code ?? undefined, signal: killer ?? undefined })))
+    ended: new Promise((resolve) => npm.on('exit', () => resolve()))
   }
 }
 
@@ -119,6 +157,13 @@ export function run(program: string, words: readonly string[]): Promise<Outcome>
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : undefined
       resolve({ status: code, out, err })
     })
+  })
+}
+
+/** Fails a subtest at once, rather than after all its waiting, when the fleet it needs has not come up. */
+export function needs(t: Test, first: string, isUp: () => boolean): void {
+  t.beforeEach(async (each) => {
+    if (each.name !== first && !isUp()) throw new Error('the fleet is not up')
   })
 }
 
