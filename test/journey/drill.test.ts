@@ -10,6 +10,8 @@ import { makeJourney, needs, root, SLACK, until } from './fleet.ts'
 const SECOND = 1000
 const NAME = 'd111111abcdef8.nearcast.test'
 t.jobs = 1
+// Most of it is waiting for others: half a minute on an idle machine.
+t.setTimeout(240_000)
 const journey = await makeJourney(t)
 const zone = join(journey.zones, 'nearcast.test.zone')
 writeFileSync(zone, readFileSync(zone, 'utf8').replace(/(\s)20(\s+(ROUTE|ALIAS))/g, '$12$2'))

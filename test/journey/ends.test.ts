@@ -8,6 +8,8 @@ import { isAlive, makeJourney, root, run, signal, SLACK, until, type Journey, ty
 const SECOND = 1000
 const ICN = '127.0.10.1'
 t.jobs = 1
+// Most of it is waiting for others: half a minute on an idle machine.
+t.setTimeout(240_000)
 
 async function startUp(journey: Journey): Promise<Running> {
   const fleet = await journey.start()
