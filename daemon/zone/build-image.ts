@@ -47,6 +47,13 @@ export function buildZoneImage(zones: readonly Zone[]): SharedArrayBuffer {
     scanName(zone.origin, 0, zone.origin.length, draft.name)
     return find(draft, 0) || addNode(draft, 0, 0, zone.origin, true)
   })
+  // A zone below another makes the names between them exist (RFC 8020), whether the upper one delegates to it or not.
+  for (const { origin } of zones) {
+    scanName(origin, 0, origin.length, draft.name)
+    let label = 1
+    while (label <= draft.name.labels && find(draft, label) === 0) label++
+    if (label <= draft.name.labels) ensure(draft, draft.nodeApex.array[find(draft, label)]!, 1, origin)
+  }
   for (const [index, zone] of zones.entries()) {
     for (const { owner, type, ttl, rdata } of zone.records) addRecord(draft, apexes[index]!, owner, type, ttl, rdata)
   }
@@ -67,26 +74,26 @@ function addRecord(draft: Draft, apex: number, owner: Uint8Array, type: number, 
 
 /** The node that takes a record of the zone of `apex`, or 0 when a zone of its own below hides it. */
 function nodeFor(draft: Draft, apex: number, owner: Uint8Array): number {
-  const node = ensure(draft, 0, owner)
+  const node = ensure(draft, apex, 0, owner)
   const { nodeApex, nodeAbove } = draft
   if (node === 0 || nodeApex.array[node] === apex) return node
   if (nodeApex.array[node] !== node) return 0
   // The owner is the apex of a zone below: its NS and DS in this zone stand at a node of their own, outside the table.
   if (nodeAbove.array[node] !== 0) return nodeApex.array[nodeAbove.array[node]!] === apex ? nodeAbove.array[node]! : 0
-  const parent = ensure(draft, 1, owner)
+  const parent = ensure(draft, apex, 1, owner)
   if (parent === 0 || nodeApex.array[parent] !== apex) return 0
   const hidden = addNode(draft, 0, parent, owner, false)
   nodeAbove.array[node] = hidden
   return hidden
 }
 
-/** The node of the scanned name's suffix from `label`, made with all that are missing above it; 0 outside every zone. */
-function ensure(draft: Draft, label: number, owner: Uint8Array): number {
+/** The node of the scanned name's suffix from `label`, made with all that are missing above it; 0 when they would stand in another zone. */
+function ensure(draft: Draft, apex: number, label: number, owner: Uint8Array): number {
   const { name } = draft
   let missing = label
   let node = find(draft, missing)
   while (node === 0 && missing < name.labels) node = find(draft, ++missing)
-  if (node === 0) return 0
+  if (node === 0 || (missing > label && draft.nodeApex.array[node] !== apex)) return 0
   while (missing > label) node = addNode(draft, --missing, node, owner, true)
   return node
 }
