@@ -1,18 +1,19 @@
-import { fork, spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { fork, type ChildProcess } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, request, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { configSchema } from '../core/config.ts'
 import type { FromProcess, Setup } from '../core/channel.ts'
+import type { BenchOptions } from './main.ts'
+import { cpuMicroseconds, end, familyOf, findProgram, median, start, table } from './processes.ts'
 
 // What a hit costs: CPU microseconds (user and system, all threads) per request, ours beside nginx and Varnish where they
 // are installed, with the same objects, clients and machine, a round of each in turn.
 
 const SIZES = [1024, 100 * 1024]
-const ROUNDS = 3
-const SECONDS = 3
 const CLIENTS = 64
 const FIRST_PORT = 13700
 const HOST = 'bench.nearcast.test'
@@ -21,6 +22,8 @@ interface Peer {
   readonly name: string
   readonly port: number
   readonly process: ChildProcess
+  end(): Promise<void>
+  said(): string
 }
 
 interface Sample {
@@ -29,31 +32,28 @@ interface Sample {
   readonly p99: string
 }
 
-/** Runs the measurements and prints a table. */
-export async function benchEdge(): Promise<void> {
-  if (!has('wrk')) {
-    process.stdout.write('wrk is not installed: nothing measured\n')
-    return
-  }
+/** Runs the measurements and prints a table for each size. */
+export async function benchEdge(options: BenchOptions): Promise<void> {
+  const wrk = findProgram('wrk')
+  if (wrk === undefined) throw new Error('wrk is not installed')
   const folder = mkdtempSync(join(tmpdir(), 'nearcast-bench-'))
   const origin = await startOrigin(FIRST_PORT)
   const peers: Peer[] = []
+  const isWanted = (name: string): boolean => options.only.length === 0 || options.only.includes(name)
+  const [nginx, varnish] = [findProgram('nginx'), findProgram('varnishd')]
   try {
     peers.push(await startOurs(FIRST_PORT + 1, folder))
-    if (has('nginx')) peers.push(startNginx(FIRST_PORT + 2, join(folder, 'nginx')))
-    if (has('varnishd')) peers.push(startVarnish(FIRST_PORT + 3, join(folder, 'varnish')))
+    if (nginx !== undefined && isWanted('nginx')) peers.push(startNginx(nginx, FIRST_PORT + 2, join(folder, 'nginx')))
+    if (varnish !== undefined && isWanted('varnish')) peers.push(startVarnish(varnish, FIRST_PORT + 3, join(folder, 'varnish')))
     for (const peer of peers) for (const size of SIZES) await warm(peer, size)
-    for (const size of SIZES) report(size, await measure(peers, size))
+    for (const size of SIZES) report(size, options, await measure(wrk, peers, size, options))
   } finally {
-    for (const peer of peers) peer.process.kill(peer.name === 'nearcast' ? 'SIGKILL' : 'SIGTERM')
+    for (const peer of peers) await peer.end()
     origin.close()
     origin.closeAllConnections()
-    await new Promise((resolve) => setTimeout(resolve, 500))
     rmSync(folder, { recursive: true, force: true })
   }
 }
-
-const has = (command: string): boolean => spawnSync('sh', ['-c', `command -v ${command}`]).status === 0
 
 async function startOrigin(port: number): Promise<Server> {
   const server = createServer((asked, response) => {
@@ -80,10 +80,15 @@ async function startOurs(port: number, folder: string): Promise<Peer> {
   })
   worker.send({ kind: 'setup', setup })
   await ready
-  return { name: 'nearcast', port, process: worker }
+  const end = async (): Promise<void> => {
+    const gone = new Promise((resolve) => worker.once('exit', resolve))
+    worker.disconnect()
+    await gone
+  }
+  return { name: 'nearcast', port, process: worker, end, said: () => '' }
 }
 
-function startNginx(port: number, folder: string): Peer {
+function startNginx(program: string, port: number, folder: string): Peer {
   mkdirSync(folder)
   const file = join(folder, 'nginx.conf')
   writeFileSync(
@@ -101,19 +106,24 @@ http {
 }
 `
   )
-  return { name: 'nginx', port, process: spawn('nginx', ['-p', folder, '-c', file, '-e', 'stderr'], { stdio: 'ignore' }) }
+  return peerOf('nginx', port, program, ['-p', folder, '-c', file, '-e', 'stderr'])
 }
 
-function startVarnish(port: number, folder: string): Peer {
+function startVarnish(program: string, port: number, folder: string): Peer {
   mkdirSync(folder)
   const options = ['-j', 'none', '-F', '-n', folder, '-a', `127.0.0.1:${port}`, '-b', `127.0.0.1:${FIRST_PORT}`, '-s', 'malloc,64m', '-p', 'thread_pools=1']
-  return { name: 'varnish', port, process: spawn('varnishd', options, { stdio: 'ignore' }) }
+  return peerOf('varnish', port, program, options)
+}
+
+function peerOf(name: string, port: number, program: string, words: readonly string[]): Peer {
+  const { child, said } = start(program, words)
+  return { name, port, process: child, said, end: () => end(child) }
 }
 
 /** Asks until the answer comes from the cache: twice at least. */
 async function warm(peer: Peer, size: number): Promise<void> {
   for (let asked = 0, tries = 0; asked < 2; tries++) {
-    if (tries > 100) throw new Error(`${peer.name} does not answer`)
+    if (tries > 100) throw new Error(`${peer.name} does not answer: ${peer.said()}`)
     const status = await new Promise<number>((resolve) => {
       const outgoing = request({ host: '127.0.0.1', port: peer.port, path: `/${size}`, headers: { Host: HOST } }, (response) => {
         response.resume().on('end', () => resolve(response.statusCode!))
@@ -121,52 +131,35 @@ async function warm(peer: Peer, size: number): Promise<void> {
       outgoing.on('error', () => resolve(0)).end()
     })
     if (status === 200) asked++
-    else await new Promise((resolve) => setTimeout(resolve, 100))
+    else await sleep(100)
   }
 }
 
-async function measure(peers: readonly Peer[], size: number): Promise<Map<Peer, Sample[]>> {
+async function measure(wrk: string, peers: readonly Peer[], size: number, { rounds, seconds }: BenchOptions): Promise<Map<Peer, Sample[]>> {
   const samples = new Map<Peer, Sample[]>(peers.map((peer) => [peer, []]))
-  for (let round = 0; round < ROUNDS; round++) for (const peer of peers) samples.get(peer)!.push(await sample(peer, size))
+  // Compilers and caches warm up first.
+  for (const peer of peers) await sample(wrk, peer, size, 1)
+  for (let round = 0; round < rounds; round++) for (const peer of peers) samples.get(peer)!.push(await sample(wrk, peer, size, seconds))
   return samples
 }
 
-/** CPU time of a process and its children so far, in ticks of 10 ms. */
-function ticks(pid: number): number {
-  let total = 0
-  for (const entry of readdirSync('/proc')) {
-    if (!/^\d+$/.test(entry)) continue
-    try {
-      const fields = readFileSync(`/proc/${entry}/stat`, 'latin1').replace(/^.*\) /, '').split(' ')
-      if (Number(entry) === pid || Number(fields[1]) === pid) total += Number(fields[11]) + Number(fields[12])
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  return total
-}
-
-async function sample(peer: Peer, size: number): Promise<Sample> {
-  const before = ticks(peer.process.pid!)
-  const wrk = spawn('wrk', ['-t1', `-c${CLIENTS}`, `-d${SECONDS}s`, '--latency', '-H', `Host: ${HOST}`, `http://127.0.0.1:${peer.port}/${size}`])
-  let printed = ''
-  wrk.stdout.on('data', (text: Buffer) => (printed += text.toString()))
-  await new Promise((resolve) => wrk.on('close', resolve))
-  const used = ticks(peer.process.pid!) - before
+async function sample(wrk: string, peer: Peer, size: number, seconds: number): Promise<Sample> {
+  const family = familyOf(peer.process.pid!)
+  const before = cpuMicroseconds(family)
+  const { child, said } = start(wrk, ['-t1', `-c${CLIENTS}`, `-d${seconds}s`, '--latency', '-H', `Host: ${HOST}`, `http://127.0.0.1:${peer.port}/${size}`])
+  await new Promise((resolve) => child.on('close', resolve))
+  const used = cpuMicroseconds(family) - before
+  const printed = said()
   const requests = Number(/(\d+) requests in/.exec(printed)?.[1])
-  if (/Non-2xx|Socket errors/.test(printed)) process.stdout.write(`${peer.name}: ${/.*(Non-2xx|Socket errors).*/.exec(printed)![0].trim()}\n`)
-  return { cpu: (used * 10_000) / requests, perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(printed)?.[1]), p99: /99%\s+(\S+)/.exec(printed)?.[1] ?? '?' }
+  const trouble = /.*(Non-2xx|Socket errors).*/.exec(printed)
+  if (trouble !== null) throw new Error(`${peer.name}: ${trouble[0].trim()}`)
+  return { cpu: used / requests, perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(printed)?.[1]), p99: /99%\s+(\S+)/.exec(printed)?.[1] ?? '?' }
 }
 
-function report(size: number, samples: ReadonlyMap<Peer, readonly Sample[]>): void {
-  const middle = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
-  const rows = [...samples].map(([peer, taken]) => ({ name: peer.name, cpu: middle(taken.map(({ cpu }) => cpu)), perSecond: middle(taken.map(({ perSecond }) => perSecond)), taken }))
-  process.stdout.write(`\n${size / 1024} KiB hit, ${CLIENTS} connections, ${ROUNDS} rounds of ${SECONDS} s in turn\n`)
-  process.stdout.write(`${'server'.padEnd(10)} ${'CPU us'.padStart(8)} ${'per s'.padStart(8)} ${'ratio'.padStart(7)}   each round\n`)
-  for (const row of rows) {
-    const ratio = rows[0]!.cpu / row.cpu
-    const each = row.taken.map((taken) => `${taken.cpu.toFixed(1)} us (p99 ${taken.p99})`).join(', ')
-    process.stdout.write(`${row.name.padEnd(10)} ${row.cpu.toFixed(2).padStart(8)} ${row.perSecond.toFixed(0).padStart(8)} ${ratio.toFixed(2).padStart(7)}   ${each}\n`)
-  }
-  process.stdout.write('ratio: our CPU per request over theirs\n')
+function report(size: number, { rounds, seconds }: BenchOptions, samples: ReadonlyMap<Peer, readonly Sample[]>): void {
+  const medians = [...samples].map(([peer, taken]) => ({ name: peer.name, cpu: median(taken.map(({ cpu }) => cpu)), perSecond: median(taken.map(({ perSecond }) => perSecond)), taken }))
+  const ours = medians[0]!.cpu
+  const rows = medians.map(({ name, cpu, perSecond, taken }) => [name, cpu.toFixed(2), (ours / cpu).toFixed(2), perSecond.toFixed(0), taken.map((each) => each.cpu.toFixed(1)).join(' '), taken.map((each) => each.p99).join(' ')])
+  process.stdout.write(`\n${size / 1024} KiB hit, ${CLIENTS} connections, ${rounds} rounds of ${seconds} s in turn; medians\n`)
+  process.stdout.write(`${table([['server', 'CPU us', 'ours/theirs', 'per s', 'CPU us of each round', 'p99 of each round'], ...rows])}\n`)
 }

@@ -3,7 +3,7 @@ import type { Counters } from '../core/channel.ts'
 import type { Logger } from '../core/log.ts'
 import { Fill, isFresh, judge, mergeFields, sameWeakly, varyNames, variantKey, type Freshness, type MemoryStore, type NoStoreReason, type StoredObject } from './cache/index.ts'
 import type { Fetching, UpstreamTrouble } from './http/index.ts'
-import { fieldOf, filterFields, toLines, type FieldList } from './message/index.ts'
+import { fieldOf, filterFields, flat, toLines, type FieldList } from './message/index.ts'
 import { passedOn } from './passed.ts'
 import { ask, type Asker, type Parent } from './tiers/index.ts'
 
@@ -67,7 +67,12 @@ export interface Desk {
   readonly largestObject: number
   readonly asker: Asker
   readonly counters: Counters
+  /** Fetches under way. */
+  underWay: number
 }
+
+/** Fetches under way at once; clients that ask and leave must not pile them up. */
+export const MOST_FLIGHTS = 4096
 
 /** How long requests for what could not be shared do not wait for one another, in milliseconds. */
 const PASS_MS = 10_000
@@ -86,6 +91,7 @@ export class Flight {
   #freshness: Freshness | undefined
   #storing = false
   #reserved = 0
+  #over = false
 
   constructor(worker: Desk, plan: Plan, leader: Waiter) {
     this.#worker = worker
@@ -94,6 +100,7 @@ export class Flight {
     this.#key = plan.key
     this.#object = plan.object
     this.#waiters.add(leader)
+    worker.underWay++
     if (plan.open) worker.flights.set(plan.key, this)
     this.#send()
   }
@@ -119,6 +126,7 @@ export class Flight {
     const { fill } = this.#coming ?? {}
     if (fill?.state !== 'open' || fill.readers > 0 || this.#storing) return
     this.#fetching?.abort()
+    this.#finish()
     fill.fail()
   }
 
@@ -142,7 +150,7 @@ export class Flight {
     const { store, clock } = this.#worker
     const object = this.#object
     const etag = fieldOf(fields, 'etag')
-    if (object === undefined) return this.#fail({ kind: 'broken', detail: 'it answered 304 to a request without conditions' }, parent)
+    if (object === undefined) return this.#trouble({ kind: 'broken', detail: 'it answered 304 to a request without conditions' }, parent)
     if (etag !== undefined && (object.etag === undefined || !sameWeakly(etag, object.etag))) {
       // It speaks of another response than the one held: ask for that one.
       this.#object = undefined
@@ -155,7 +163,7 @@ export class Flight {
     const verdict = judge({ status: object.status, fields: [...merged, ...age], authorized: this.#plan.authorized, requestedAt: this.#requestedAt, receivedAt, defaultTtl: this.#plan.defaultTtl })
     const freshness = verdict.kind === 'storable' ? verdict.freshness : { lifetime: 0, initialAge: verdict.age, receivedAt }
     const { body, status } = object
-    const renewed = makeObject(status, merged, toLines(merged), body, freshness)
+    const renewed = makeObject(status, toLines(merged), body, validatorsOf({ etag: fieldOf(merged, 'etag'), lastModified: fieldOf(merged, 'last-modified') }), freshness)
     if (verdict.kind === 'storable') store.put(this.#key, renewed)
     else store.delete(this.#key)
     this.#close()
@@ -224,18 +232,25 @@ export class Flight {
     this.stopIfUnwanted()
   }
 
+  #finish(): void {
+    if (!this.#over) this.#worker.underWay--
+    this.#over = true
+  }
+
   #end(): void {
+    this.#finish()
     const coming = this.#coming
     if (coming === undefined) return
     if (this.#storing && this.#freshness !== undefined) {
       const body = coming.fill.whole()
       this.#stopStoring()
-      this.#worker.store.put(this.#key, { ...makeObject(coming.status, [], coming.lines, body, this.#freshness), etag: coming.etag, lastModified: coming.lastModified })
+      this.#worker.store.put(this.#key, makeObject(coming.status, coming.lines, body, validatorsOf(coming), this.#freshness))
     }
     coming.fill.end()
   }
 
   #trouble(trouble: UpstreamTrouble, parent: Parent): void {
+    this.#finish()
     if (this.#coming === undefined) return this.#fail(trouble, parent)
     this.#worker.counters.errors++
     this.#worker.log.warn(`${parent.name} failed in the middle of ${this.#plan.target}: ${trouble.detail}`)
@@ -268,6 +283,10 @@ export class Flight {
   }
 }
 
-function makeObject(status: number, fields: FieldList, lines: string, body: Buffer, freshness: Freshness): StoredObject {
-  return { kind: 'object', status, lines, body, etag: fieldOf(fields, 'etag'), lastModified: fieldOf(fields, 'last-modified'), ...freshness, frame: undefined, frameAge: -1 }
+function makeObject(status: number, lines: string, body: Buffer, validators: Pick<StoredObject, 'etag' | 'lastModified'>, freshness: Freshness): StoredObject {
+  return { kind: 'object', status, lines: flat(lines), body, ...validators, ...freshness, frame: undefined, frameAge: -1 }
+}
+
+function validatorsOf({ etag, lastModified }: Pick<StoredObject, 'etag' | 'lastModified'>): Pick<StoredObject, 'etag' | 'lastModified'> {
+  return { etag: etag === undefined ? undefined : flat(etag), lastModified: lastModified === undefined ? undefined : flat(lastModified) }
 }

@@ -1,6 +1,6 @@
 import { never } from '../core/trouble.ts'
 import { ageAt, Fill, isNotModified, lookup, primaryKey, type StoredObject } from './cache/index.ts'
-import { Flight, type Coming, type Outcome, type Waiter } from './flight.ts'
+import { Flight, MOST_FLIGHTS, type Coming, type Outcome, type Waiter } from './flight.ts'
 import { hitFrame, hitStatus, makeId, renderHead, type Way } from './head.ts'
 import { fieldName, requestField, type Connection, type RequestHead } from './http/index.ts'
 import { upstreamFields } from './question.ts'
@@ -22,8 +22,8 @@ const TIER = fieldName(TIER_FIELD)
 const HEALTH_PATH = '/healthz'
 const HEALTHY: Words = { status: 200, text: 'ok' }
 const STRANGER: Words = { status: 403, text: 'this cache answers the other caches of its fleet only' }
-/** Bodies up to this are sent in one go; larger ones as the client takes them. */
-const ONE_GO = 512 * 1024
+/** Bodies up to this are sent in one go; larger ones as the client takes them, so that its pace can be seen. */
+const ONE_GO = 128 * 1024
 const OTHER_METHODS = new Set(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'])
 
 /** A request that is to be answered, once it is known to be one of ours. */
@@ -122,6 +122,10 @@ function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object
   const underWay = open ? worker.flights.get(key) : undefined
   const joined = underWay?.mayJoin(worker.clock.now()) === true ? underWay : undefined
   reply.watch({ drained: () => undefined, gone: () => flight.leave(waiter) })
+  if (joined === undefined && worker.underWay >= MOST_FLIGHTS) {
+    worker.counters.errors++
+    return say(worker, request, reply, { status: 503, text: 'too much is being fetched', lines: 'Retry-After: 1\r\n' }, viewer.nonce, viewer.id)
+  }
   const { parents, defaultTtl } = behaviour
   const plan = { primary, key, host: request.host, target: request.target, fields: upstreamFields(worker.node, viewer.id, request, reply.remoteAddress, viewer.nonce !== undefined), parents, defaultTtl, authorized, object, open }
   const flight: Flight = joined ?? new Flight(worker, plan, waiter)

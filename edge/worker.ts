@@ -45,6 +45,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger })
       sent: () => void counters.fetches++
     },
     counters,
+    underWay: 0,
     idPrefix: randomBytes(5).toString('hex'),
     nextId: 1
   }

@@ -121,4 +121,4 @@ export class Fill {
   }
 }
 
-const PIECE = 256 * 1024
+const PIECE = 128 * 1024

@@ -1,3 +1,4 @@
+import { flat } from '../message/index.ts'
 import type { Freshness } from './law.ts'
 import { Sieve, type Queued } from './sieve.ts'
 
@@ -38,7 +39,7 @@ interface Entry extends Queued {
 /** Octets that an object takes beside its key, field lines, frame and body; measured over a million objects, rounded up. */
 export const OVERHEAD = 640
 /** Octets that a rendered frame takes beyond the field lines: status line and the fields made for each answer. */
-const FRAME = 768
+const FRAME = 320
 
 /** What holding it costs, in octets. */
 export function sizeOf(key: string, held: Held): number {
@@ -81,8 +82,8 @@ export class MemoryStore {
     this.delete(key)
     const size = sizeOf(key, held)
     if (!this.#makeRoom(size)) return false
-    const entry: Entry = { key, held, size, visited: false, newer: undefined, older: undefined }
-    this.#entries.set(key, entry)
+    const entry: Entry = { key: flat(key), held, size, visited: false, newer: undefined, older: undefined }
+    this.#entries.set(entry.key, entry)
     this.#order.add(entry)
     this.#size += size
     return true

@@ -196,7 +196,7 @@ export class Connection {
 
   #drained(): void {
     const watcher = this.#watcher
-    this.deadline = this.#around.now + this.#around.limits.idleMs
+    if (this.#request !== undefined) this.deadline = Infinity
     if (watcher !== undefined) watcher.drained()
     else if (this.#request === undefined) this.#advance()
   }

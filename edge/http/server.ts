@@ -41,7 +41,7 @@ export class HttpServer {
       now: options.clock.elapsed(),
       bytesSent: 0,
       closing: false,
-      forget: (connection) => this.#forget(connection)
+      forget: (connection) => void this.#connections.delete(connection)
     }
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS)
   }
@@ -97,39 +97,45 @@ export class HttpServer {
     if (tls === undefined) return createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#acceptPlain(socket))
     const server = createTlsServer(
       { cert: tls.certificate, key: tls.key, noDelay: true, allowHalfOpen: true, handshakeTimeout: this.#limits.headTimeoutMs, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] },
-      (socket) => this.#accept(socket)?.listenTo(socket)
+      (socket) => this.#hold(socket).listenTo(socket)
     )
+    // Before the handshake, which a client may leave unfinished.
+    server.on('connection', (socket) => this.#admit(socket))
     server.on('tlsClientError', (_error, socket) => socket.destroy())
     return server
   }
 
   #acceptPlain(accepted: Socket): void {
-    const socket = readInto(accepted, this.#readBuffer, (length) => connection?.receive(this.#readBuffer, length))
-    const connection: Connection | undefined = this.#accept(socket ?? accepted)
-    if (socket === undefined) connection?.listenTo(accepted)
+    const socket = readInto(accepted, this.#readBuffer, (length) => connection.receive(this.#readBuffer, length))
+    if (!this.#admit(socket ?? accepted)) return
+    const connection = this.#hold(socket ?? accepted)
+    if (socket === undefined) connection.listenTo(accepted)
     else socket.resume()
   }
 
-  #accept(socket: Socket): Connection | undefined {
+  /** Whether a new connection is within the limits of its address; else it is dropped. */
+  #admit(socket: Socket): boolean {
     const address = socket.remoteAddress
     const held = address === undefined ? 0 : (this.#perAddress.get(address) ?? 0)
     // An address is missing when the client is gone already.
     if (address === undefined || held >= this.#limits.clientsPerAddress || this.#around.closing) {
       socket.on('error', () => undefined)
       socket.destroy()
-      return undefined
+      return false
     }
     this.#perAddress.set(address, held + 1)
+    socket.once('close', () => {
+      const left = this.#perAddress.get(address)! - 1
+      if (left === 0) this.#perAddress.delete(address)
+      else this.#perAddress.set(address, left)
+    })
+    return true
+  }
+
+  #hold(socket: Socket): Connection {
     const connection = new Connection(socket, this.#around)
     this.#connections.add(connection)
     return connection
-  }
-
-  #forget(connection: Connection): void {
-    if (!this.#connections.delete(connection)) return
-    const held = this.#perAddress.get(connection.remoteAddress)! - 1
-    if (held === 0) this.#perAddress.delete(connection.remoteAddress)
-    else this.#perAddress.set(connection.remoteAddress, held)
   }
 
   #sweep(): void {

@@ -26,6 +26,12 @@ export function toLines(fields: FieldList): string {
   return lines
 }
 
+/**
+ * The same text in memory of its own, one octet a character. What is put together from pieces, or cut out of something
+ * larger, otherwise holds on to all of that for as long as it lives.
+ */
+export const flat = (text: string): string => Buffer.from(text, 'latin1').toString('latin1')
+
 /** The opposite of `toLines`. */
 export function fromLines(lines: string): string[] {
   const fields: string[] = []

@@ -204,7 +204,7 @@ t.test('what cannot be shared releases those who wait, and is not waited for aga
 })
 
 /** An origin whose one response is written by hand. */
-async function startSlow(t: Test, origin: Origin): Promise<Promise<ServerResponse>> {
+async function startSlow(t: Test, origin: Origin): Promise<{ begun: Promise<ServerResponse> }> {
   await origin.close()
   let server: Server | undefined
   const response = new Promise<ServerResponse>((resolve) => {
@@ -219,17 +219,16 @@ async function startSlow(t: Test, origin: Origin): Promise<Promise<ServerRespons
     server!.closeAllConnections()
     server!.close()
   })
-  return response
+  return { begun: response }
 }
 
 t.test('followers have the first octets while the last are still to come', async (t) => {
   const { origin } = await makeFleet(t)
-  const coming = startSlow(t, origin)
+  const { begun } = await startSlow(t, origin)
   const clients = [await connectClient(ADDRESS.icn, PORT), await connectClient(ADDRESS.icn, PORT), await connectClient(ADDRESS.nrt, PORT)]
   const firstOctets = clients.map((client) => new Promise<void>((resolve) => client.socket.on('data', (text: string) => text.includes('0123456789') && resolve())))
-  await new Promise((resolve) => setTimeout(resolve, 50))
   for (const client of clients) client.send(`GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`)
-  const response = await (await coming)
+  const response = await begun
   await Promise.all(firstOctets)
   response.end('abcdefghij')
   for (const client of clients) {
@@ -240,10 +239,9 @@ t.test('followers have the first octets while the last are still to come', async
 
 t.test('a parent that dies in the middle of a body', async (t) => {
   const { origin, running, stop } = await makeFleet(t)
-  const coming = startSlow(t, origin)
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  const { begun } = await startSlow(t, origin)
   const asking = [get('icn', '/'), get('icn', '/')]
-  await coming
+  await begun
   await new Promise((resolve) => setTimeout(resolve, 50))
   await stop('apac')
   for (const reply of await Promise.all(asking)) {
