@@ -284,7 +284,7 @@ export class Flight {
 }
 
 function makeObject(status: number, lines: string, body: Buffer, validators: Pick<StoredObject, 'etag' | 'lastModified'>, freshness: Freshness): StoredObject {
-  return { kind: 'object', status, lines: flat(lines), body, ...validators, ...freshness, frame: undefined, frameAge: -1 }
+  return { kind: 'object', status, lines: flat(lines), body, ...validators, ...freshness, frame: '', frameAge: -1 }
 }
 
 function validatorsOf({ etag, lastModified }: Pick<StoredObject, 'etag' | 'lastModified'>): Pick<StoredObject, 'etag' | 'lastModified'> {

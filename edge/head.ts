@@ -1,11 +1,13 @@
 import { STATUS_CODES } from 'node:http'
 import { ageAt, type StoredObject } from './cache/index.ts'
+import { flat } from './message/index.ts'
 import type { Worker } from './worker.ts'
 
 // Renders the heads of responses.
 
 /** Digits of the second half of a request id. */
 const ID_DIGITS = 12
+const END = '\r\n\r\n'
 
 /** What a head says about the way of the response, and how it is sent. */
 export interface Way {
@@ -23,7 +25,7 @@ export interface Way {
   readonly proof?: string | undefined
 }
 
-/** The whole head, the empty line included. `lines` and `length` are of the response itself. */
+/** The whole head, the empty line included; the request id stands last. `lines` and `length` are of the response itself. */
 export function renderHead(worker: Worker, status: number, lines: string, framing: { length?: number; chunked?: boolean }, way: Way): string {
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n${lines}`
   if (framing.length !== undefined) head += `Content-Length: ${framing.length}\r\n`
@@ -34,41 +36,26 @@ export function renderHead(worker: Worker, status: number, lines: string, framin
   if (way.proof !== undefined) head += `X-Nearcast-Tier: ${way.proof}\r\n`
   if (way.close) head += 'Connection: close\r\n'
   else if (way.keepAlive === true) head += 'Connection: keep-alive\r\n'
-  return `${head}X-Nearcast-Request-Id: ${way.id}\r\n\r\n`
+  return `${head}X-Nearcast-Request-Id: ${way.id}${END}`
 }
 
+const countText = (count: number): string => count.toString(16).padStart(ID_DIGITS, '0')
+
 /** A new request id: 10 digits of this process, then a count. */
-export function makeId(worker: Worker): string {
-  return worker.idPrefix + (worker.nextId++).toString(16).padStart(ID_DIGITS, '0')
-}
+export const makeId = (worker: Worker): string => worker.idPrefix + countText(worker.nextId++)
 
 /** Our member of Cache-Status for a hit. */
 export const hitStatus = (worker: Worker, object: StoredObject, now: number): string =>
   `${worker.node}; hit; ttl=${Math.ceil((object.lifetime - ageAt(object, now)) / 1000)}`
 
-/**
- * The head of a plain 200-style hit, kept with the object: rendered anew when a second has passed, and otherwise only given
- * its request id in place. It must be copied before the next hit.
- */
-export function hitFrame(worker: Worker, object: StoredObject, now: number): Buffer {
+/** The head of a plain hit. All but its request id is kept with the object, and rendered anew when a second has passed. */
+export function hitHead(worker: Worker, object: StoredObject, now: number): string {
   const age = Math.floor(ageAt(object, now) / 1000)
-  let { frame } = object
-  if (frame === undefined || object.frameAge !== age) {
-    const way: Way = { cache: 'Hit', status: hitStatus(worker, object, now), age, id: worker.idPrefix + '0'.repeat(ID_DIGITS), close: false }
-    frame = Buffer.from(renderHead(worker, object.status, object.lines, { length: object.body.length }, way), 'latin1')
-    object.frame = frame
+  if (object.frameAge !== age) {
+    const way: Way = { cache: 'Hit', status: hitStatus(worker, object, now), age, id: '', close: false }
+    const head = renderHead(worker, object.status, object.lines, object.status === 204 ? {} : { length: object.body.length }, way)
+    object.frame = flat(head.slice(0, -END.length) + worker.idPrefix)
     object.frameAge = age
   }
-  let count = worker.nextId++
-  // Over 32 bits the digits have to be taken by division.
-  for (let at = frame.length - 5; at >= frame.length - 4 - ID_DIGITS; at--) {
-    const digit = count % 16
-    frame[at] = digit < 10 ? 48 + digit : 87 + digit
-    count = (count - digit) / 16
-    if (count === 0) {
-      frame.fill(48, frame.length - 4 - ID_DIGITS, at)
-      break
-    }
-  }
-  return frame
+  return object.frame + countText(worker.nextId++) + END
 }

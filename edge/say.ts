@@ -27,5 +27,5 @@ export function say(worker: Worker, request: RequestHead, reply: Connection, wor
   if (reply.closesAfter) head += 'Connection: close\r\n'
   else if (request.minor === 0) head += 'Connection: keep-alive\r\n'
   head += `Via: 1.1 ${worker.node}\r\nX-Nearcast-Request-Id: ${id ?? makeId(worker)}\r\n\r\n`
-  reply.whole(Buffer.from(head, 'latin1'), request.method === 'HEAD' ? undefined : Buffer.from(body))
+  reply.whole(head, request.method === 'HEAD' ? undefined : Buffer.from(body))
 }

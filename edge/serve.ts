@@ -1,7 +1,7 @@
 import { never } from '../core/trouble.ts'
 import { ageAt, Fill, isNotModified, lookup, primaryKey, type StoredObject } from './cache/index.ts'
 import { Flight, MOST_FLIGHTS, type Coming, type Outcome, type Waiter } from './flight.ts'
-import { hitFrame, hitStatus, makeId, renderHead, type Way } from './head.ts'
+import { hitHead, hitStatus, makeId, renderHead, type Way } from './head.ts'
 import { fieldName, requestField, type Connection, type RequestHead } from './http/index.ts'
 import { upstreamFields } from './question.ts'
 import { relay } from './relay.ts'
@@ -100,7 +100,7 @@ function hit(worker: Worker, viewer: Viewer, object: StoredObject, now: number):
   const { request, reply } = viewer
   const plain = request.method === 'GET' && request.minor === 1 && viewer.nonce === undefined && !reply.closesAfter && object.body.length <= ONE_GO
   if (plain && requestField(request, IF_NONE_MATCH) === undefined && requestField(request, IF_MODIFIED_SINCE) === undefined) {
-    return reply.whole(hitFrame(worker, object, now), object.body)
+    return reply.whole(hitHead(worker, object, now), object.body)
   }
   answerStored(worker, viewer, object, 'Hit', hitStatus(worker, object, now))
 }
@@ -176,7 +176,7 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
   const proof = proofOf(worker, viewer, coming.status)
   const head = renderHead(worker, coming.status, coming.lines, { ...(length === undefined || coming.status === 204 ? {} : { length }), chunked: framing === 'chunked' }, { ...way, proof, close: way.close || framing === 'close' })
   if (!bodiless) return relay(reply, head, framing, coming.fill, leave)
-  reply.whole(Buffer.from(head, 'latin1'))
+  reply.whole(head)
   leave()
 }
 
@@ -187,8 +187,8 @@ function answerStored(worker: Worker, viewer: Viewer, object: StoredObject, cach
   if (mayAnswer304(worker, viewer, object)) return answer304(worker, viewer, object.lines, way)
   const length = object.body.length
   const head = renderHead(worker, object.status, object.lines, object.status === 204 ? {} : { length }, { ...way, proof: proofOf(worker, viewer, object.status) })
-  if (request.method === 'HEAD' || length === 0) reply.whole(Buffer.from(head, 'latin1'))
-  else if (length <= ONE_GO) reply.whole(Buffer.from(head, 'latin1'), object.body)
+  if (request.method === 'HEAD' || length === 0) reply.whole(head)
+  else if (length <= ONE_GO) reply.whole(head, object.body)
   else relay(reply, head, 'length', Fill.of(object.body), () => undefined)
 }
 
@@ -201,7 +201,7 @@ function mayAnswer304(worker: Worker, viewer: Viewer, response: Pick<StoredObjec
 /** RFC 9110 §15.4.5: what describes a body is left out. */
 function answer304(worker: Worker, viewer: Viewer, lines: string, way: Way): void {
   const kept = lines.replaceAll(/^content-(?!location:)[^\r]*\r\n/gim, '')
-  viewer.reply.whole(Buffer.from(renderHead(worker, 304, kept, {}, { ...way, proof: proofOf(worker, viewer, 304) }), 'latin1'))
+  viewer.reply.whole(renderHead(worker, 304, kept, {}, { ...way, proof: proofOf(worker, viewer, 304) }))
 }
 
 const proofOf = (worker: Worker, viewer: Viewer, status: number): string | undefined => (viewer.nonce === undefined ? undefined : worker.auth.answer(viewer.nonce, status))

@@ -92,22 +92,22 @@ export class Connection {
   }
 
   /**
-   * Answers in one go. Both are taken over or copied before this returns, `head` always copied.
-   * @param head complete, the empty line included
+   * Answers in one go.
+   * @param head complete, the empty line included; one character an octet
+   * @param body not to be changed afterwards
    */
-  whole(head: Buffer, body?: Buffer): void {
+  whole(head: string, body?: Buffer): void {
     const size = body === undefined ? 0 : body.length
     if (size > COPIED || head.length > COPIED) {
       this.#flush()
       this.#socket.cork()
-      this.#write(Buffer.from(head))
+      this.#write(Buffer.from(head, 'latin1'))
       if (body !== undefined) this.#write(body)
       this.#socket.uncork()
     } else {
       if (this.#gathered + head.length + size > SCRATCH) this.#flush()
       const { scratch } = this.#around
-      head.copy(scratch, this.#gathered)
-      this.#gathered += head.length
+      this.#gathered += scratch.write(head, this.#gathered, 'latin1')
       if (body !== undefined) {
         body.copy(scratch, this.#gathered)
         this.#gathered += size

@@ -4,7 +4,7 @@ import { Fill, judge, MemoryStore, primaryKey, sizeOf, variantKey, type Reader, 
 import { matchesPath } from '../../edge/sites.ts'
 
 const object = (size: number): StoredObject => ({
-  kind: 'object', status: 200, lines: 'A: b\r\n', body: Buffer.alloc(size), etag: undefined, lastModified: undefined, lifetime: 1000, initialAge: 0, receivedAt: 0, frame: undefined, frameAge: -1
+  kind: 'object', status: 200, lines: 'A: b\r\n', body: Buffer.alloc(size), etag: undefined, lastModified: undefined, lifetime: 1000, initialAge: 0, receivedAt: 0, frame: '', frameAge: -1
 })
 
 t.test('the store never holds more than its limit, and counts what it holds', async (t) => {
