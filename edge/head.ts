@@ -48,8 +48,8 @@ export const makeId = (worker: Worker): string => worker.idPrefix + countText(wo
 export const hitStatus = (worker: Worker, object: StoredObject, now: number): string =>
   `${worker.node}; hit; ttl=${Math.ceil((object.lifetime - ageAt(object, now)) / 1000)}`
 
-/** The head of a plain hit. All but its request id is kept with the object, and rendered anew when a second has passed. */
-export function hitHead(worker: Worker, object: StoredObject, now: number): string {
+/** The head of a plain hit but for `hitEnd`: kept with the object, and rendered anew when a second has passed. */
+export function hitFrame(worker: Worker, object: StoredObject, now: number): string {
   const age = Math.floor(ageAt(object, now) / 1000)
   if (object.frameAge !== age) {
     const way: Way = { cache: 'Hit', status: hitStatus(worker, object, now), age, id: '', close: false }
@@ -57,5 +57,8 @@ export function hitHead(worker: Worker, object: StoredObject, now: number): stri
     object.frame = flat(head.slice(0, -END.length) + worker.idPrefix)
     object.frameAge = age
   }
-  return object.frame + countText(worker.nextId++) + END
+  return object.frame
 }
+
+/** The second half of a new request id, and the end of the head. */
+export const hitEnd = (worker: Worker): string => countText(worker.nextId++) + END

@@ -1,7 +1,7 @@
 import { never } from '../core/trouble.ts'
 import { ageAt, Fill, isNotModified, lookup, primaryKey, type StoredObject } from './cache/index.ts'
 import { Flight, MOST_FLIGHTS, type Coming, type Outcome, type Waiter } from './flight.ts'
-import { hitHead, hitStatus, makeId, renderHead, type Way } from './head.ts'
+import { hitEnd, hitFrame, hitStatus, makeId, renderHead, type Way } from './head.ts'
 import { fieldName, requestField, type Connection, type RequestHead } from './http/index.ts'
 import { upstreamFields } from './question.ts'
 import { relay } from './relay.ts'
@@ -100,7 +100,7 @@ function hit(worker: Worker, viewer: Viewer, object: StoredObject, now: number):
   const { request, reply } = viewer
   const plain = request.method === 'GET' && request.minor === 1 && viewer.nonce === undefined && !reply.closesAfter && object.body.length <= ONE_GO
   if (plain && requestField(request, IF_NONE_MATCH) === undefined && requestField(request, IF_MODIFIED_SINCE) === undefined) {
-    return reply.whole(hitHead(worker, object, now), object.body)
+    return reply.whole(hitFrame(worker, object, now), object.body, hitEnd(worker))
   }
   answerStored(worker, viewer, object, 'Hit', hitStatus(worker, object, now))
 }

@@ -93,21 +93,22 @@ export class Connection {
 
   /**
    * Answers in one go.
-   * @param head complete, the empty line included; one character an octet
+   * @param head one character an octet; complete, the empty line included, together with `end`
    * @param body not to be changed afterwards
    */
-  whole(head: string, body?: Buffer): void {
+  whole(head: string, body?: Buffer, end = ''): void {
     const size = body === undefined ? 0 : body.length
     if (size > COPIED || head.length > COPIED) {
       this.#flush()
       this.#socket.cork()
-      this.#write(Buffer.from(head, 'latin1'))
+      this.#write(Buffer.from(head + end, 'latin1'))
       if (body !== undefined) this.#write(body)
       this.#socket.uncork()
     } else {
-      if (this.#gathered + head.length + size > SCRATCH) this.#flush()
+      if (this.#gathered + head.length + end.length + size > SCRATCH) this.#flush()
       const { scratch } = this.#around
       this.#gathered += scratch.write(head, this.#gathered, 'latin1')
+      if (end !== '') this.#gathered += scratch.write(end, this.#gathered, 'latin1')
       if (body !== undefined) {
         body.copy(scratch, this.#gathered)
         this.#gathered += size
