@@ -14,7 +14,7 @@ import { versionText } from './version.ts'
 /** Everything the start-up text is made of. */
 export interface Scene {
   readonly config: Config
-  readonly fleet: Pick<Fleet, 'ports' | 'listen'> & { members(): readonly Member[] }
+  readonly fleet: Pick<Fleet, 'ports' | 'listen' | 'not53'> & { members(): readonly Member[] }
   /** Absent while the daemon does not answer. */
   readonly status?: Status
   /** The edge that viewers on this machine get. */
@@ -110,10 +110,11 @@ export function welcomeLines(scene: Scene, colour: boolean): string[] {
 }
 
 function listeningLines({ config, fleet, stateLabel }: Scene): string[] {
-  const { ports, listen } = fleet
+  const { ports, listen, not53 } = fleet
   const edges = 'port of every edge, at its own address below'
   return [
     `DNS     ${listen.join(' and ')}, port ${ports.dns}, UDP and TCP`,
+    ...(not53 === undefined ? [] : [`        (53 is ${not53})`]),
     `HTTP    port ${ports.http} of every member, at its own address below`,
     ...(ports.https === undefined ? [] : [`HTTPS   ${edges.replace('port', `port ${ports.https}`)}`]),
     `Admin   ${config.admin.listen}, port ${ports.admin}; the token is in ${stateLabel}admin.token`

@@ -16,6 +16,8 @@ export interface ChosenPorts {
   readonly ports: Ports
   /** The addresses of `dns.listen` that this machine has. */
   readonly listen: readonly string[]
+  /** Why `auto` did not come to port 53. */
+  readonly not53?: string
   /** Lines for the operator: what was not as asked for. */
   readonly notes: readonly string[]
 }
@@ -59,10 +61,11 @@ export async function choosePorts(config: Config, wishes: PortWishes): Promise<C
   if (typeof listen === 'string') return listen
   const dns = await chooseDns(listen, wishes.dns ?? config.dns.port)
   if (typeof dns === 'string') return dns
+  const { port: dnsPort, not53 } = dns
   const owners = new Map<string, string>()
   for (const { addresses, role, name } of rosterOf(config)) for (const address of addresses) owners.set(address, `${role} ${name}`)
   const edges = new Map([...owners].filter(([, owner]) => owner.startsWith('edge ')))
-  const taken = new Set([dns])
+  const taken = new Set([dnsPort])
   const next = async (what: string, wanted: number, where: ReadonlyMap<string, string>): Promise<number | string> => {
     const found = await nextFree(what, wanted, where, taken)
     if (typeof found === 'string') return found
@@ -76,7 +79,8 @@ export async function choosePorts(config: Config, wishes: PortWishes): Promise<C
   if (typeof https === 'string') return https
   const admin = await next('admin', wishes.admin ?? config.admin.port, new Map([[config.admin.listen, 'admin.listen']]))
   if (typeof admin === 'string') return admin
-  return { ports: https === undefined ? { dns, http, admin } : { dns, http, https, admin }, listen, notes }
+  const ports = { dns: dnsPort, http, admin, ...(https !== undefined && { https }) }
+  return { ports, listen, notes, ...(not53 !== undefined && { not53 }) }
 }
 
 /** Leaves out what this machine does not have, such as ::1 where IPv6 is switched off. */
@@ -90,19 +94,20 @@ async function presentAddresses(wanted: readonly string[], notes: string[]): Pro
   return present.length > 0 ? present : `none of the addresses of dns.listen is one of this machine's: ${wanted.join(', ')}`
 }
 
-async function chooseDns(listen: readonly string[], wanted: number | 'auto'): Promise<number | string> {
-  if (wanted === 'auto' && (await dnsTrouble(listen, WELL_KNOWN)) === undefined) return WELL_KNOWN
+async function chooseDns(listen: readonly string[], wanted: number | 'auto'): Promise<{ port: number; not53?: string } | string> {
+  const not53 = wanted === 'auto' ? await dnsTrouble(listen, WELL_KNOWN) : undefined
+  if (wanted === 'auto' && not53 === undefined) return { port: WELL_KNOWN }
   const port = wanted === 'auto' ? FALLBACK : wanted
   const trouble = await dnsTrouble(listen, port)
-  if (trouble === undefined) return port
-  return `DNS cannot listen on ${trouble}; another one is chosen with --port N`
+  if (trouble !== undefined) return `DNS cannot listen on ${trouble.where}: ${trouble.reason}; another one is chosen with --port N`
+  return not53 === undefined ? { port } : { port, not53: not53.reason }
 }
 
-async function dnsTrouble(listen: readonly string[], port: number): Promise<string | undefined> {
+async function dnsTrouble(listen: readonly string[], port: number): Promise<{ where: string; reason: string } | undefined> {
   for (const address of listen) {
     for (const transport of ['udp', 'tcp'] as const) {
       const code = await trialBind(transport, address, port)
-      if (code !== undefined) return `${address} port ${port} (${transport.toUpperCase()}): ${reasonOf(code, port)}`
+      if (code !== undefined) return { where: `${address} port ${port} (${transport.toUpperCase()})`, reason: reasonOf(code, port) }
     }
   }
   return undefined
@@ -128,7 +133,7 @@ async function nextFree(what: string, wanted: number, where: ReadonlyMap<string,
 
 function reasonOf(code: string, port: number): string {
   if (code === 'EADDRINUSE') return 'taken by another process'
-  if (code === 'EACCES' || code === 'EPERM') return `not allowed${port < 1024 ? ' (ports below 1024 need root or CAP_NET_BIND_SERVICE)' : ''}`
+  if (code === 'EACCES' || code === 'EPERM') return `not allowed${port < 1024 ? ': ports below 1024 need root or CAP_NET_BIND_SERVICE' : ''}`
   if (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') return 'this machine has no such address'
   return code
 }

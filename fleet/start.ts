@@ -34,6 +34,8 @@ export interface Fleet {
   readonly ports: Ports
   /** Where DNS listens: the addresses of `dns.listen` that this machine has. */
   readonly listen: readonly string[]
+  /** Why `auto` did not come to port 53. */
+  readonly not53?: string
   /** What was written for the command line. */
   readonly file: FleetFile
   readonly adminToken: string
@@ -62,7 +64,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet | string>
     lock.release()
     return chosen
   }
-  const { ports, listen } = chosen
+  const { ports, listen, not53 } = chosen
   const config: Config = { ...options.config, dns: { ...options.config.dns, listen: [...listen] } }
   const adminToken = secretIn(stateFolder, 'admin.token')
   const common = { config, ports, stateFolder, zonesFolder, zonesLabel, tierSecret: secretIn(stateFolder, 'tier.secret'), readable }
@@ -78,7 +80,8 @@ export async function startFleet(options: FleetOptions): Promise<Fleet | string>
     })
     return ended
   }
-  return { ports, listen, file, adminToken, notes: [...notes, ...chosen.notes], ready: supervisor.ready, members: () => supervisor.members(), stop }
+  const found = { ports, listen, ...(not53 !== undefined && { not53 }) }
+  return { ...found, file, adminToken, notes: [...notes, ...chosen.notes], ready: supervisor.ready, members: () => supervisor.members(), stop }
 }
 
 /** Makes the state folder and, when started as root for another user, becomes that user: whatever follows is what workers may do too. */

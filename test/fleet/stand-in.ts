@@ -24,7 +24,7 @@ async function run(setup: Setup, channel: Channel): Promise<(message: ToProcess)
 
 let answer: (error?: string) => void = () => undefined
 
-/** A line of JSON is a request to the supervisor; a line comes back. */
+/** Binds the DNS port too, and takes requests to the supervisor: a line of JSON each; a line comes back. */
 function admin(setup: Setup, channel: Channel): Promise<void> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined)
@@ -33,7 +33,11 @@ function admin(setup: Setup, channel: Channel): Promise<void> {
       channel.send({ kind: 'request', id: 1, ...JSON.parse(line.toString()) } as FromProcess)
     })
   })
-  return new Promise((resolve) => server.listen(setup.ports.admin, '127.0.0.1', () => resolve()))
+  const dns = createServer()
+  return new Promise((resolve, reject) => {
+    dns.once('error', reject)
+    dns.listen(setup.ports.dns, setup.config.dns.listen[0], () => server.listen(setup.ports.admin, '127.0.0.1', () => resolve()))
+  })
 }
 
 let requests = 0
