@@ -123,13 +123,18 @@ async function rehearse(call: Call, plan: Plan): Promise<number> {
 function introduction({ member, kind, viewpoints, ttl, rate, clients, limits }: Plan): string[] {
   const hosts = [...new Set(viewpoints.map(({ host }) => host))].join(', ')
   const subnets = [...new Set(viewpoints.map(({ question }) => question.subnet))].join(', ')
-  const shown = Object.entries(LIMITS).filter(([, { limit }]) => kind === 'planned' || limit !== 'exitMs').map(([option, each]) => `--${option} ${each.kind === 'duration' ? `${limits[each.limit]}ms` : limits[each.limit]}`)
+  const shown = Object.entries(LIMITS).filter(([, { limit }]) => kind === 'planned' || limit !== 'exitMs').map(([option, each]) => `--${option} ${each.kind === 'duration' ? optionTime(limits[each.limit]) : limits[each.limit]}`)
   return [
     `${member}: ${kind === 'planned' ? 'planned stop' : 'unannounced death'} under ${rate} queries and ${rate} requests a second from ${clients} clients`,
     `  they ask for ${hosts} from ${subnets}, and get ${member} for ${ttl} s`,
     `  limits: ${shown.join(' ')}`,
     ...(kind === 'kill' ? ['          no request may fail at another edge, or once the last answer that names this one has run out'] : [])
   ]
+}
+
+/** A duration as an option takes it. */
+function optionTime(milliseconds: number): string {
+  return milliseconds % 1000 === 0 ? `${milliseconds / 1000}s` : `${milliseconds}ms`
 }
 
 function progressLine(member: string, { phase, tookMs, believers, tally }: Progress): string {
