@@ -67,9 +67,14 @@ for (const backend of ['auto', 'dgram'] as const) {
 
     t.test('queries without an answer leave their neighbours alone, and a responder that throws takes nobody along', async (t) => {
       const { port } = await serve(t, backend)
-      const ids = [1, 0xdeaf, 2, 0xdead, 3, 0xdeaf, 4]
-      const { answers } = await exchange('127.0.0.1', port, ids.map((id) => query(id)), 4)
-      t.same(answers.map((answer) => answer.readUInt16BE()).sort(), [1, 2, 3, 4])
+      // Two clients at once, so that a batch holds queries of both.
+      const asked = (first: number): number[] => Array.from({ length: 60 }, (_, index) => [first + index, 0xdeaf, first + index + 100, 0xdead]).flat()
+      const wanted = (first: number): number[] => asked(first).filter((id) => id < 0xdead).sort((a, b) => a - b)
+      const firsts = [1000, 2000]
+      const got = await Promise.all(firsts.map((first) => exchange('127.0.0.1', port, asked(first).map((id) => query(id)), 120)))
+      for (const [index, { answers }] of got.entries()) {
+        t.same(answers.map((answer) => answer.readUInt16BE()).sort((a, b) => a - b), wanted(firsts[index]!))
+      }
     })
 
     t.test('a query sent after a swap was asked for is answered from the new world', async (t) => {
