@@ -53,6 +53,16 @@ export interface Fleet {
  * @returns the fleet, or in one line why there is none
  */
 export async function startFleet(options: FleetOptions): Promise<Fleet | string> {
+  try {
+    return await start(options)
+  } catch (error) {
+    // Files of another user, a full disk: the operator's to mend. Anything else is ours.
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error
+    return `the state folder ${options.stateLabel} cannot be used: ${messageOf(error)}`
+  }
+}
+
+async function start(options: FleetOptions): Promise<Fleet | string> {
   const { stateFolder, zonesFolder, zonesLabel, readable, clock, log } = options
   const notes: string[] = []
   const trouble = takePlace(options, notes)
@@ -85,23 +95,19 @@ export async function startFleet(options: FleetOptions): Promise<Fleet | string>
 }
 
 /** Makes the state folder and, when started as root for another user, becomes that user: whatever follows is what workers may do too. */
-function takePlace({ config, stateFolder, stateLabel }: FleetOptions, notes: string[]): string | undefined {
-  try {
-    makeStateFolder(stateFolder)
-    if (config.user === undefined) return undefined
-    if (!isRoot()) {
-      notes.push(`user: ${config.user} is for a start as root, and was left out`)
-      return undefined
-    }
-    const user = findUser(config.user)
-    if (user === undefined) return `user: there is no user ${config.user} on this system`
-    giveStateFolder(stateFolder, user.uid, user.gid)
-    const lost = becomeUser(user)
-    if (lost !== undefined) notes.push(lost)
-    return accessTrouble(user.name, stateFolder)
-  } catch (error) {
-    return `the state folder ${stateLabel} cannot be used: ${messageOf(error)}`
+function takePlace({ config, stateFolder }: FleetOptions, notes: string[]): string | undefined {
+  makeStateFolder(stateFolder)
+  if (config.user === undefined) return undefined
+  if (!isRoot()) {
+    notes.push(`user: ${config.user} is for a start as root, and was left out`)
+    return undefined
   }
+  const user = findUser(config.user)
+  if (user === undefined) return `user: there is no user ${config.user} on this system`
+  giveStateFolder(stateFolder, user.uid, user.gid)
+  const lost = becomeUser(user)
+  if (lost !== undefined) notes.push(lost)
+  return accessTrouble(user.name, stateFolder)
 }
 
 /** A user other than root may not reach a checkout in somebody's home. */
