@@ -98,6 +98,13 @@ t.test('each verb', async (t) => {
   for (const [node, country, states, expected] of cases) t.equal(decide(routingOf(`policies:\n  p: ${node}`), 'p', country, states), expected, `${node} from ${country}, ${JSON.stringify(states)}`)
 })
 
+t.test('records of simple are rotated, those of the others are not', async (t) => {
+  for (const [node, rotate] of [['{ simple: [icn, nrt] }', true], ['{ failover: [icn, nrt] }', false], ['{ failover: [icn, { simple: [nrt, fra] }] }', false], ['{ latency: [{ simple: [icn, nrt] }, fra] }', true]] as const) {
+    const routing = routingOf(`policies:\n  p: ${node}`)
+    t.equal(routing.choose(0, routing.classOf(0, placeOf('KR')), healthOf(routing.targets, {})).rotate, rotate, node)
+  }
+})
+
 t.test('when all is down', async (t) => {
   const cases: readonly (readonly [policies: string, states: Record<string, string>, expected: string])[] = [
     ['p: { failover: [icn, nrt], on-all-down: all }', { nrt: 'down', icn: 'down' }, 'icn open cut'],
@@ -141,10 +148,12 @@ t.test('a family counts only the targets that have an address of it', async (t) 
 })
 
 t.test('classes', async (t) => {
-  const routing = routingOf(`${policiesText}\n  fixed: { failover: [icn, nrt] }\n`)
+  const routing = routingOf(`${policiesText}\n  fixed: { failover: [icn, nrt] }\n  fallen: { simple: icn, on-all-down: nearest }\n`)
   const classOf = (name: string, country: string): number => routing.classOf(routing.find(name)!, placeOf(country))
   t.equal(routing.usesPlace(routing.find('fixed')!), false)
   t.equal(routing.usesPlace(routing.find('canary')!), true)
+  t.equal(routing.usesPlace(routing.find('fallen')!), true, 'what it falls to counts')
+  t.not(classOf('fallen', 'KR'), classOf('fallen', 'BR'))
   t.equal(classOf('fixed', 'KR'), classOf('fixed', 'BR'))
   t.not(classOf('video', 'KR'), classOf('video', 'JP'))
   t.equal(classOf('video', 'KR'), classOf('video', 'KR'), 'asked again')

@@ -81,6 +81,9 @@ t.test('what is allowed and probably not meant is warned of', async (t) => {
     t.same(faults.map((fault) => formatFault(fault).replace(/^p:/, '')), warnings, text)
     t.ok(image, 'and it serves')
   }
+  // An edge of both families is reached for the one that the address before it lacks.
+  const both = edges.map((edge) => ({ ...edge, ipv6: [new Uint8Array(16)] }))
+  t.same(readPolicies({ file: 'p', text: 'policies:\n  a: { failover: [192.0.2.1, icn] }', targets: both }).faults, [])
   const { unused } = readPolicies({ file: 'p', text: 'policies:\n  a: { failover: [b, icn] }\n  b: { simple: nrt, on-all-down: d }\n  c: { simple: icn }\n  d: icn', targets: edges })
   t.same(unused(new Set(['a'])).map(formatFault), ['p:4:3: warning: policy c is used by no zone and no other policy'])
 })
