@@ -65,7 +65,7 @@ export const drill: Command = {
   }
 }
 
-type Plan = Omit<DrillOptions, 'signal' | 'progress'>
+type Plan = Omit<DrillOptions, 'signal' | 'hurry' | 'progress'>
 
 /** Finds out who is answered with the edge, or why the drill cannot begin. */
 async function prepare(call: Call, admin: AdminClient, load: { rate: number; clients: number }): Promise<Plan | Refusal> {
@@ -104,15 +104,17 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 async function rehearse(call: Call, plan: Plan): Promise<number> {
   const { io } = call
   const json = isSet(call, 'json')
-  const controller = new AbortController()
+  const end = new AbortController()
+  const hurry = new AbortController()
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (!controller.signal.aborted && !json) io.err(`${signal}: ${plan.member} is started again before the drill ends\n`)
-    controller.abort(signal)
+    if (end.signal.aborted) hurry.abort(signal)
+    else if (!json) io.err(`${signal}: ${plan.member} is started again before the drill ends\n`)
+    end.abort(signal)
   }
   for (const signal of SIGNALS) process.on(signal, onSignal)
   if (!json) io.out(`${introduction(plan).join('\n')}\n`)
   const quiet = json || process.stdout.isTTY !== true
-  const report = await runDrill({ ...plan, signal: controller.signal, progress: (now) => (quiet ? undefined : io.out(`${progressLine(plan.member, now)}\n`)) })
+  const report = await runDrill({ ...plan, signal: end.signal, hurry: hurry.signal, progress: (now) => (quiet ? undefined : io.out(`${progressLine(plan.member, now)}\n`)) })
   for (const signal of SIGNALS) process.off(signal, onSignal)
   const file = save(call, report)
   io.out(json ? `${JSON.stringify(report, undefined, 2)}\n` : `${formatReport(report)}\n  saved as ${file}\n`)

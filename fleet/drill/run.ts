@@ -46,6 +46,8 @@ export interface DrillOptions {
   readonly clock: Clock
   /** Ends the drill before its time; what was stopped is started again. */
   readonly signal: AbortSignal
+  /** Ends the wait for the member's return too, once it has been started again. */
+  readonly hurry: AbortSignal
   /** Told about once a second. */
   readonly progress: (now: Progress) => void
 }
@@ -136,7 +138,7 @@ async function rehearse(options: DrillOptions, tally: Tally, load: Load): Promis
   } catch (error) {
     return `${member} could not be started again: ${messageOf(error)}`
   }
-  while (tally.returnedAt === undefined && clock.elapsed() - tally.startedAt < BACK_WITHIN_MS && !signal.aborted) await sleep(LOOK_MS)
+  while (tally.returnedAt === undefined && clock.elapsed() - tally.startedAt < BACK_WITHIN_MS && !options.hurry.aborted) await sleep(LOOK_MS)
   return trouble ?? (signal.aborted ? String(signal.reason) : undefined)
 }
 

@@ -99,6 +99,7 @@ function drill(toy: Toy, overrides: Partial<DrillOptions> = {}): Promise<Report>
     control: toy,
     clock: systemClock,
     signal: new AbortController().signal,
+    hurry: new AbortController().signal,
     progress: () => undefined,
     ...overrides
   })
@@ -152,6 +153,7 @@ t.test('whatever ends a drill, the edge is started again', async (t) => {
   const report = await running
   t.same(toy.calls, ['stop icn 32000', 'start icn'])
   t.equal(report.interrupted, 'SIGTERM')
+  t.ok(measured(report, 'recovery')! >= 90, 'and its return is waited for')
   t.equal(report.met, false)
 
   const refused = await drill({ ...toy, stop: () => Promise.reject(new Error('the supervisor does not answer')) })
