@@ -29,6 +29,8 @@ export type Outcome =
   | { readonly kind: 'refreshed'; readonly object: StoredObject; readonly statusAbove: string | undefined; readonly leader: boolean }
   /** The answer is not for everybody: fetch for yourself. */
   | { readonly kind: 'released' }
+  /** The answer is for other request fields than yours: look again, now that it is known which count. */
+  | { readonly kind: 'other-variant' }
   | { readonly kind: 'failed'; readonly trouble: UpstreamTrouble; readonly parent: Parent }
 
 export interface Waiter {
@@ -198,8 +200,9 @@ export class Flight {
     const coming = this.#coming
     this.#tell((waiter) => {
       const leader = waiter === this.#leader
-      const same = sharable && variantKey(this.#plan.primary, names, (name) => waiter.valueOf(name)) === this.#key
-      return leader || (sharable && same) ? { kind: 'coming', coming, leader } : { kind: 'released' }
+      if (!leader && !sharable) return { kind: 'released' }
+      const same = leader || variantKey(this.#plan.primary, names, (name) => waiter.valueOf(name)) === this.#key
+      return same ? { kind: 'coming', coming, leader } : { kind: 'other-variant' }
     })
     this.stopIfUnwanted()
   }

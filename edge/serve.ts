@@ -30,7 +30,6 @@ const OTHER_METHODS = new Set(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRA
 export interface Viewer {
   readonly request: RequestHead
   readonly reply: Connection
-  readonly site: Site
   readonly behaviour: Behaviour
   readonly primary: string
   /** Of the tier that asks; absent for a viewer. */
@@ -60,9 +59,14 @@ export function serve(worker: Worker, request: RequestHead, reply: Connection): 
 
   const host = behaviour.origin.host ?? request.host
   const primary = primaryKey({ distribution: site.distribution, host, target: request.target })
+  answer(worker, { request, reply, behaviour, primary, nonce, id: undefined })
+}
+
+/** Looks up what is wanted, and answers from memory or by a fetch. */
+function answer(worker: Worker, viewer: Viewer): void {
+  const { request, primary } = viewer
   const now = worker.clock.now()
   const found = lookup(worker.store, primary, (name) => requestField(request, fieldName(name)), now)
-  const viewer: Viewer = { request, reply, site, behaviour, primary, nonce, id: undefined }
   switch (found.kind) {
     case 'fresh':
       worker.counters.hits++
@@ -121,7 +125,6 @@ function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object
   }
   const underWay = open ? worker.flights.get(key) : undefined
   const joined = underWay?.mayJoin(worker.clock.now()) === true ? underWay : undefined
-  reply.watch({ drained: () => undefined, gone: () => flight.leave(waiter) })
   if (joined === undefined && worker.underWay >= MOST_FLIGHTS) {
     worker.counters.errors++
     return say(worker, request, reply, { status: 503, text: 'too much is being fetched', lines: 'Retry-After: 1\r\n' }, viewer.nonce, viewer.id)
@@ -129,6 +132,7 @@ function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object
   const { parents, defaultTtl } = behaviour
   const plan = { primary, key, host: request.host, target: request.target, fields: upstreamFields(worker.node, viewer.id, request, reply.remoteAddress, viewer.nonce !== undefined), parents, defaultTtl, authorized, object, open }
   const flight: Flight = joined ?? new Flight(worker, plan, waiter)
+  reply.watch({ drained: () => undefined, gone: () => flight.leave(waiter) })
   joined?.join(waiter)
 }
 
@@ -145,6 +149,8 @@ function answerOutcome(worker: Worker, viewer: Viewer, why: Forward, outcome: Ou
     }
     case 'released':
       return again()
+    case 'other-variant':
+      return answer(worker, viewer)
     case 'failed': {
       worker.counters.errors++
       const { trouble, parent } = outcome

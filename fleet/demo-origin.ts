@@ -24,7 +24,6 @@ attach(async (setup, channel) => {
 
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const target = request.url ?? '/'
-  if (!target.startsWith('/') || target.startsWith('//')) return void response.writeHead(400).end()
   const wait = delayOf(target)
   const send = (): void => {
     const now = systemClock.now()

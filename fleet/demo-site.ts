@@ -79,8 +79,8 @@ const page = (status: number, type: string, cacheControl: string, text: string):
 
 /** What the demo site answers; depends on nothing else. `/slow` is answered as if it were not slow: see `delayOf`. */
 export function demoPage({ target, now, via }: Asked): Page {
-  const url = new URL(target, 'http://demo')
-  switch (url.pathname) {
+  const { path, query } = split(target)
+  switch (path) {
     case '/':
       return page(200, 'text/html', MINUTE, HTML)
     case '/style.css':
@@ -92,19 +92,24 @@ export function demoPage({ target, now, via }: Asked): Page {
     case '/slow':
       return page(200, 'text/plain', MINUTE, `waited ${delayOf(target)} ms\n`)
     case '/big':
-      return { status: 200, type: 'application/octet-stream', cacheControl: MINUTE, body: pattern(whole(url.searchParams.get('bytes'), 1024 * 1024, MAX_BIG)) }
+      return { status: 200, type: 'application/octet-stream', cacheControl: MINUTE, body: pattern(whole(query.get('bytes'), 1024 * 1024, MAX_BIG)) }
     default: {
-      const status = /^\/status\/([2-5]\d\d)$/.exec(url.pathname)
+      const status = /^\/status\/([2-5]\d\d)$/.exec(path)
       if (status !== null) return page(Number(status[1]), 'text/plain', 'max-age=5', `status ${status[1]}\n`)
-      return page(404, 'text/plain', 'max-age=5', `there is no ${url.pathname} here; try /\n`)
+      return page(404, 'text/plain', 'max-age=5', `there is no ${path} here; try /\n`)
     }
   }
 }
 
 /** How long the answer is to be held back, in milliseconds: `/slow?ms=`, 30 s at most. */
 export function delayOf(target: string): number {
-  const url = new URL(target, 'http://demo')
-  return url.pathname === '/slow' ? whole(url.searchParams.get('ms'), 1000, 30_000) : 0
+  const { path, query } = split(target)
+  return path === '/slow' ? whole(query.get('ms'), 1000, 30_000) : 0
+}
+
+function split(target: string): { path: string; query: URLSearchParams } {
+  const mark = target.indexOf('?')
+  return mark < 0 ? { path: target, query: new URLSearchParams() } : { path: target.slice(0, mark), query: new URLSearchParams(target.slice(mark + 1)) }
 }
 
 /** Names the body (RFC 9110 §8.8.3). */

@@ -203,6 +203,20 @@ t.test('what cannot be shared releases those who wait, and is not waited for aga
   await Promise.all(again)
 })
 
+t.test('those who wait for a response that turns out to vary get their own variant, one fetch for each', async (t) => {
+  const { origin } = await makeFleet(t)
+  let open = (): void => undefined
+  const gate = new Promise<void>((resolve) => (open = resolve))
+  origin.answers.set('/', { status: 200, fields: [['Cache-Control', 'max-age=60'], ['Vary', 'Accept-Language']], body: 'text', gate })
+  const languages = ['de', 'en', 'de', 'en', 'fr', 'en']
+  const asking = languages.map((language) => get('icn', '/', [`Host: ${HOST}`, `Accept-Language: ${language}`]))
+  while (origin.asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  open()
+  for (const reply of await Promise.all(asking)) t.equal(reply.body, 'text')
+  t.same(origin.asked.map(({ headers }) => headers['accept-language']).sort(), ['de', 'en', 'fr'])
+})
+
 /** An origin whose one response is written by hand. */
 async function startSlow(t: Test, origin: Origin): Promise<{ begun: Promise<ServerResponse> }> {
   await origin.close()
