@@ -53,6 +53,7 @@ t.test('a head that trickles in runs out of time; a connection may rest between 
   slow.send('GET / HTTP/1.1\r\n')
   await sweep()
   await time.turn(6000)
+  await sweep()
   slow.send('Host: d1')
   await sweep()
   await time.turn(6000)
