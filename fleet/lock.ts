@@ -1,6 +1,6 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { native } from '../core/native.ts'
+import type { Native } from '../core/native.ts'
 
 /** Held as long as the process lives; the kernel lets go of it however the process ends. */
 export interface Lock {
@@ -12,11 +12,12 @@ const LOCK_NB = 4
 
 /**
  * Takes the state folder for this process alone.
+ * @param library without one a file with the holder's pid stands for the kernel's lock
  * @returns the lock, or the holder's pid (0 when it is not known)
  */
-export function takeLock(folder: string): Lock | number {
+export function takeLock(folder: string, library: Native | undefined): Lock | number {
   const path = join(folder, 'lock')
-  const flock = native()?.call('int flock(int, int)')
+  const flock = library?.call('int flock(int, int)')
   return flock === undefined ? takePidFile(`${path}.pid`) : takeFlock(path, flock)
 }
 

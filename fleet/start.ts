@@ -3,6 +3,7 @@ import type { Member, Ports, Role, Setup } from '../core/channel.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
 import type { Logger } from '../core/log.ts'
+import { native } from '../core/native.ts'
 import { messageOf } from '../core/trouble.ts'
 import { takeLock } from './lock.ts'
 import { choosePorts, type PortWishes } from './ports.ts'
@@ -67,7 +68,7 @@ async function start(options: FleetOptions): Promise<Fleet | string> {
   const notes: string[] = []
   const trouble = takePlace(options, notes)
   if (trouble !== undefined) return trouble
-  const lock = takeLock(stateFolder)
+  const lock = takeLock(stateFolder, native())
   if (typeof lock === 'number') return alreadyRunning(options.stateLabel, lock)
   const chosen = await choosePorts(options.config, options.ports)
   if (typeof chosen === 'string') {

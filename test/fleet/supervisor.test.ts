@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { Member } from '../../core/channel.ts'
 import { startFleet, type Fleet } from '../../fleet/index.ts'
+import { takeLock } from '../../fleet/lock.ts'
 import { restartDelay } from '../../fleet/worker.ts'
 import { standInOptions } from './stand-in-fleet.ts'
 
@@ -171,6 +172,22 @@ t.test('kill -9 of the supervisor ends every process, one that is stopped too, a
   next.supervisor.kill('SIGTERM')
   t.ok(await gone(next.members))
   rmSync(join(state, 'fleet.json'), { force: true })
+})
+
+t.test('where the kernel has no lock to give, the pid of a process that lives holds the folder', async (t) => {
+  const state = t.testdir()
+  const first = takeLock(state, undefined)
+  t.type(first, 'object')
+  const file = join(state, 'lock.pid')
+  t.equal(readFileSync(file, 'utf8'), `${process.pid}\n`)
+  writeFileSync(file, `${process.ppid}\n`)
+  t.equal(takeLock(state, undefined), process.ppid)
+  for (const stale of [`${2 ** 22 + 1}\n`, '', `${process.pid}\n`]) {
+    writeFileSync(file, stale)
+    t.type(takeLock(state, undefined), 'object', `${JSON.stringify(stale)} blocks nobody`)
+  }
+  if (typeof first === 'object') first.release()
+  t.notOk(existsSync(file))
 })
 
 // Everything from the root folder to the compiled programs must be open to others, or the user could not start them.
