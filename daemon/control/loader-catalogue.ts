@@ -60,13 +60,14 @@ interface State {
   readonly zones: Map<string, Entry>
   policies: Policies
   policyFaults: readonly Fault[]
+  folderFaults: readonly Fault[]
   hasLoaded: boolean
 }
 
 /** Opens what was kept under the state folder; the first `load` then reads what is there now. */
 export function openCatalogue(options: PolicyOptions & { readonly stateFolder: string }): Catalogue {
   const lastGood = openLastGood(options.stateFolder, options.folder.path)
-  const state: State = { options, lastGood, zones: new Map(), policies: noPolicies(options), policyFaults: [], hasLoaded: false }
+  const state: State = { options, lastGood, zones: new Map(), policies: noPolicies(options), policyFaults: [], folderFaults: [], hasLoaded: false }
   restore(state, lastGood.all())
   return {
     load: (request) => load(state, request),
@@ -124,13 +125,16 @@ function isDue({ changed, moving }: LoadRequest, file: string, hasFaults: boolea
   return hasFaults || changed.has(file) || [...follows].some((path) => changed.has(path))
 }
 
-function dueFiles({ zones, options }: State, request: LoadRequest): string[] {
+function dueFiles(state: State, request: LoadRequest): string[] {
+  const { zones, options } = state
   const folder = options.folder.path
   let names: string[] = []
+  state.folderFaults = []
   try {
     names = readdirSync(folder).filter(isZoneFile)
-  } catch {
-    // A folder that is gone is the same as one whose files are.
+  } catch (error) {
+    // The zones that were in it are served on, as if each of them were gone.
+    state.folderFaults = [wholeFault(options.folder.label, `cannot be read: ${messageOf(error)}`)]
   }
   return [...new Set([...names, ...zones.keys()])].sort().filter((name) => {
     const entry = zones.get(name)
@@ -217,7 +221,7 @@ function keep({ lastGood }: State, name: string, texts: Texts): Change[] {
 const served = ({ zones }: State): ZoneFile[] => [...zones.values()].flatMap(({ served }) => (served === undefined ? [] : [served]))
 
 function report(state: State, changes: readonly string[]): LoadReport {
-  const { zones, options, policies, policyFaults } = state
+  const { zones, options, policies, policyFaults, folderFaults } = state
   const entries = [...zones].sort(([a], [b]) => (a < b ? -1 : 1))
   const files = served(state)
   return {
@@ -226,7 +230,7 @@ function report(state: State, changes: readonly string[]): LoadReport {
       const state = faults.length === 0 ? 'current' : isRestored ? 'last-good' : 'old'
       return [{ origin: served.origin, serial: served.serial, records: served.zone.records.length, file: shownAs(options.folder, name), state }]
     }),
-    faults: [...policyFaults, ...policies.warnings, ...entries.flatMap(([, { faults, served }]) => (faults.length > 0 ? faults : (served?.warnings ?? [])))],
+    faults: [...folderFaults, ...policyFaults, ...policies.warnings, ...entries.flatMap(([, { faults, served }]) => (faults.length > 0 ? faults : (served?.warnings ?? [])))],
     names: files.flatMap(({ routed }) => routed),
     routedTtl: Math.max(0, ...files.map(({ routedTtl }) => routedTtl)),
     changes

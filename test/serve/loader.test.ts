@@ -91,6 +91,8 @@ t.test('what looks like an accident waits for force', async (t) => {
   t.same([states(gone), lines(gone)], [[], []])
   t.ok(gone.zoneImage)
   t.same(readdirSync(zones), [])
+  rmSync(zones, { recursive: true })
+  t.match(lines(catalogue.load({})), [/^zones:1:1: cannot be read: ENOENT/])
 })
 
 t.test('policies and zones depend on each other', async (t) => {
