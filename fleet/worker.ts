@@ -3,6 +3,7 @@ import { HUNG_AFTER_MS, type Counters, type FromProcess, type Member, type Setup
 import type { Clock } from '../core/clock.ts'
 import { makeRates } from './rates.ts'
 import type { Post } from './roster.ts'
+import { isHanging, mainThread, type Thread } from './silence.ts'
 
 export interface WorkerOptions {
   readonly post: Post
@@ -18,6 +19,8 @@ export interface WorkerOptions {
   readonly heard: (worker: Worker, message: FromProcess) => void
 }
 
+/** However busy the machine is. */
+const HUNG_FOR_CERTAIN_MS = 5000
 /** A process that is not ready after this long is killed, and so restarted. */
 const READY_WITHIN_MS = 30_000
 const FIRST_DELAY_MS = 500
@@ -41,6 +44,8 @@ export class Worker {
   #counters: Counters | undefined
   /** All of these in milliseconds of the clock's `elapsed`. */
   #heardAt = 0
+  /** What its main thread was like when the silence since `#heardAt` was first noticed. */
+  #atFirst: Thread | undefined
   #runningAt: number | undefined
   #timer: NodeJS.Timeout | undefined
   #killTimer: NodeJS.Timeout | undefined
@@ -136,13 +141,21 @@ export class Worker {
   watch(): void {
     const silent = this.#options.clock.elapsed() - this.#heardAt
     if (this.#state === 'starting' && silent >= READY_WITHIN_MS) this.#end(`not ready after ${READY_WITHIN_MS / 1000} s`)
-    if (this.#state === 'running' && silent >= HUNG_AFTER_MS) this.#become('hung', `no heartbeat for ${Math.round(silent)} ms`)
+    if (this.#state === 'running' && silent >= HUNG_AFTER_MS && this.#isHanging(silent)) this.#become('hung', `no heartbeat for ${Math.round(silent)} ms`)
     if (this.#state === 'hung' && silent >= this.#options.killHungAfter) this.#end(`killed after hanging for ${Math.round(silent / 1000)} s`)
   }
 
-  /** The supervisor itself was held up: what went unheard meanwhile tells nothing. */
+  #isHanging(silent: number): boolean {
+    const pid = this.#child?.pid
+    const now = pid === undefined ? undefined : mainThread(pid)
+    this.#atFirst ??= now
+    return silent >= HUNG_FOR_CERTAIN_MS || isHanging(this.#atFirst, now)
+  }
+
+  /** What went unheard until now tells nothing: it was heard, or the supervisor itself was held up. */
   forgive(): void {
     this.#heardAt = this.#options.clock.elapsed()
+    this.#atFirst = undefined
   }
 
   /** Once a second. */
@@ -156,7 +169,7 @@ export class Worker {
   }
 
   #hear(message: FromProcess): void {
-    this.#heardAt = this.#options.clock.elapsed()
+    this.forgive()
     if (this.#state === 'hung') this.#become('running', 'heard again')
     if (message.kind === 'heartbeat') {
       if (message.counters !== undefined) this.#counters = message.counters
