@@ -1,7 +1,7 @@
 import { messageOf } from '../core/trouble.ts'
 import {
-  assemble, COUNT, ENTRY, findPrepared, finish, forgetAll, HEADER, isAskedAgain, isKeepable, keepEntry, keepVariant, makeAssembly, makeCounters, makePrepared,
-  movePointers, optLength, OUTCOMES, putBody, putWords, STATE, UDP_PAYLOAD, VARIANT, variantsOf, type Assembly, type Exchange, type Prepared, type Steered
+  assemble, COUNT, ENTRY, findForClass, findPrepared, finish, forgetAll, HEADER, isAskedAgain, isKeepable, keepEntry, keepVariant, makeAssembly, makeCounters, makePrepared,
+  movePointers, optLength, OUTCOMES, putBody, putWords, shareEntry, STATE, UDP_PAYLOAD, VARIANT, variantsOf, type Assembly, type Exchange, type Prepared, type Steered
 } from './answer/index.ts'
 import { beginReply, CLASS, makeQuery, nameToText, parseQuery, RCODE, SILENCE, TYPE, writeRecord } from './wire/index.ts'
 import type { World } from './world.ts'
@@ -178,7 +178,7 @@ function fromPrepared(state: State, node: number, kind: number): number {
   if (entry < 0) return fromNoData(state, node, kind)
   if ((prepared.words[entry]! & STATE.STEERED) !== 0) {
     const policy = prepared.words[entry + ENTRY.POLICY]!
-    entry = findPrepared(prepared, node, kind, world.routing.classOf(policy, placeOf(state)) + 1)
+    entry = findForClass(prepared, entry, node, kind, world.routing.classOf(policy, placeOf(state)))
     if (entry < 0) return theLongWay(state, node, kind)
   }
   return sendPrepared(state, entry)
@@ -253,9 +253,8 @@ function keep(state: State, node: number, kind: number, limit: number): number {
   const flags =
     assembly.rcode | (OUTCOMES.indexOf(assembly.outcome) << 8) | (assembly.authoritative ? STATE.AUTHORITATIVE : 0) | (state.failOpen ? STATE.FAIL_OPEN : 0)
   const variants = state.steered?.variants ?? []
-  if (state.placeClass >= 0 && policy >= 0 && findPrepared(prepared, node, kind, 0) < 0) keepEntry(prepared, node, kind, 0, STATE.STEERED, policy, 0, 0)
-  const place = policy < 0 ? 0 : state.placeClass + 1
-  const entry = keepEntry(prepared, node, kind, place, flags, policy, query.name.length, Math.max(1, variants.length))
+  const placeClass = policy < 0 ? -1 : state.placeClass
+  const entry = keepEntry(prepared, node, kind, placeClass, flags, policy, query.name.length, Math.max(1, variants.length))
   if (entry < 0) return -1
   keepVariant(prepared, entry, 0, variants[0]?.upTo ?? 0xffffffff, reply, bodyAt)
   for (let variant = 1; variant < variants.length; variant++) {
@@ -266,7 +265,7 @@ function keep(state: State, node: number, kind: number, limit: number): number {
     }
     keepVariant(prepared, entry, variant, variants[variant]!.upTo, reply, bodyAt)
   }
-  return entry
+  return variants.length > 1 ? entry : shareEntry(prepared, node, kind, placeClass, entry)
 }
 
 /** What the policy of a ROUTE record allows this client, under the health of now. Asked once for a query. */

@@ -6,15 +6,20 @@ import type { Reply } from '../wire/index.ts'
 /** Octets of the longest answer worth keeping. */
 const LONGEST_BODY = 2048
 const SLOT_WORDS = 8
+/** Place classes that a steered entry lists; further ones have slots of the table. */
+const FEWEST_CLASSES = 64
+const MOST_CLASSES = 1024
 
 /**
- * A table from (node, standing and type, place class + 1) to an entry in `words`:
+ * A table from (node, standing and type, 0) to an entry in `words`:
  *
  *   STATE    rcode | outcome << 8 | authoritative << 16 | fail-open << 17 | steered << 18
- *   POLICY   of a steered entry: it says by which policy to ask for the place class, and nothing more
- *   NAME     octets of the name it was made for
+ *   POLICY   of a steered entry: by which policy to ask for the place class
+ *   NAME     octets of the name it was made for; of a steered entry, how many classes it lists
  *   COUNT    variants; then for each: UP_TO, ANSWERS | AUTHORITIES << 16, ADDITIONALS | POINTERS << 16, BODY, LENGTH
+ *            of a steered entry, where its list stands: an entry for each class, or 0
  *
+ * Classes with the same answer share one entry: a name has few answers, however many the places are.
  * A body's octets are followed by its pointers: positions, 16 bits each, of what moves with the length of the question.
  */
 export interface Prepared {
@@ -71,29 +76,115 @@ export function isAskedAgain(prepared: Prepared, node: number, kind: number): bo
   return false
 }
 
-/** Adds an entry of `count` variants, to be filled by `keepVariant`. @returns its index in `words` */
-export function keepEntry(prepared: Prepared, node: number, kind: number, place: number, state: number, policy: number, nameLength: number, count: number): number {
-  const words = ENTRY.WORDS + count * VARIANT.WORDS
-  const most = words * 4 + count * (LONGEST_BODY * 2)
-  if (most > prepared.bytes.length) return -1
-  if (prepared.used + most > prepared.bytes.length || prepared.entries * 2 * SLOT_WORDS >= prepared.slots.length) forgetAll(prepared)
+/** The entry of a steered one for a place class, or -1. */
+export function findForClass(prepared: Prepared, steered: number, node: number, kind: number, placeClass: number): number {
+  if (placeClass >= MOST_CLASSES) return findPrepared(prepared, node, kind, placeClass + 1)
+  const { words } = prepared
+  const entry = placeClass < words[steered + ENTRY.NAME]! ? words[words[steered + ENTRY.COUNT]! + placeClass]! : 0
+  return entry === 0 ? -1 : entry - 1
+}
+
+/**
+ * Adds an entry of `count` variants, to be filled by `keepVariant`.
+ * @param placeClass the class it is for, under `policy`; -1 when it is for everybody
+ * @returns its index in `words`, or -1 when there is no room for it at all
+ */
+export function keepEntry(
+  prepared: Prepared, node: number, kind: number, placeClass: number, state: number, policy: number, nameLength: number, count: number
+): number {
+  const octets = (ENTRY.WORDS + count * VARIANT.WORDS) * 4
+  if (!makeRoom(prepared, octets + count * LONGEST_BODY * 2 + (ENTRY.WORDS + 2 * MOST_CLASSES) * 4)) return -1
+  if (placeClass < 0 || placeClass >= MOST_CLASSES) {
+    const entry = newEntry(prepared, state, policy, nameLength, count, octets)
+    addSlot(prepared, node, kind, placeClass + 1, entry)
+    if (placeClass >= 0) listFor(prepared, node, kind, policy, 0)
+    return entry
+  }
+  const list = listFor(prepared, node, kind, policy, placeClass)
+  const entry = newEntry(prepared, state, policy, nameLength, count, octets)
+  prepared.words[list + placeClass] = entry + 1
+  return entry
+}
+
+/** Forgets all when so much does not fit any more; false when it never will. */
+function makeRoom(prepared: Prepared, octets: number): boolean {
+  if (octets > prepared.bytes.length) return false
+  if (prepared.used + octets > prepared.bytes.length || (prepared.entries + 2) * 2 * SLOT_WORDS > prepared.slots.length) forgetAll(prepared)
+  return true
+}
+
+function newEntry(prepared: Prepared, state: number, policy: number, nameLength: number, count: number, octets: number): number {
+  const { words } = prepared
+  const entry = prepared.used >>> 2
+  words[entry + ENTRY.STATE] = state
+  words[entry + ENTRY.POLICY] = policy
+  words[entry + ENTRY.NAME] = nameLength
+  words[entry + ENTRY.COUNT] = count
+  prepared.used += octets
+  return entry
+}
+
+function addSlot(prepared: Prepared, node: number, kind: number, place: number, entry: number): void {
   const { slots, epoch } = prepared
   const last = slots.length - SLOT_WORDS
   let at = (hashKey(node, kind, place) & prepared.mask) * SLOT_WORDS
   while (slots[at + 3] === epoch) at = at === last ? 0 : at + SLOT_WORDS
-  const entry = prepared.used >>> 2
   slots[at] = node
   slots[at + 1] = kind
   slots[at + 2] = place
   slots[at + 3] = epoch
   slots[at + 4] = entry
-  prepared.words[entry + ENTRY.STATE] = state
-  prepared.words[entry + ENTRY.POLICY] = policy
-  prepared.words[entry + ENTRY.NAME] = nameLength
-  prepared.words[entry + ENTRY.COUNT] = count
-  prepared.used += words * 4
   prepared.entries++
+}
+
+/** Where the list of the steered entry stands, made or made longer so that it has the class. */
+function listFor(prepared: Prepared, node: number, kind: number, policy: number, placeClass: number): number {
+  const { words } = prepared
+  let steered = findPrepared(prepared, node, kind, 0)
+  if (steered < 0) {
+    steered = newEntry(prepared, STATE.STEERED, policy, 0, 0, ENTRY.WORDS * 4)
+    addSlot(prepared, node, kind, 0, steered)
+  }
+  const had = words[steered + ENTRY.NAME]!
+  const before = words[steered + ENTRY.COUNT]!
+  if (placeClass < had) return before
+  let size = Math.max(FEWEST_CLASSES, had)
+  while (size <= placeClass) size *= 2
+  const list = prepared.used >>> 2
+  prepared.used += size * 4
+  words.fill(0, list, list + size)
+  words.copyWithin(list, before, before + had)
+  words[steered + ENTRY.NAME] = size
+  words[steered + ENTRY.COUNT] = list
+  return list
+}
+
+/** Gives the entry just filled, of one variant, up for one with the same answer that another class of the name has. @returns the one that stays */
+export function shareEntry(prepared: Prepared, node: number, kind: number, placeClass: number, entry: number): number {
+  const { words } = prepared
+  const steered = placeClass < 0 || placeClass >= MOST_CLASSES ? -1 : findPrepared(prepared, node, kind, 0)
+  if (steered < 0) return entry
+  const list = words[steered + ENTRY.COUNT]!
+  for (let other = 0; other < words[steered + ENTRY.NAME]!; other++) {
+    const twin = words[list + other]! - 1
+    if (twin < 0 || twin === entry || !isTwin(prepared, twin, entry)) continue
+    words[list + placeClass] = twin + 1
+    prepared.used = entry * 4
+    return twin
+  }
   return entry
+}
+
+function isTwin(prepared: Prepared, a: number, b: number): boolean {
+  const { words, bytes } = prepared
+  const header = ENTRY.WORDS + VARIANT.BODY
+  for (let word = 0; word < header; word++) if (words[a + word] !== words[b + word]) return false
+  const length = words[b + ENTRY.WORDS + VARIANT.LENGTH]!
+  if (words[a + ENTRY.WORDS + VARIANT.LENGTH] !== length) return false
+  const pointers = words[b + ENTRY.WORDS + VARIANT.MORE]! >>> 16
+  const [from, to] = [words[a + ENTRY.WORDS + VARIANT.BODY]!, words[b + ENTRY.WORDS + VARIANT.BODY]!]
+  for (let octet = 0; octet < length + pointers * 2; octet++) if (bytes[from + octet] !== bytes[to + octet]) return false
+  return true
 }
 
 /** Whether the reply is whole and short enough to be kept. */

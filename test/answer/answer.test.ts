@@ -88,6 +88,35 @@ t.test('what is kept ready stays within its bound and never mixes up', async (t)
   t.equal(readCounters(answerer.counters)['outcome found'], 9000)
 })
 
+t.test('every place class gets its own answer, however many classes there are', async (t) => {
+  const world = worldWith('d1 20 ROUTE video\nd2 20 ROUTE video\n*.w 20 ROUTE video\n', '  video: { latency: [icn, fra, gru] }\n')
+  const many: World = {
+    ...world,
+    places: { ...world.places, find4: (address) => ((address & 0xfff) << 8) | 32 },
+    // Class 7 of ten has no target, class 8 shares its answers out between two.
+    routing: {
+      ...world.routing, classOf: (_, place) => place,
+      choose: (_, placeClass) => ({
+        alternatives: placeClass % 10 === 7 ? [] : placeClass % 10 === 8 ? [{ weight: 0.5, targets: [0] }, { weight: 0.5, targets: [1] }] : [{ weight: 1, targets: [placeClass % 3] }],
+        rotate: false, failOpen: false, unsettled: false
+      })
+    }
+  }
+  const expected = (placeClass: number): string[] =>
+    placeClass % 10 === 7 ? [''] : placeClass % 10 === 8 ? ['192.0.2.1', '192.0.2.4'] : [['192.0.2.1', '192.0.2.4', '192.0.2.5'][placeClass % 3]!]
+  for (const preparedSize of [1 << 16, 1 << 20, 16 << 20]) {
+    const answerer = makeAnswerer({ world: many, onError: noTrouble, preparedSize })
+    fc.assert(
+      fc.property(fc.nat(0xfff), fc.constantFrom('d1', 'd2', 'a.w', 'longer.w', '*.w'), (placeClass, name) => {
+        const [answer = ''] = answersOf(answerer, `A ${name}.example.test from=10.0.${placeClass >> 8}.${placeClass & 255}`)
+        if (!expected(placeClass).includes(answer)) throw new Error(`class ${placeClass}: ${answer}`)
+      }),
+      { numRuns: 3000 }
+    )
+  }
+  t.pass()
+})
+
 // Of every kind of answer one, under names short enough to be met by chance.
 const ZONE = [
   'a 300 A 192.0.2.7', 'a 300 TXT "a"', 'b 300 CNAME a', 'c 300 CNAME d1', 'd1 20 ROUTE nearest', 'd2 20 ROUTE both', 'e.e 300 A 192.0.2.8', '@ 15 ALIAS d1',
