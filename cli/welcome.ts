@@ -154,13 +154,22 @@ function forcedLine({ name, forced }: MemberStatus, { program, stateOption }: Sc
 
 const MOST_NAMES = 8
 
-function nameLines({ status, program }: Scene): string[] {
+/** Every name a policy steers, and those of distributions that one of our zones holds. */
+function namesOf(config: Config, status: Status): string[] {
+  const plain = (name: string): string => name.replace(/\.$/, '')
+  const origins = status.zones.map(({ origin }) => plain(origin))
+  const hosts = Object.entries(config.distributions).flatMap(([id, { aliases }]) => [`${id}.${config.domain}`, ...aliases])
+  const ours = hosts.filter((host) => origins.some((origin) => host === origin || host.endsWith(`.${origin}`)))
+  return [...new Set([...status.names.map(plain), ...ours])]
+}
+
+function nameLines({ config, status, program }: Scene): string[] {
   if (status === undefined) return ['Names   the daemon does not answer yet; its log says why']
   if (status.zones.length === 0) return [`Names   none: no zone is in service (${program} check tells what is wrong)`]
-  const names = status.names.map((name) => name.replace(/\.$/, ''))
+  const names = namesOf(config, status)
   const more = names.length > MOST_NAMES ? [`and ${names.length - MOST_NAMES} more`] : []
   const zones = status.zones.map(({ origin, records, state }) => `${origin} (${records} records${state === 'current' ? '' : `, ${state}`})`)
-  return [...wrapped('Names   ', names.length === 0 ? ['none is routed by a policy'] : [...names.slice(0, MOST_NAMES), ...more]), ...wrapped('Zones   ', zones)]
+  return [...wrapped('Names   ', names.length === 0 ? ['none is steered by a policy'] : [...names.slice(0, MOST_NAMES), ...more]), ...wrapped('Zones   ', zones)]
 }
 
 /** `Names   a, b, c`, continued below the first name. */
