@@ -1,6 +1,7 @@
 import { check } from './check.ts'
 import type { Command } from './command.ts'
 import { completion } from './completion.ts'
+import { dns } from './dns.ts'
 import { drill } from './drill.ts'
 import { explain } from './explain.ts'
 import { force } from './force.ts'
@@ -13,4 +14,4 @@ import { up } from './up.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order in which help lists them. */
-export const commands: readonly Command[] = [up, status, explain, check, reload, stop, start, force, drill, completion, help, version]
+export const commands: readonly Command[] = [up, status, explain, check, reload, stop, start, force, drill, dns, completion, help, version]

@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs'
-import { constants } from 'node:os'
 import { loadConfig } from '../core/config-file.ts'
 import type { Config } from '../core/config.ts'
 import { systemClock } from '../core/clock.ts'
 import { makeLogger } from '../core/log.ts'
-import { signalOnParentDeath } from '../core/native.ts'
 import { ConfigError } from '../core/trouble.ts'
 import { startFleet, type Fleet } from '../fleet/index.ts'
 import { failed, mistyped, numberOf, type Call, type Command } from './command.ts'
+import { endWithNpm, whenAsked } from './foreground.ts'
 import { configFile, DEFAULTS, stateFolder, zonesFolder } from './folders.ts'
 import { welcome } from './welcome.ts'
 
@@ -44,8 +43,6 @@ export const up: Command = {
   }
 }
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-
 /** How long the start-up text waits for the last process, and when it must stand. */
 const WAIT_FOR_READY_MS = 7500
 const TEXT_BY_MS = 9000
@@ -53,23 +50,18 @@ const TEXT_BY_MS = 9000
 const FIRST_ROUND_MS = 3000
 
 async function runFleet(call: Call, config: Config): Promise<number> {
-  let ask: (what: 'end') => void = () => undefined
-  const asked = new Promise<'end'>((resolve) => {
-    ask = resolve
-  })
-  const onSignal = (): void => ask('end')
-  for (const signal of SIGNALS) process.on(signal, onSignal)
+  const end = whenAsked()
   const began = systemClock.elapsed()
   const fleet = await launch(call, config)
   if (typeof fleet === 'string') return failed(call.io, fleet)
-  if (startedByNpm()) signalOnParentDeath(constants.signals.SIGTERM)
+  endWithNpm()
   for (const note of fleet.notes) call.io.err(`nearcast: ${note}\n`)
   const trouble = fleet.ready.then((reason) => (reason === undefined ? new Promise<never>(() => undefined) : reason))
   void greet(call, config, fleet, began)
-  const last = await Promise.race([asked, trouble])
+  const last = await Promise.race([end.asked, trouble])
   await fleet.stop()
-  for (const signal of SIGNALS) process.off(signal, onSignal)
-  return last === 'end' ? 0 : failed(call.io, last)
+  end.forget()
+  return last === 'asked' ? 0 : failed(call.io, last)
 }
 
 /** Prints the start-up text once all are ready; before that too, with what is known, when they take long. */
@@ -81,11 +73,6 @@ async function greet(call: Call, config: Config, fleet: Fleet, began: number): P
     if (await welcome(call, config, fleet, began, began + TEXT_BY_MS)) return
   }
   if ((await ready) === 'ready') await welcome(call, config, fleet, began, systemClock.elapsed() + FIRST_ROUND_MS)
-}
-
-/** npm passes INT and TERM on; when it ends by anything else, its script would be left behind. */
-function startedByNpm(): boolean {
-  return ['start', 'npx'].includes(process.env['npm_lifecycle_event'] ?? '')
 }
 
 function launch(call: Call, config: Config): Promise<Fleet | string> {

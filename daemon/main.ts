@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs'
-import { hostname } from 'node:os'
 import { makeAnswerer, type Answerer } from './answer.ts'
-import { makeCounters, readCounters } from './answer/index.ts'
-import { explainName, makeFleetRequests, startAdmin, startHealth, Loader, type Ask, type DaemonStatus, type ExplainQuestion } from './control/index.ts'
-import type { ResponderData } from './responder.ts'
-import { startServing, type Serving } from './serve/index.ts'
+import { readCounters } from './answer/index.ts'
+import { explainName, makeFleetRequests, startAdmin, startHealth, type Ask, type Loader, type DaemonStatus, type ExplainQuestion } from './control/index.ts'
+import type { Serving } from './serve/index.ts'
+import { startService } from './service.ts'
 import { openWorld, type World, type WorldImage } from './world.ts'
-import { attach, type Channel, type Setup, type ToProcess } from '../core/channel.ts'
+import { attach, type Channel, type ToProcess } from '../core/channel.ts'
 import { systemAfter, systemClock } from '../core/clock.ts'
-import { makeLogger, type Logger } from '../core/log.ts'
+import { makeLogger } from '../core/log.ts'
 import { messageOf, never } from '../core/trouble.ts'
 import { makeRate } from './rate.ts'
 
@@ -26,37 +25,30 @@ attach(async (setup, channel) => {
   const health = startHealth({ setup, clock, after: systemAfter, log })
   const fleet = makeFleetRequests(channel, systemAfter)
   const explainer = makeExplainer()
-  const now: { world?: WorldImage; serving?: Serving } = {}
-  const loader = new Loader({
+  const service = await startService({
     setup,
+    port: setup.ports.dns,
     health: health.table,
     clock,
     log,
-    use: async (world) => {
-      now.world = world
-      explainer.use(world)
-      await now.serving?.use(world)
-    }
+    places: 'always',
+    settings: { port: 'dns.port', listen: 'dns.listen' },
+    after: health.firstRound,
+    onWorld: explainer.use
   })
-  const [first] = await Promise.all([loader.first, health.firstRound])
-  const world = now.world ?? first
-  explainer.use(world)
-  const { serving: sockets, counters } = await startSockets(setup, world, log)
-  now.serving = sockets
-  // What was edited while the threads came up.
-  if (now.world !== undefined && now.world !== world) await sockets.use(now.world)
+  const { loader, serving, counters } = service
   const rate = makeRate(() => sumOf(counters, 'queries'), clock)
   const status = (): DaemonStatus => ({
     version,
     startedAt,
-    listening: sockets.listening,
+    listening: serving.listening,
     ...loader.status(),
-    queries: { total: sumOf(counters, 'queries'), perSecond: rate.perSecond(), counters: { ...readCounters(...counters), ...sockets.traffic() } }
+    queries: { total: sumOf(counters, 'queries'), perSecond: rate.perSecond(), counters: { ...readCounters(...counters), ...serving.traffic() } }
   })
   const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, status, explain: explainer.explain, reload: (force) => loader.reload(force) })
-  announce(channel, sockets, loader, admin.url)
+  announce(channel, serving, loader, admin.url)
   const stop = async (withinMs: number): Promise<void> => {
-    await Promise.all([sockets.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close(), loader.close()])
+    await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close()])
     process.exit(0)
   }
   return (message: ToProcess) => {
@@ -82,28 +74,6 @@ attach(async (setup, channel) => {
     }
   }
 })
-
-async function startSockets(setup: Setup, world: WorldImage, log: Logger): Promise<{ serving: Serving; counters: readonly Float64Array[] }> {
-  const { dns } = setup.config
-  const counters: Float64Array[] = []
-  const serving = await startServing({
-    listen: dns.listen,
-    port: setup.ports.dns,
-    threads: dns.threads,
-    tcp: { clients: dns['tcp-clients'], clientsPerAddress: dns['tcp-clients-per-address'], idleMs: dns['tcp-idle'] },
-    backend: 'auto',
-    responder: {
-      module: new URL('./responder.js', import.meta.url),
-      data: (thread): ResponderData => {
-        counters[thread] = makeCounters()
-        return { counters: counters[thread], serverId: hostname(), seed: systemClock.now() + thread * 7919 }
-      }
-    },
-    world,
-    log
-  })
-  return { serving, counters }
-}
 
 /** An answerer of the main thread's own, whose answers are counted nowhere. */
 function makeExplainer(): { use(world: WorldImage): void; explain(question: ExplainQuestion): ReturnType<typeof explainName> } {

@@ -2,7 +2,8 @@
 // thread in a few loads: address -> place number and the length of the prefix for which that holds.
 //
 //   findDatabase  which file to use            buildPlaces  file -> tables (or the tables kept from the last start)
-//   openPlaces    tables -> look-ups           describePlace  a place in a few words
+//   noPlaces      tables of nothing            openPlaces   tables -> look-ups
+//   describePlace a place in a few words
 //
 // Knows no socket, no zone and no policy. Nothing here waits but buildPlaces.
 export { buildPlaces } from './build.ts'
@@ -10,4 +11,4 @@ export { CONTINENTS, COUNTRIES, countryName } from './countries.ts'
 export { findDatabase } from './database.ts'
 export { describePlace } from './describe.ts'
 export { NOWHERE, type Place, type Places, type PlacesImage } from './places.ts'
-export { openPlaces } from './tables.ts'
+export { noPlaces, openPlaces } from './tables.ts'

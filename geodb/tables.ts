@@ -48,6 +48,12 @@ export function makeTables(v4: Blocks, v6: Blocks, places: readonly string[], ab
   return { tables, about }
 }
 
+/** Tables that know of no place: every address is nowhere. */
+export function noPlaces(): PlacesImage {
+  const everything = (width: 1 | 4): Blocks => ({ count: 1, width, starts: new Uint32Array(width), values: new Uint32Array(1) })
+  return makeTables(everything(1), everything(4), [JSON.stringify({ source: 'no database' } satisfies Place)], '')
+}
+
 /** For each /16 the last block that begins at or before its first address. */
 function fillIndex(index: Uint32Array, blocks: Blocks): void {
   let block = 0

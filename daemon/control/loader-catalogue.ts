@@ -13,6 +13,8 @@ import { readZoneFile, restoreZone, type Attempt, type ZoneFile } from './loader
 export interface LoadResult {
   readonly zoneImage?: SharedArrayBuffer
   readonly routing?: RoutingImage
+  /** Some policy is there: places have a say. */
+  readonly usesPolicies: boolean
   readonly report: LoadReport
 }
 
@@ -114,6 +116,7 @@ function load(state: State, request: LoadRequest): LoadResult {
   return {
     ...(isFirst || changes.some((change) => change.isZone) ? { zoneImage: buildZoneImage(served(state).map(({ zone }) => zone)) } : {}),
     ...(isFirst || state.policies !== before ? { routing: state.policies.image } : {}),
+    usesPolicies: state.policies.names.size > 0,
     report: report(state, changes.map(({ text }) => text))
   }
 }

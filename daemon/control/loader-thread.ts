@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemAfter, systemClock } from '../../core/clock.ts'
 import { messageOf } from '../../core/trouble.ts'
-import { buildPlaces, findDatabase, type PlacesImage } from '../../geodb/index.ts'
+import { buildPlaces, findDatabase, noPlaces, type PlacesImage } from '../../geodb/index.ts'
 import type { Target } from '../routing/index.ts'
 import { isZoneFile, openCatalogue, type LoadRequest, type LoadResult } from './loader-catalogue.ts'
 import type { Folder } from './loader-files.ts'
@@ -17,7 +17,7 @@ export interface LoaderData {
   readonly stateFolder: string
   readonly targets: readonly Target[]
   readonly mostTargets: number
-  readonly geo: { readonly folder: string; readonly setting: string; readonly local: string }
+  readonly geo: { readonly folder: string; readonly setting: string; readonly local: string; readonly when: 'always' | 'for policies' }
 }
 
 export type FromLoader =
@@ -33,10 +33,18 @@ const port = parentPort!
 const { folder, stateFolder, targets, mostTargets, geo } = workerData as LoaderData
 const say = (message: FromLoader): void => port.postMessage(message)
 
-try {
+/** Places are read once, when they are first needed. */
+let places: Promise<void> | undefined
+
+async function bringPlaces(): Promise<void> {
   const database = findDatabase({ folder: geo.folder, setting: geo.setting })
   if ('fault' in database) throw new Error(`${database.fault.file}: ${database.fault.reason}`)
   say({ kind: 'places', places: await buildPlaces({ database: database.path, local: geo.local, cacheFolder: join(stateFolder, 'geodb') }) })
+}
+
+try {
+  if (geo.when === 'always') await (places = bringPlaces())
+  else say({ kind: 'places', places: noPlaces() })
   run()
 } catch (error) {
   say({ kind: 'refused', reason: messageOf(error) })
@@ -52,10 +60,13 @@ function run(): void {
     clock: systemClock,
     after: systemAfter
   })
+  let said = Promise.resolve()
   const load = (request: LoadRequest, id?: number): void => {
     const result = catalogue.load(request)
     watcher.follow(catalogue.follows())
-    say(id === undefined ? { kind: 'loaded', ...result } : { kind: 'loaded', id, ...result })
+    // Loads are told in their order, and policies not before the places they speak of.
+    const ready = result.usesPolicies ? (places ??= bringPlaces().catch((error: unknown) => say({ kind: 'refused', reason: messageOf(error) }))) : undefined
+    said = said.then(() => ready).then(() => say(id === undefined ? { kind: 'loaded', ...result } : { kind: 'loaded', id, ...result }))
   }
   port.on('message', (message: ToLoader) => {
     if (message.kind === 'reload') {

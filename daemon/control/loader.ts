@@ -15,14 +15,18 @@ import { errorLines, type LoadReport } from './loader-catalogue.ts'
 import type { FromLoader, LoaderData, ToLoader } from './loader-thread.ts'
 
 export interface LoaderOptions {
-  readonly setup: Setup
+  readonly setup: Pick<Setup, 'config' | 'zonesFolder' | 'zonesLabel' | 'stateFolder'>
   readonly health: HealthTable
   readonly clock: Clock
   readonly log: Logger
+  /** The database of places is read at once, or only where there are policies. */
+  readonly places: 'always' | 'for policies'
   /** Told of every world after the first; resolves when every thread answers from it. */
   use(world: WorldImage): Promise<void>
 }
 
+/** Lines that one load may log of what it changed: a folder may have very many zones. */
+const MOST_CHANGES = 100
 /** A loader thread that died is started again after this long. */
 const RESTART_MS = 1000
 
@@ -59,7 +63,7 @@ export class Loader {
       stateFolder,
       targets: edgeTargets(config),
       mostTargets: options.health.words.length,
-      geo: { folder: fileURLToPath(new URL('../../../geodb', import.meta.url)), setting: config.geo.database, local: config.geo.local }
+      geo: { folder: fileURLToPath(new URL('../../../geodb', import.meta.url)), setting: config.geo.database, local: config.geo.local, when: options.places }
     }
     this.first = new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
     this.#worker = this.#start()
@@ -92,11 +96,17 @@ export class Loader {
     worker.on('message', (message: FromLoader) => {
       if (message.kind === 'places') this.#parts.places = message.places
       else if (message.kind === 'loaded') this.#take(message).catch((error: unknown) => log.error(`a world could not be put in service: ${messageOf(error)}`))
-      else this.#settle?.reject(new Error(message.reason))
+      else this.#refuse(message.reason)
     })
     worker.on('error', (error) => log.error(`the loader died: ${error.stack ?? error.message}`))
     worker.on('exit', () => this.#onExit())
     return worker
+  }
+
+  /** Before the first world there is nothing to go on with; after it, what is served is served on. */
+  #refuse(reason: string): void {
+    if (this.#settle === undefined) this.#options.log.error(reason)
+    this.#settle?.reject(new Error(reason))
   }
 
   /** What is served is served on; a loader that ended is started again, and reads everything. */
@@ -141,5 +151,6 @@ function logChanges(log: Logger, before: LoadReport, now: LoadReport): void {
     const line = formatFault(fault)
     if (!known.has(line)) log[fault.severity === 'error' ? 'error' : 'warn'](line)
   }
-  for (const change of now.changes) log.info(change)
+  for (const change of now.changes.slice(0, MOST_CHANGES)) log.info(change)
+  if (now.changes.length > MOST_CHANGES) log.info(`… and ${now.changes.length - MOST_CHANGES} more`)
 }

@@ -103,9 +103,10 @@ export class ServingThread {
         for (const item of this.#waiting) if (item.number <= message.number && this.#waiting.delete(item)) item.resolve()
         return
       case 'refused':
+        // Whoever waits for the first start says it; a later one is told here.
+        if (this.#settleReady === undefined) log.error(`${name}: ${message.reason}`)
         this.#settleReady?.reject(new BindError(message.code, message.listener, message.reason))
         this.#settleReady = undefined
-        log.error(`${name}: ${message.reason}`)
         return
       case 'trouble':
         log.error(`${name}: ${message.reason}`)

@@ -24,6 +24,8 @@ export interface ServeOptions {
   readonly responder: { readonly module: URL; data(thread: number): unknown }
   /** What to answer from at first; see `use`. */
   readonly world: unknown
+  /** How the operator sets the port and the addresses, for messages. */
+  readonly settings: { readonly port: string; readonly listen: string }
   readonly log: Logger
 }
 
@@ -71,7 +73,7 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
     await Promise.all(plans.map((plan) => start(plan).ready))
   } catch (error) {
     await close(500)
-    throw error instanceof BindError ? new Error(bindTrouble(error, error.listener, 'tcp')) : error
+    throw error instanceof BindError ? new Error(bindTrouble(error, error.listener, 'tcp', options.settings)) : error
   }
   return {
     listening: listeners.flatMap(({ family, address, port }) => ['udp', 'tcp'].map((transport) => `${family === 4 ? address : `[${address}]`}:${port}/${transport}`)),
@@ -106,7 +108,7 @@ function planNative(system: System, { threads }: ServeOptions, listeners: readon
 }
 
 /** Tries every address once, alone: what the system refuses is told in words, and a machine without ::1 goes without. */
-async function usableListeners({ listen, port, log }: ServeOptions, notes: string[]): Promise<Listener[]> {
+async function usableListeners({ listen, port, settings, log }: ServeOptions, notes: string[]): Promise<Listener[]> {
   const listeners: Listener[] = []
   for (const address of new Set(listen)) {
     const { family, bytes } = parseAddress(address)!
@@ -118,10 +120,10 @@ async function usableListeners({ listen, port, log }: ServeOptions, notes: strin
       notes.push('this machine has no ::1: DNS is not served there')
       log.warn('this machine has no ::1: DNS is not served there')
     } else {
-      throw new Error(bindTrouble(error, listener, 'udp'))
+      throw new Error(bindTrouble(error, listener, 'udp', settings))
     }
   }
-  if (listeners.length === 0) throw new Error('none of the addresses of dns.listen is on this machine')
+  if (listeners.length === 0) throw new Error(`none of the addresses of ${settings.listen} is on this machine`)
   return listeners
 }
 
@@ -137,15 +139,15 @@ function tryBind({ family, address, port }: Listener): Promise<{ code: string; m
 }
 
 /** One line: where, why, and what helps. */
-function bindTrouble({ code, message }: { code: string; message: string }, listener: Listener, transport: 'udp' | 'tcp'): string {
+function bindTrouble({ code, message }: { code: string; message: string }, listener: Listener, transport: 'udp' | 'tcp', settings: ServeOptions['settings']): string {
   const where = `${listener.address} port ${listener.port} over ${transport.toUpperCase()}`
   switch (code) {
     case 'EACCES':
-      return `cannot listen on ${where}: ports below 1024 need root or CAP_NET_BIND_SERVICE (or set dns.port to another, such as 5300)`
+      return `cannot listen on ${where}: ports below 1024 need root or CAP_NET_BIND_SERVICE (or set ${settings.port} to another, such as 5300)`
     case 'EADDRINUSE':
-      return `cannot listen on ${where}: it is in use ${portOwner(listener, transport) || 'by another process'} (stop that one, or set dns.port to another)`
+      return `cannot listen on ${where}: it is in use ${portOwner(listener, transport) || 'by another process'} (stop that one, or set ${settings.port} to another)`
     case 'EADDRNOTAVAIL':
-      return `cannot listen on ${where}: this machine has no such address (see dns.listen)`
+      return `cannot listen on ${where}: this machine has no such address (see ${settings.listen})`
     default:
       return `cannot listen on ${where}: ${message}`
   }

@@ -47,7 +47,7 @@ export const clockReaders: Readonly<Record<string, string>> = {
   'core/clock.ts': 'the one real clock'
 }
 export const environmentReaders: Readonly<Record<string, string>> = {
-  'cli/up.ts': 'whether npm started it: then the fleet ends with npm'
+  'cli/foreground.ts': 'whether npm started it: then it ends with npm'
 }
 
 export function roomOf(path: string): Room {

@@ -21,6 +21,7 @@ async function serve(t: Test, backend: 'auto' | 'dgram', more: Partial<ServeOpti
     backend,
     responder: { module, data: () => 0 },
     world: { mark: 5 } satisfies StandInWorld,
+    settings: { port: 'dns.port', listen: 'dns.listen' },
     log: makeLogger('test', { readable: false, level: 'fatal' }),
     ...more
   })

@@ -1,0 +1,56 @@
+import { startService } from './service.ts'
+import { parseConfig } from '../core/config-file.ts'
+import { systemClock } from '../core/clock.ts'
+import type { Logger } from '../core/log.ts'
+import { makeHealthTable } from '../healthchecks/index.ts'
+
+/** Plain addresses that policies may name: without a fleet there are no others. */
+const MOST_TARGETS = 4096
+
+export interface PlainOptions {
+  /** Absolute path, and how the operator calls it. */
+  readonly zones: { readonly path: string; readonly label: string }
+  /** Absolute path; it is there. */
+  readonly stateFolder: string
+  readonly port: number
+  /** Addresses; absent: loopback. */
+  readonly listen?: readonly string[]
+  readonly threads?: number
+  readonly log: Logger
+}
+
+/** A plain authoritative server: zones, and nothing beside them. */
+export interface Plain {
+  /** `127.0.0.1:53/udp`, `[::1]:53/tcp` and so on. */
+  readonly listening: readonly string[]
+  readonly notes: readonly string[]
+  readonly zones: number
+  readonly records: number
+  close(withinMs: number): Promise<void>
+}
+
+/**
+ * Serves every zone of a folder in this process, and follows what is edited there.
+ * @throws Error with one line when an address cannot be used
+ */
+export async function startPlain({ zones, stateFolder, port, listen, threads, log }: PlainOptions): Promise<Plain> {
+  const presets = parseConfig('', '').config!
+  const dns = { ...presets.dns, ...(listen !== undefined && { listen: [...listen] }), ...(threads !== undefined && { threads }) }
+  const { loader, serving, close } = await startService({
+    setup: { config: { ...presets, dns }, zonesFolder: zones.path, zonesLabel: zones.label, stateFolder },
+    port,
+    health: makeHealthTable(MOST_TARGETS),
+    clock: systemClock,
+    log,
+    places: 'for policies',
+    settings: { port: '--port', listen: '--listen' }
+  })
+  const status = loader.status()
+  return {
+    listening: serving.listening,
+    notes: serving.notes,
+    zones: status.zones.length,
+    records: status.zones.reduce((sum, zone) => sum + zone.records, 0),
+    close
+  }
+}

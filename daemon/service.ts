@@ -1,0 +1,93 @@
+import { hostname } from 'node:os'
+import { makeCounters } from './answer/index.ts'
+import { Loader } from './control/index.ts'
+import type { ResponderData } from './responder.ts'
+import { startServing, type Serving } from './serve/index.ts'
+import type { WorldImage } from './world.ts'
+import type { Setup } from '../core/channel.ts'
+import { systemClock, type Clock } from '../core/clock.ts'
+import type { Logger } from '../core/log.ts'
+import type { HealthTable } from '../healthchecks/index.ts'
+
+// What answers DNS, in a fleet or alone: a loader that keeps a world in step with the files, and the sockets and threads
+// that answer from it.
+
+export interface ServiceOptions {
+  readonly setup: Pick<Setup, 'config' | 'zonesFolder' | 'zonesLabel' | 'stateFolder'>
+  readonly port: number
+  readonly health: HealthTable
+  readonly clock: Clock
+  readonly log: Logger
+  /** The database of places is read at once, or only where there are policies. */
+  readonly places: 'always' | 'for policies'
+  /** How the operator sets the port and the addresses, for messages. */
+  readonly settings: { readonly port: string; readonly listen: string }
+  /** Nothing is answered before this. */
+  readonly after?: Promise<unknown>
+  /** Told of every world before it is answered from. */
+  onWorld?(world: WorldImage): void
+}
+
+export interface Service {
+  readonly loader: Loader
+  readonly serving: Serving
+  /** Of each thread. */
+  readonly counters: readonly Float64Array[]
+  close(withinMs: number): Promise<void>
+}
+
+/**
+ * Reads the zones, binds the sockets and answers.
+ * @throws Error with one line when there is no database of places or an address cannot be used
+ */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { setup, health, clock, log, places, onWorld } = options
+  const now: { world?: WorldImage; serving?: Serving } = {}
+  const loader = new Loader({
+    setup,
+    health,
+    clock,
+    log,
+    places,
+    use: async (world) => {
+      now.world = world
+      onWorld?.(world)
+      await now.serving?.use(world)
+    }
+  })
+  const counters: Float64Array[] = []
+  try {
+    const [first] = await Promise.all([loader.first, options.after])
+    const world = now.world ?? first
+    if (now.world === undefined) onWorld?.(world)
+    const serving = await startSockets(options, world, counters)
+    now.serving = serving
+    // What was edited while the threads came up.
+    if (now.world !== undefined && now.world !== world) await serving.use(now.world)
+    return { loader, serving, counters, close: async (withinMs) => void (await Promise.all([serving.close(withinMs), loader.close()])) }
+  } catch (error) {
+    await loader.close()
+    throw error
+  }
+}
+
+function startSockets({ setup, port, settings, log }: ServiceOptions, world: WorldImage, counters: Float64Array[]): Promise<Serving> {
+  const { dns } = setup.config
+  return startServing({
+    listen: dns.listen,
+    port,
+    threads: dns.threads,
+    tcp: { clients: dns['tcp-clients'], clientsPerAddress: dns['tcp-clients-per-address'], idleMs: dns['tcp-idle'] },
+    backend: 'auto',
+    responder: {
+      module: new URL('./responder.js', import.meta.url),
+      data: (thread): ResponderData => {
+        counters[thread] = makeCounters()
+        return { counters: counters[thread], serverId: hostname(), seed: systemClock.now() + thread * 7919 }
+      }
+    },
+    world,
+    settings,
+    log
+  })
+}
