@@ -13,8 +13,9 @@ export const dns: Command = {
   name: 'dns',
   summary: 'serve the zones of a folder, and nothing else: a plain authoritative server',
   details: [
-    'Answers for every ORIGIN.zone of the folder until INT or TERM, and follows what is edited there. There is no fleet,',
-    'no health check and no admin API, and nearcast.yaml is not read; a policies.yaml beside the zones may name addresses.'
+    'Answers for every ORIGIN.zone of the folder until INT or TERM, and follows what is edited there.',
+    'There is no fleet, no health check and no admin API, and nearcast.yaml is not read; a policies.yaml',
+    'beside the zones may name addresses.'
   ],
   arguments: [],
   options: {
@@ -24,7 +25,7 @@ export const dns: Command = {
     threads: { kind: 'number', value: 'N', summary: 'UDP threads (default: one per core, four at most)' },
     state: { kind: 'folder', value: 'DIR', summary: 'where the last good zones are kept for the next start (default: nowhere)' }
   },
-  examples: ['nearcast dns --zones /etc/nsd/zones --port 5353', 'nearcast dns --zones zones --listen 192.0.2.53,2001:db8::53 --state /var/lib/nearcast-dns'],
+  examples: ['nearcast dns --zones /etc/nsd/zones --port 5301', 'nearcast dns --zones /srv/zones --listen 192.0.2.53,2001:db8::53 --state /var/lib/nearcast'],
   run: async (call) => {
     const threads = numberOf(call, 'threads')
     if (threads !== undefined && (!Number.isInteger(threads) || threads < 1 || threads > 64)) return mistyped(call.io, `--threads ${threads}: expected a whole number from 1 to 64`)
