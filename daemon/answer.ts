@@ -5,7 +5,7 @@ import {
 } from './answer/index.ts'
 import { beginReply, CLASS, makeQuery, nameToText, parseQuery, RCODE, SILENCE, TYPE, writeRecord } from './wire/index.ts'
 import type { World } from './world.ts'
-import { judge, locate, makeFinding, RRSET, rrsetWord, type Finding } from './zone/index.ts'
+import { judge, locate, makeFinding, NODE, nodeWord, RRSET, rrsetWord, type Finding } from './zone/index.ts'
 
 // The life of a query, from its bytes to those of the reply: read `respond` first, then downwards.
 
@@ -137,7 +137,7 @@ function respond(state: State, start: number, length: number): number {
   if (state.room > largest) state.room = largest
   if (fault !== RCODE.NOERROR) return refuse(state, fault)
   if (query.class !== CLASS.IN) return query.class === CLASS.CH ? introduce(state) : refuse(state, RCODE.REFUSED)
-  if (query.type === TYPE.AXFR || query.type === TYPE.IXFR) return refuse(state, RCODE.REFUSED)
+  if (query.type === TYPE.AXFR || query.type === TYPE.IXFR) return refuseTransfer(state)
 
   dropStale(state)
   const { finding, world } = state
@@ -324,6 +324,15 @@ function refuse(state: State, rcode: number): number {
   if (question + optLength(state) > state.room) return 0
   const end = query.questionEnd === 0 ? state.outStart + HEADER : putBody(state, state.bytes, 0, 0)
   return finish(state, rcode, false, false, 0, 0, end)
+}
+
+/** Zones are transferred to nobody; a whole zone has no form over UDP (RFC 5936 §4.2), and a name that is no zone's has none to give (§2.2.1). */
+function refuseTransfer(state: State): number {
+  const { query, world, finding } = state
+  if (query.type === TYPE.AXFR && !state.isTcp) return refuse(state, RCODE.NOTIMP)
+  locate(world.zones, query.name, TYPE.SOA, finding)
+  const isZone = finding.standing === 'exact' && nodeWord(world.zones, finding.node, NODE.APEX) === finding.node
+  return refuse(state, isZone ? RCODE.REFUSED : RCODE.NOTAUTH)
 }
 
 /** Class CHAOS: who we are, to the extent that the operator lets us say (RFC 4892). */

@@ -66,9 +66,10 @@ export function parseQuery(bytes: Uint8Array, start: number, length: number, que
   query.type = (bytes[at]! << 8) | bytes[at + 1]!
   query.class = (bytes[at + 2]! << 8) | bytes[at + 3]!
   query.questionEnd = at + 4
-  // A query holds nothing in these sections but the SOA of an IXFR (RFC 1995 §3), which is not read here.
+  // A query holds nothing in these sections but the one SOA of an IXFR (RFC 1995 §3), which is not read here.
   const records = bytes[start + 6]! | bytes[start + 7]! | bytes[start + 8]! | bytes[start + 9]!
-  if (records !== 0) return query.type === TYPE_IXFR ? RCODE.NOERROR : RCODE.FORMERR
+  if (query.type === TYPE_IXFR) return records === 1 && bytes[start + 9] === 1 ? RCODE.NOERROR : RCODE.FORMERR
+  if (records !== 0) return RCODE.FORMERR
   if (bytes[start + 10] === 0 && bytes[start + 11] === 0) return RCODE.NOERROR
   return parseAdditional(bytes, query, (bytes[start + 10]! << 8) | bytes[start + 11]!)
 }
@@ -95,7 +96,7 @@ function parseAdditional(bytes: Uint8Array, query: Query, count: number): number
       if (options === UNREADABLE) return withoutOpt(query)
       // The version first: another may give the options another form.
       rcode = bytes[fixed + 5] === 0 ? options : RCODE.BADVERS
-    } else if (type === TYPE_TSIG && left === 1) {
+    } else if (type === TYPE_TSIG && left === 1 && isTsig(bytes, fixed, dataEnd)) {
       // No key is known here.
       return RCODE.NOTAUTH
     } else return withoutOpt(query)
@@ -103,6 +104,18 @@ function parseAdditional(bytes: Uint8Array, query: Query, count: number): number
   }
   if (rcode !== RCODE.NOERROR) query.subnetAt = 0
   return rcode
+}
+
+/** Whether the record whose TYPE stands at `at` has the form of a TSIG: class ANY, TTL 0, and RDATA that its fields fill (RFC 8945 §4.2). */
+function isTsig(bytes: Uint8Array, at: number, end: number): boolean {
+  if (bytes[at + 2] !== 0 || bytes[at + 3] !== 255 || (bytes[at + 4]! | bytes[at + 5]! | bytes[at + 6]! | bytes[at + 7]!) !== 0) return false
+  let field = at + 10
+  while (field < end && bytes[field] !== 0 && bytes[field]! < 64) field += bytes[field]! + 1
+  // The root of the algorithm's name, time and fudge; then the MAC, the original id and the error, and other data.
+  if (field + 11 > end || bytes[field] !== 0) return false
+  const mac = (bytes[field + 9]! << 8) | bytes[field + 10]!
+  const other = field + 11 + mac + 4
+  return other + 2 <= end && other + 2 + ((bytes[other]! << 8) | bytes[other + 1]!) === end
 }
 
 function withoutOpt(query: Query): number {
