@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { RequestParser, type ParserLimits } from './parser.ts'
 import type { Refusal, RequestHead } from './request.ts'
 
@@ -151,7 +152,9 @@ export class Connection {
   /** The answer cannot be completed: the connection is cut, so that the client sees that it is not whole. */
   abort(): void {
     this.#watcher = undefined
-    this.#socket.resetAndDestroy()
+    // Over TLS a reset cannot be asked for; an end without close_notify tells the same.
+    if (this.#socket instanceof TLSSocket) this.#socket.destroy()
+    else this.#socket.resetAndDestroy()
   }
 
   /** Ends the connection if nothing is under way on it; called when the server closes. */

@@ -159,7 +159,7 @@ t.test('TLS', async (t) => {
   const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
   const made = spawnSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=d1.nearcast.test', '-keyout', key, '-out', certificate])
   if (made.status !== 0) return void t.pass('no openssl here')
-  const { worker, connect } = await makeEdge(t, {}, { port: 13290, certificate, key })
+  const { worker, origin, connect } = await makeEdge(t, {}, { port: 13290, certificate, key })
   t.match(worker.listening, [/^http:/, 'https://127.0.0.1:13290'])
   const socket = connectTls({ host: '127.0.0.1', port: 13290, servername: 'd1.nearcast.test', rejectUnauthorized: false })
   let text = ''
@@ -168,6 +168,13 @@ t.test('TLS', async (t) => {
   await new Promise((resolve) => socket.once('close', resolve))
   t.equal(text.match(/\r\n\r\nhello/g)?.length, 2)
   t.match(text, /X-Cache: Hit from nearcast/)
+  origin.answers.set('/cut', { status: 200, fields: [], body: 'half of it', breakAfter: 4 })
+  const cut = connectTls({ host: '127.0.0.1', port: 13290, servername: 'd1.nearcast.test', rejectUnauthorized: false })
+  let half = ''
+  cut.on('data', (piece: Buffer) => (half += piece.toString())).on('error', () => undefined)
+  cut.write(GET.replace('/', '/cut'))
+  await new Promise((resolve) => cut.once('close', resolve))
+  t.match(half, /\r\n\r\nhalf$/, 'a body that breaks off ends the connection and nothing else')
   const noise = connectTls({ host: '127.0.0.1', port: Number(worker.listening[0]!.split(':').at(-1)), rejectUnauthorized: false })
   await new Promise((resolve) => noise.once('error', resolve))
   const plain = await connect()
