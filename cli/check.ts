@@ -2,6 +2,7 @@ import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { parseAddress } from '../core/address.ts'
 import { parseConfig } from '../core/config-file.ts'
+import { readRegularFile } from '../core/regular-file.ts'
 import { formatFault, messageOf, type Fault, type Position } from '../core/trouble.ts'
 import { readYaml } from '../core/yaml-file.ts'
 import { readPolicies, type ReadPolicies, type Target } from '../daemon/routing/index.ts'
@@ -134,7 +135,7 @@ function checkAll(call: Call, sources: readonly Source[], origin: string | undef
       about.push(`${label} (${count(read.names.size, 'policy', 'policies')})`)
     } else {
       const policies = origin === undefined ? policiesBeside(dirname(path)) : undefined
-      const { zone, faults: found } = readZone({ file: label, read: (name) => readFileSync(resolve(call.io.cwd, name)), ...(origin !== undefined && { origin }), ...(policies !== undefined && { policies }) })
+      const { zone, faults: found } = readZone({ file: label, read: (name) => readRegularFile(resolve(call.io.cwd, name)), ...(origin !== undefined && { origin }), ...(policies !== undefined && { policies }) })
       faults.push(...found)
       if (zone === undefined) continue
       zones.push({ source, zone })

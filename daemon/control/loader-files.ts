@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { isAbsolute, join, relative, resolve } from 'node:path'
+import { readRegularFile } from '../../core/regular-file.ts'
 import { messageOf, type Fault } from '../../core/trouble.ts'
 import type { Texts } from './last-good.ts'
 
@@ -17,7 +17,7 @@ export type Missing = { readonly isGone: boolean; readonly reason: string }
 /** Reads a file and what it includes, remembering every text by its path relative to the folder. */
 export interface Reading {
   /** By the path as it stands in messages; throws what the system says. */
-  read(shown: string): string
+  read(shown: string): Buffer
   readonly texts: Map<string, Buffer>
   /** Every path that was asked for, absolute, whether it could be read or not. */
   readonly asked: Set<string>
@@ -36,9 +36,9 @@ export function readingFromDisk(folder: Folder): Reading {
       const path = keyOf(folder, shown)
       const absolute = resolve(folder.path, path)
       asked.add(absolute)
-      const text = readFileSync(absolute)
+      const text = readRegularFile(absolute)
       texts.set(path, text)
-      return text.toString('utf8')
+      return text
     }
   }
 }
@@ -51,7 +51,7 @@ export function readingFromTexts(folder: Folder, kept: Texts): Reading {
     read: (shown) => {
       const text = kept.get(keyOf(folder, shown))
       if (text === undefined) throw new Error('was not kept')
-      return text.toString('utf8')
+      return text
     }
   }
 }
@@ -62,13 +62,18 @@ function keyOf({ path, label }: Folder, shown: string): string {
 }
 
 /** The text of a file, or why there is none. */
-export function tryRead(reading: Reading, shown: string): string | Missing {
+export function tryRead(reading: Reading, shown: string): Buffer | Missing {
   try {
     return reading.read(shown)
   } catch (error) {
     const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT'
     return { isGone, reason: isGone ? 'is gone' : `cannot be read: ${messageOf(error)}` }
   }
+}
+
+/** Nothing but blanks stands in it. */
+export function isBlank(text: Buffer): boolean {
+  return text.every((octet) => octet === 32 || (octet >= 9 && octet <= 13))
 }
 
 /** A fault of a file as a whole. */

@@ -1,7 +1,7 @@
 import type { Fault } from '../../core/trouble.ts'
 import { readPolicies, type RoutingImage, type Target } from '../routing/index.ts'
 import { fingerprint, type Texts } from './last-good.ts'
-import { FORCE_HINT, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Folder } from './loader-files.ts'
+import { FORCE_HINT, isBlank, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Folder } from './loader-files.ts'
 
 export const POLICIES = 'policies.yaml'
 
@@ -27,14 +27,14 @@ export function readPolicyFile(options: PolicyOptions, current: Policies, force:
   const shown = shownAs(options.folder, POLICIES)
   const reading = readingFromDisk(options.folder)
   const text = tryRead(reading, shown)
-  if (typeof text !== 'string') {
+  if (!Buffer.isBuffer(text)) {
     if (!text.isGone) return { faults: [wholeFault(shown, text.reason)] }
     if (current.texts.size === 0) return { policies: current, faults: [] }
     return force ? judge(options, '', new Map()) : { faults: [wholeFault(shown, text.reason, FORCE_HINT)] }
   }
-  if (text.trim() === '' && current.names.size > 0 && !force) return { faults: [wholeFault(shown, 'is empty', FORCE_HINT)] }
+  if (isBlank(text) && current.names.size > 0 && !force) return { faults: [wholeFault(shown, 'is empty', FORCE_HINT)] }
   if (fingerprint(reading.texts) === current.print) return { policies: current, faults: [] }
-  return judge(options, text, reading.texts)
+  return judge(options, text.toString('utf8'), reading.texts)
 }
 
 /** Where nothing has been read yet. */
@@ -45,7 +45,7 @@ export function noPolicies(options: PolicyOptions): Policies {
 /** The policies as they were kept, when they still pass. */
 export function restorePolicies(options: PolicyOptions, kept: Texts): Policies | undefined {
   const text = tryRead(readingFromTexts(options.folder, kept), shownAs(options.folder, POLICIES))
-  return typeof text === 'string' ? judge(options, text, kept).policies : undefined
+  return Buffer.isBuffer(text) ? judge(options, text.toString('utf8'), kept).policies : undefined
 }
 
 function judge({ folder, targets, mostTargets }: PolicyOptions, text: string, texts: Texts): { policies?: Policies; faults: readonly Fault[] } {

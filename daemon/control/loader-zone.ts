@@ -2,7 +2,7 @@ import type { Fault, Position } from '../../core/trouble.ts'
 import { nameToText } from '../wire/index.ts'
 import { readZone, TYPE_ROUTE, type Zone } from '../zone/index.ts'
 import { fingerprint, type Texts } from './last-good.ts'
-import { FORCE_HINT, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Folder } from './loader-files.ts'
+import { FORCE_HINT, isBlank, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Folder } from './loader-files.ts'
 
 /** A zone file that has been read without a fault, and what is asked of it when others change. */
 export interface ZoneFile {
@@ -39,11 +39,11 @@ export function readZoneFile(folder: Folder, name: string, current: ZoneFile | u
   const reading = readingFromDisk(folder)
   const text = tryRead(reading, shown)
   const faulty = (faults: readonly Fault[]): Attempt => ({ kind: 'faulty', faults, follows: reading.asked })
-  if (typeof text !== 'string') {
+  if (!Buffer.isBuffer(text)) {
     if (!text.isGone) return faulty([wholeFault(shown, text.reason)])
     return current === undefined || force ? { kind: 'gone' } : faulty([wholeFault(shown, text.reason, FORCE_HINT)])
   }
-  if (text.trim() === '') {
+  if (isBlank(text)) {
     if (force) return { kind: 'gone' }
     return faulty([wholeFault(shown, 'is empty', current === undefined ? 'a zone begins with its SOA record' : FORCE_HINT)])
   }
@@ -64,7 +64,7 @@ export function restoreZone(folder: Folder, name: string, kept: Texts, policies:
 /** Whether the disk says, word for word, what is served. */
 function isSame(folder: Folder, current: ZoneFile): boolean {
   const reading = readingFromDisk(folder)
-  return current.paths.every((path) => typeof tryRead(reading, shownAs(folder, path)) === 'string') && fingerprint(reading.texts) === current.print
+  return current.paths.every((path) => Buffer.isBuffer(tryRead(reading, shownAs(folder, path)))) && fingerprint(reading.texts) === current.print
 }
 
 function describe(zone: Zone, texts: Texts, follows: ReadonlySet<string>, warnings: readonly Fault[]): ZoneFile {

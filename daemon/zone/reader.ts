@@ -85,7 +85,7 @@ function readText(reading: Reading, scope: Scope): void {
   const { table, trouble } = reading
   if (entry.text[0] === 0xef && entry.text[1] === 0xbb && entry.text[2] === 0xbf) entry.at = 3
   const strange = Buffer.from(entry.text.buffer, entry.text.byteOffset, entry.text.length).indexOf('\ufffd')
-  if (strange >= 0) note(trouble, 'warning', base + strange, 'these octets are not UTF-8, and stand for U+FFFD', 'write octets above 127 as \\DDD, or save the file as UTF-8')
+  if (strange >= 0) note(trouble, 'warning', base + strange, 'U+FFFD stands here, which editors put in place of octets they cannot read', 'write octets above 127 as \\DDD')
   for (;;) {
     if (!nextEntry(entry)) break
     if (entry.wrong === undefined) {

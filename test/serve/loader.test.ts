@@ -95,6 +95,19 @@ t.test('what looks like an accident waits for force', async (t) => {
   t.match(lines(catalogue.load({})), [/^zones:1:1: cannot be read: ENOENT/])
 })
 
+t.test('files are read octet by octet, and only those that have an end', async (t) => {
+  const { zones, write, open } = makeBench(t)
+  write('one.test.zone', SOA)
+  const catalogue = open()
+  catalogue.load({})
+  writeFileSync(join(zones, 'one.test.zone'), Buffer.from(`${SOA}t 300 TXT "caf\xe9"\n`, 'latin1'))
+  const { zoneImage, ...loaded } = catalogue.load({})
+  t.same([lines(loaded), Buffer.from(zoneImage!).includes('\x04caf\xe9', 'latin1')], [[], true])
+  write('one.test.zone', `${SOA}$INCLUDE /dev/zero\n`)
+  t.same(lines(catalogue.load({})), ['zones/one.test.zone:4:10: /dev/zero cannot be read: it is no regular file'])
+  t.same(states(catalogue.load({})), ['one.test. 4 old'])
+})
+
 t.test('policies and zones depend on each other', async (t) => {
   const { write, open } = makeBench(t)
   const policies = write('policies.yaml', 'policies:\n  near: { failover: [a, b] }\n')
