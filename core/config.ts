@@ -60,7 +60,7 @@ const http = z
     'url-length': size('longest request target', '8KiB'),
     idle: duration('a client connection without a request for this long is closed', '60s'),
     'head-timeout': duration('a request head must be complete within this long', '10s'),
-    'clients-per-address': z.int().min(1).max(1_000_000).default(1000).meta({ description: 'connections held at once from one address' })
+    'clients-per-address': z.int().min(1).max(1_000_000).default(1000).meta({ description: 'connections that an edge holds at once from one address' })
   })
   .prefault({})
   .meta({ description: 'the HTTP listeners' })

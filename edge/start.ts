@@ -4,7 +4,8 @@ import type { Clock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
 import type { Logger } from '../core/log.ts'
 import { messageOf } from '../core/trouble.ts'
-import { HttpServer, type Listening } from './http/index.ts'
+import { MOST_FLIGHTS } from './flight.ts'
+import { HttpServer, type Listening, type ServerLimits } from './http/index.ts'
 import { serve } from './serve.ts'
 import { makeWorker } from './worker.ts'
 
@@ -23,10 +24,8 @@ export async function startWorker(options: { setup: Setup; clock: Clock; log: Lo
   const addresses = membersOf(config, role)?.[name]?.address
   if (addresses === undefined) throw new Error(`the configuration has no ${role} ${name}`)
   const worker = makeWorker(options)
-  const { http } = config
-  const limits = { headSize: http['header-size'], urlLength: http['url-length'], idleMs: http.idle, headTimeoutMs: http['head-timeout'], clientsPerAddress: http['clients-per-address'] }
   const server = new HttpServer({
-    limits,
+    limits: limitsOf(config.http, role),
     clock,
     handle: (request, reply) => {
       try {
@@ -49,6 +48,22 @@ export async function startWorker(options: { setup: Setup; clock: Clock; log: Lo
       worker.asker.client.close()
     }
   }
+}
+
+const MOST_FIELDS = 128
+/** What the tiers below add to a viewer's head on its way, with room to spare: Via, CDN-Loop, the proof and the like. */
+const ADDED = { octets: 2048, fields: 16 }
+
+/**
+ * Regionals and shields let through whatever an edge may send them, however its viewers ask: a refusal carries no proof, so
+ * that the tier would be taken for a stranger and passed by.
+ */
+function limitsOf(http: Config['http'], role: Setup['role']): ServerLimits {
+  const times = { idleMs: http.idle, headTimeoutMs: http['head-timeout'] }
+  const urlLength = http['url-length']
+  if (role === 'edge') return { headSize: http['header-size'], fields: MOST_FIELDS, urlLength, clientsPerAddress: http['clients-per-address'], ...times }
+  const clientsPerAddress = Math.max(http['clients-per-address'], 2 * MOST_FLIGHTS)
+  return { headSize: http['header-size'] + ADDED.octets, fields: MOST_FIELDS + ADDED.fields, urlLength, clientsPerAddress, ...times }
 }
 
 function membersOf(config: Config, role: Setup['role']): Record<string, { address: string[] }> | undefined {

@@ -5,10 +5,10 @@ import { absoluteTarget, hostOf } from './target.ts'
 export interface ParserLimits {
   /** Octets of a whole head, request line included. */
   readonly headSize: number
+  readonly fields: number
   readonly urlLength: number
 }
 
-const MAX_FIELDS = 128
 const MAX_METHOD = 32
 const MAX_NAME = 256
 const CR = 13
@@ -201,7 +201,8 @@ export class RequestParser {
     if (result !== 'read') return result
     while (at > valueStart && (bytes[at - 1] === 0x20 || bytes[at - 1] === 9)) at--
     this.#spans.push(hash, line, nameEnd, valueStart, at)
-    return this.#spans.length > MAX_FIELDS * 5 ? { status: 431, reason: `the request has more than ${MAX_FIELDS} fields` } : result
+    const { fields } = this.#limits
+    return this.#spans.length > fields * 5 ? { status: 431, reason: `the request has more than ${fields} fields` } : result
   }
 
   #finish(): RequestHead | Refusal {

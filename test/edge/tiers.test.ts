@@ -3,6 +3,7 @@ import { createServer as createTcpServer } from 'node:net'
 import t, { type Test } from 'tap'
 import type { Config } from '../../core/config.ts'
 import type { RunningWorker } from '../../edge/index.ts'
+import { makeLiveness } from '../../edge/tiers/index.ts'
 import { makeManualClock, type ManualClock } from '../helpers/manual-clock.ts'
 import { connectClient, type Reply } from './client.ts'
 import { startOrigin, type Origin } from './origin.ts'
@@ -141,6 +142,30 @@ t.test('a parent that is not of the fleet is not believed', async (t) => {
   origin.answers.set('/', page)
   await start('apac', 'bad'.padEnd(64, '0'))
   t.equal((await get('icn', '/')).fields.get('via'), '1.1 nearcast-tokyo, 1.1 nearcast-icn')
+})
+
+t.test('no viewer can make a tier look like a stranger', async (t) => {
+  const { origin } = await makeFleet(t)
+  origin.answers.set('/', { ...page, fields: [['Cache-Control', 'no-store']] })
+  const through = /nearcast-tokyo.*nearcast-apac.*nearcast-icn/
+  const room = 20_480 - `GET / HTTP/1.1\r\nHost: ${HOST}\r\nX: \r\n\r\n`.length
+  t.match((await get('icn', '/', [`Host: ${HOST}`, `X: ${'x'.repeat(room)}`])).fields.get('via'), through, 'by the largest head')
+  t.match((await get('icn', '/', [`Host: ${HOST}`, ...Array<string>(127).fill('X:1')])).fields.get('via'), through, 'by the most fields')
+})
+
+t.test('a parent is skipped for longer each time it has been tried in vain, not by how many asked it', (t) => {
+  const liveness = makeLiveness()
+  t.equal(liveness.failed('apac', 0), true)
+  for (let at = 0; at < 100; at++) t.equal(liveness.failed('apac', at), false)
+  t.equal(liveness.isDead('apac', 999), true)
+  t.equal(liveness.isDead('apac', 1000), false, 'this one tries it')
+  t.equal(liveness.isDead('apac', 1001), true, 'the others do not')
+  liveness.failed('apac', 1100)
+  t.equal(liveness.isDead('apac', 3099), true)
+  t.equal(liveness.isDead('apac', 3100), false)
+  t.equal(liveness.answered('apac'), true)
+  t.equal(liveness.isDead('apac', 3101), false)
+  t.end()
 })
 
 t.test('a parent that hangs is found out and passed by', async (t) => {
