@@ -41,6 +41,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger })
       auth,
       liveness: makeLiveness(),
       clock,
+      suspects: new Map(),
       changed: (parent, state, detail) => log[state === 'dead' ? 'warn' : 'info'](`parent ${parent.name} is ${state === 'dead' ? 'skipped' : 'used again'}: ${detail}`),
       sent: () => void counters.fetches++
     },

@@ -27,6 +27,8 @@ export interface Asker {
   readonly auth: TierAuth
   readonly liveness: Liveness
   readonly clock: Clock
+  /** Who is to be told when a silent tier turns out to hang, by its name. */
+  readonly suspects: Map<string, ((trouble: UpstreamTrouble) => void)[]>
   /** A parent is skipped from now on, or used again. */
   changed(parent: Parent, state: 'dead' | 'back', detail: string): void
   /** A request is sent. */
@@ -118,8 +120,21 @@ function send(asker: Asker, parent: Parent, question: Question, receiver: SendRe
   return { pause: fetching.pause, resume: fetching.resume, abort: () => ((over = true), settled(), fetching.abort()) }
 }
 
-/** A tier is silent: perhaps it waits for the origin, perhaps it hangs (its kernel still accepts connections). Its health page tells. */
+/**
+ * A tier is silent: perhaps it waits for the origin, perhaps it hangs (its kernel still accepts connections). Its health page
+ * tells, asked once for all who wait.
+ */
 function suspect(asker: Asker, parent: Parent, hangs: (trouble: UpstreamTrouble) => void): void {
+  const { suspects } = asker
+  const others = suspects.get(parent.name)
+  if (others !== undefined) return void others.push(hangs)
+  const waiting = [hangs]
+  suspects.set(parent.name, waiting)
+  const settle = (trouble?: UpstreamTrouble): void => {
+    if (suspects.get(parent.name) !== waiting) return
+    suspects.delete(parent.name)
+    if (trouble !== undefined) for (const tell of waiting) tell(trouble)
+  }
   const request = { server: parent.server, method: 'GET' as const, path: '/healthz', fields: ['Host', parent.server.address], connectMs: SUSPECT_MS, responseMs: SUSPECT_MS }
-  asker.client.fetch(request, { head: () => undefined, data: () => undefined, end: () => undefined, trouble: hangs })
+  asker.client.fetch(request, { head: () => settle(), data: () => undefined, end: () => undefined, trouble: settle })
 }

@@ -1,7 +1,7 @@
 /** Which parents are to be skipped for now. */
 export interface Liveness {
   isDead(name: string, now: number): boolean
-  /** It failed; it is skipped for a while that doubles each time. True when it was thought alive. */
+  /** It failed; it is skipped for a while, twice as long as the last one when it was tried in between. True when it was thought alive. */
   failed(name: string, now: number): boolean
   /** It answered. True when it was thought dead. */
   answered(name: string): boolean
@@ -12,19 +12,22 @@ const LONGEST_MS = 30_000
 
 /** When the while is over one request tries it again; the others go on skipping it until that is decided or has taken too long. */
 export function makeLiveness(): Liveness {
-  const dead = new Map<string, { until: number; skipMs: number }>()
+  const dead = new Map<string, { until: number; skipMs: number; tried: boolean }>()
   return {
     isDead(name, now) {
       const state = dead.get(name)
       if (state === undefined) return false
       if (now < state.until) return true
       state.until = now + FIRST_MS
+      state.tried = true
       return false
     },
     failed(name, now) {
       const before = dead.get(name)
+      // One of those that were sent before it was known.
+      if (before?.tried === false) return false
       const skipMs = before === undefined ? FIRST_MS : Math.min(LONGEST_MS, before.skipMs * 2)
-      dead.set(name, { until: now + skipMs, skipMs })
+      dead.set(name, { until: now + skipMs, skipMs, tried: false })
       return before === undefined
     },
     answered: (name) => dead.delete(name)
