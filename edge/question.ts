@@ -1,4 +1,4 @@
-import { requestFields, type RequestHead } from './http/index.ts'
+import { fieldName, requestField, requestFields, type RequestHead } from './http/index.ts'
 import { fieldOf, filterFields, hopByHop } from './message/index.ts'
 import { withNode } from './tiers/index.ts'
 
@@ -8,7 +8,27 @@ const NOT_SENT = new Set(['host', 'content-length', 'expect', 'if-none-match', '
 /** Fields by which some origins let a request change what they answer: not part of any key, so a viewer must not choose them. */
 const UNKEYED = new Set(['forwarded', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-proto', 'x-forwarded-scheme', 'x-forwarded-server', 'x-host', 'x-original-url', 'x-rewrite-url', 'x-http-method-override'])
 
+const CONNECTION = fieldName('connection')
+
 const isInternal = (name: string): boolean => name.startsWith('x-nearcast-')
+
+const isSentAsItIs = (name: string, fromTier: boolean): boolean => !NOT_SENT.has(name) && !isInternal(name) && (fromTier || !UNKEYED.has(name))
+
+/** A viewer's X-Forwarded-For with its address added; a tier has done so already. */
+const forwardedFor = (received: string | undefined, remoteAddress: string, fromTier: boolean): string | undefined =>
+  fromTier ? received : received === undefined ? remoteAddress : `${received}, ${remoteAddress}`
+
+/**
+ * The value of a field, named in lower case, in the request that would be sent on: what a response that varies by it was
+ * chosen by. A viewer that has a field dropped on the way must not be answered, or answer others, as if it had been sent.
+ */
+export function sentField(request: RequestHead, remoteAddress: string, fromTier: boolean, name: string): string | undefined {
+  const received = requestField(request, fieldName(name))
+  if (name === 'x-forwarded-for') return forwardedFor(received, remoteAddress, fromTier)
+  if (received === undefined || !isSentAsItIs(name, fromTier)) return undefined
+  const connection = requestField(request, CONNECTION)
+  return hopByHop(connection === undefined ? [] : ['connection', connection])(name) ? undefined : received
+}
 
 /**
  * The fields of the request that is sent on, less Host and conditions.
@@ -17,11 +37,10 @@ const isInternal = (name: string): boolean => name.startsWith('x-nearcast-')
 export function upstreamFields(node: string, id: string, request: RequestHead, remoteAddress: string, fromTier: boolean): string[] {
   const fields = requestFields(request)
   const hop = hopByHop(fields)
-  const sent = filterFields(fields, (name) => !hop(name) && !NOT_SENT.has(name) && !isInternal(name) && (fromTier || !UNKEYED.has(name)))
+  const sent = filterFields(fields, (name) => !hop(name) && isSentAsItIs(name, fromTier))
   const via = fieldOf(fields, 'via')
-  const forwardedFor = fieldOf(fields, 'x-forwarded-for')
-  const ours = fromTier ? forwardedFor : forwardedFor === undefined ? remoteAddress : `${forwardedFor}, ${remoteAddress}`
-  if (ours !== undefined) sent.push('X-Forwarded-For', ours)
+  const forwarded = forwardedFor(fieldOf(fields, 'x-forwarded-for'), remoteAddress, fromTier)
+  if (forwarded !== undefined) sent.push('X-Forwarded-For', forwarded)
   sent.push('Via', via === undefined ? `1.1 ${node}` : `${via}, 1.1 ${node}`)
   sent.push('CDN-Loop', withNode(fieldOf(fields, 'cdn-loop'), node))
   sent.push('X-Nearcast-Request-Id', id)

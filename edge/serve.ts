@@ -3,7 +3,7 @@ import { ageAt, Fill, isNotModified, lookup, primaryKey, type StoredObject } fro
 import { Flight, MOST_FLIGHTS, type Coming, type Outcome, type Waiter } from './flight.ts'
 import { hitEnd, hitFrame, hitStatus, makeId, renderHead, type Way } from './head.ts'
 import { fieldName, requestField, type Connection, type RequestHead } from './http/index.ts'
-import { upstreamFields } from './question.ts'
+import { sentField, upstreamFields } from './question.ts'
 import { relay } from './relay.ts'
 import { say, type Words } from './say.ts'
 import { behaviourFor, type Behaviour, type Site } from './sites.ts'
@@ -64,9 +64,8 @@ export function serve(worker: Worker, request: RequestHead, reply: Connection): 
 
 /** Looks up what is wanted, and answers from memory or by a fetch. */
 function answer(worker: Worker, viewer: Viewer): void {
-  const { request, primary } = viewer
   const now = worker.clock.now()
-  const found = lookup(worker.store, primary, (name) => requestField(request, fieldName(name)), now)
+  const found = lookup(worker.store, viewer.primary, (name) => valueSent(viewer, name), now)
   switch (found.kind) {
     case 'fresh':
       worker.counters.hits++
@@ -82,6 +81,8 @@ function answer(worker: Worker, viewer: Viewer): void {
       return never(found)
   }
 }
+
+const valueSent = ({ request, reply, nonce }: Viewer, name: string): string | undefined => sentField(request, reply.remoteAddress, nonce !== undefined, name)
 
 /** What is refused out of hand, and in which words. */
 function refusalOf(worker: Worker, request: RequestHead, site: Site | undefined, behaviour: Behaviour | undefined): Words | undefined {
@@ -120,7 +121,7 @@ function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object
   const authorized = requestField(request, AUTHORIZATION) !== undefined
   const open = together && !authorized
   const waiter: Waiter = {
-    valueOf: (name) => requestField(request, fieldName(name)),
+    valueOf: (name) => valueSent(viewer, name),
     tell: (outcome) => answerOutcome(worker, viewer, why, outcome, () => flight.leave(waiter), () => fetch(worker, viewer, key, why, object, false))
   }
   const underWay = open ? worker.flights.get(key) : undefined

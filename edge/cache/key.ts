@@ -9,7 +9,8 @@ export interface Asked {
 export const primaryKey = (asked: Asked): string => `${asked.distribution} ${asked.host} ${asked.target}`
 
 /**
- * The key of one variant (RFC 9111 §4.1): the primary one and the request's values of the fields that chose it.
+ * The key of one variant (RFC 9111 §4.1): the primary one and the request's values of the fields that chose it. Spaces after
+ * the commas of Accept-Encoding and its like have no meaning; in other fields an origin may tell them apart.
  * @param valueOf the request's value of a field, named in lower case
  */
 export function variantKey(primary: string, names: readonly string[], valueOf: (name: string) => string | undefined): string {
@@ -17,7 +18,7 @@ export function variantKey(primary: string, names: readonly string[], valueOf: (
   for (const name of names) {
     const value = valueOf(name)
     // An absent field is not the same as an empty one.
-    key += value === undefined ? `\n${name}` : `\n${name}:${value.replaceAll(/[ \t]*,[ \t]*/g, ',').trim()}`
+    key += value === undefined ? `\n${name}` : `\n${name}:${name.startsWith('accept') ? value.replaceAll(/,[ \t]+/g, ',') : value}`
   }
   return key
 }
