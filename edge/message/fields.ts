@@ -43,7 +43,7 @@ export function fromLines(lines: string): string[] {
   return fields
 }
 
-/** The members of a comma-separated list, trimmed, empty ones left out; commas within quotes do not separate (RFC 9110 §5.6.1). */
+/** The members of a comma-separated list, trimmed, empty ones left out; commas within quotes do not separate (RFC 9110 §5.6.1). A quote that is never closed hides nothing. */
 export function listMembers(value: string): string[] {
   const members: string[] = []
   let start = 0
@@ -57,6 +57,7 @@ export function listMembers(value: string): string[] {
     if (member !== '') members.push(member)
     start = at + 1
   }
+  if (quoted) return value.split(',').map((member) => member.trim()).filter((member) => member !== '')
   return members
 }
 

@@ -82,6 +82,8 @@ t.test('a verdict never says fresh for longer than the response does', async (t)
   const directive = fc.oneof(fc.constantFrom('no-store', 'private', 'no-cache', 'public', 'must-revalidate', '"', 'max-age', 'x="a,b"'), value.map((text) => `max-age=${text}`), value.map((text) => `s-maxage=${text}`))
   fc.assert(
     fc.property(fc.array(directive, { maxLength: 4 }), fc.nat(120), fc.boolean(), (directives, age, authorized) => {
+      // Between two quotes it is not a directive any more.
+      fc.pre(directives.filter((directive) => directive === '"').length < 2)
       const text = directives.join(', ')
       const received = { status: 200, fields: ['Cache-Control', text, 'Age', String(age), 'ETag', '"1"'], authorized, requestedAt: 0, receivedAt: 0, defaultTtl: 0 }
       const verdict = judge(received)
@@ -90,6 +92,7 @@ t.test('a verdict never says fresh for longer than the response does', async (t)
       return !verdict.sharable || (verdict.freshness.lifetime > age * 1000 && !directives.includes('no-cache'))
     })
   )
+  t.match(judge({ status: 200, fields: ['Cache-Control', 'max-age=60, ", no-store'], authorized: false, requestedAt: 0, receivedAt: 0, defaultTtl: 0 }), { reason: 'no-store' })
   t.equal(judge({ status: 200, fields: ['Cache-Control', 'max-age=99999999999999999999'], authorized: false, requestedAt: 0, receivedAt: 0, defaultTtl: 0 }).kind, 'storable')
 })
 
