@@ -7,6 +7,7 @@ import { nameFault, nameFromText, nameToText } from '../wire/name.ts'
 import { TYPE } from '../wire/types.ts'
 import { type Entry, makeEntry, nextEntry, roomFor, tokenAt, tokenText } from './entry.ts'
 import { copyToken, LONGEST_TTL, plainDuration, readName } from './field.ts'
+import { generate } from './generate.ts'
 import { readTtlAndClass, readType } from './head.ts'
 import { type Codec, readRdata } from './rdata.ts'
 import { addSource, makeTrouble, note, type Sources, type Trouble } from './sources.ts'
@@ -82,16 +83,14 @@ function originOfFile(file: string): Uint8Array | undefined {
 
 function readText(reading: Reading, scope: Scope): void {
   const { entry, base } = scope
-  const { table, trouble } = reading
+  const { trouble } = reading
   if (entry.text[0] === 0xef && entry.text[1] === 0xbb && entry.text[2] === 0xbf) entry.at = 3
   const strange = Buffer.from(entry.text.buffer, entry.text.byteOffset, entry.text.length).indexOf('\ufffd')
   if (strange >= 0) note(trouble, 'warning', base + strange, 'U+FFFD stands here, which editors put in place of octets they cannot read', 'write octets above 127 as \\DDD')
   for (;;) {
     if (!nextEntry(entry)) break
     if (entry.wrong === undefined) {
-      entry.out = reserve(table, roomFor(entry))
-      entry.write = table.used
-      entry.zone = reading.zone
+      makeRoom(reading, entry)
       const first = entry.starts[0]!
       if (entry.text[first] === 0x24 && entry.quoted[0] === 0) readDirective(reading, scope)
       else readRecord(reading, scope)
@@ -100,6 +99,12 @@ function readText(reading: Reading, scope: Scope): void {
     if (entry.doubled >= 0) noteDoubled(reading, scope)
     if (entry.foreign >= 0) noteForeign(reading, scope)
   }
+}
+
+function makeRoom({ table, zone }: Reading, entry: Entry): void {
+  entry.out = reserve(table, roomFor(entry))
+  entry.write = table.used
+  entry.zone = zone
 }
 
 function noteDoubled(reading: Reading, { entry, base }: Scope): void {
@@ -191,14 +196,14 @@ function ttlOf(reading: Reading, scope: Scope, codec: Codec, place: number): num
   return 0
 }
 
-const DIRECTIVES: Readonly<Record<string, (reading: Reading, scope: Scope) => void>> = { $ORIGIN: readOrigin, $TTL: readDefaultTtl, $INCLUDE: readInclude }
+const DIRECTIVES: Readonly<Record<string, (reading: Reading, scope: Scope) => void>> = { $ORIGIN: readOrigin, $TTL: readDefaultTtl, $INCLUDE: readInclude, $GENERATE: readGenerate }
 
 function readDirective(reading: Reading, scope: Scope): void {
   const found = tokenText(scope.entry, 0)
   const run = DIRECTIVES[found.toUpperCase()]
   if (run !== undefined) return run(reading, scope)
   reading.incomplete = true
-  fault(scope, 0, `expected $ORIGIN, $TTL or $INCLUDE, found ${found}`, () => (/^\$generate$/i.test(found) ? 'write its records out' : suggestion(found, Object.keys(DIRECTIVES))))
+  fault(scope, 0, `expected $ORIGIN, $TTL, $INCLUDE or $GENERATE, found ${found}`, () => suggestion(found, Object.keys(DIRECTIVES)))
 }
 
 function hasArguments(scope: Scope, most: number, what: string): boolean {
@@ -262,4 +267,39 @@ function readInclude(reading: Reading, scope: Scope): void {
   readText(reading, { path, base: addSource(reading.sources, path, text), entry: makeEntry(text, origin, isAscii(text)), owner: scope.owner, defaultTtl: scope.defaultTtl, lastTtl: scope.lastTtl })
   entry.doubled = doubled
   reading.open.pop()
+}
+
+/** Reads the records that a directive stands for, where it stands: up to the first that is wrong. */
+function readGenerate(reading: Reading, scope: Scope): void {
+  const { entry, base } = scope
+  const { sources, trouble } = reading
+  const before = reading.incomplete
+  reading.incomplete = true
+  const place = base + tokenAt(entry, 0)
+  const lines = generate(entry)
+  if (lines === undefined) return
+  const octets = lines.reduce((sum, { text }) => sum + text.length, 0)
+  if (sources.end + octets > 0xffff_0000) return fault(scope, 0, 'the zone is larger than 4 GiB')
+  reading.incomplete = before
+  let at = addSource(sources, scope.path, Buffer.concat(lines.map(({ text }) => text)), place)
+  for (const { value, text } of lines) {
+    const line = makeEntry(text, entry.origin, entry.ascii)
+    const record: Scope = { ...scope, base: at, entry: line }
+    nextEntry(line)
+    if (line.wrong === undefined) {
+      makeRoom(reading, line)
+      readRecord(reading, record)
+    }
+    if (line.wrong !== undefined) {
+      reading.incomplete = true
+      note(trouble, 'error', place, `for ${value}: ${line.wrong.reason}`, line.wrong.hint)
+      break
+    }
+    // What is worth a warning is so for all of them alike.
+    if (value === lines[0]!.value && line.doubled >= 0) noteDoubled(reading, record)
+    if (value === lines[0]!.value && line.foreign >= 0) noteForeign(reading, record)
+    at += text.length
+    scope.lastTtl = record.lastTtl
+  }
+  entry.wrong = undefined
 }

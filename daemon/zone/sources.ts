@@ -7,6 +7,8 @@ interface Source {
   /** Place of its first octet. */
   readonly base: number
   text: Uint8Array
+  /** The place that this text stands for, when it is in no file: all faults in it stand there. */
+  readonly standsFor?: number
   /** Offsets of its line feeds, once asked for. */
   lines?: Uint32Array
 }
@@ -17,9 +19,9 @@ export interface Sources {
 }
 
 /** Adds a text; returns its place. */
-export function addSource(sources: Sources, file: string, text: Uint8Array): number {
+export function addSource(sources: Sources, file: string, text: Uint8Array, standsFor?: number): number {
   const base = sources.end
-  sources.list.push({ file, base, text })
+  sources.list.push(standsFor === undefined ? { file, base, text } : { file, base, text, standsFor })
   // Texts do not touch, so that the place behind the last octet belongs to one of them.
   sources.end += text.length + 1
   return base
@@ -28,6 +30,7 @@ export function addSource(sources: Sources, file: string, text: Uint8Array): num
 /** Line and column of a place. Columns count characters while the text is there, octets afterwards. */
 export function positionOf(sources: Sources, place: number): Position {
   const source = sourceAt(sources, place)
+  if (source.standsFor !== undefined) return positionOf(sources, source.standsFor)
   const offset = place - source.base
   const lines = (source.lines ??= lineFeeds(source.text))
   const line = lowerBound(lines, offset)
@@ -39,7 +42,7 @@ export function positionOf(sources: Sources, place: number): Position {
 /** Lets the texts go and keeps what positions need. */
 export function dropTexts(sources: Sources): void {
   for (const source of sources.list) {
-    source.lines ??= lineFeeds(source.text)
+    if (source.standsFor === undefined) source.lines ??= lineFeeds(source.text)
     source.text = new Uint8Array(0)
   }
 }

@@ -97,6 +97,24 @@ t.test('$INCLUDE reads relative to the including file, and leaves nothing behind
   t.ok(readText(`${HEAD}$INCLUDE 0\n`, fan).files.length <= 1001, 'files that include each other many times come to an end')
 })
 
+t.test('$GENERATE makes a record for each number of its range, as named-checkzone does', async (t) => {
+  const cases: readonly (readonly [string, readonly string[]])[] = [
+    ['1-2 h$ A 192.0.2.$', ['h1 300 A 192.0.2.1', 'h2 300 A 192.0.2.2']],
+    ['0-4/2 p-${1,3,d} PTR h$', ['p-001 300 PTR h0', 'p-003 300 PTR h2', 'p-005 300 PTR h4']],
+    ['3-3 srv$ 20 IN SRV "0 0 80 h$"', ['srv3 20 SRV 0 0 80 h3']],
+    ['9-9 t$ TXT "\\"a b\\" $ \\$ $$ \\"x;y\\""', ['t9 300 TXT "a b" "9" "$" "$" "x;y"']],
+    ['14-14 o${0,4,o} AAAA 2001:db8::${0,4,x}', ['o0016 300 AAAA 2001:db8::e']],
+    ['4095-4096 N${0,0,N} PTR X${-4090,8,X}', ['NF.F.F 300 PTR X00000005', 'N0.0.0.1 300 PTR X00000006']],
+    ['1-1 ${0,3,n} PTR h', ['1.0 300 PTR h']],
+    ['0-0 neg${-5,4,d} A 192.0.2.1', ['neg-005 300 A 192.0.2.1']],
+    ['1-1 e\\$$ TYPE65534 "\\# 2 00${0,2,x}"', ['e\\$1 300 TYPE65534 \\# 2 0001']]
+  ]
+  const whole = (line: string): string => line.replace(/^(\S+)/, '$1.example.com.').replace(/((?:PTR|80) \S+)$/, '$1.example.com.')
+  for (const [directive, made] of cases) t.same(records(`$GENERATE ${directive}\n`), made.map(whole), directive)
+  t.same(records('a 60 A 192.0.2.2\n$GENERATE 1-1 b$ A 192.0.2.2\n  TXT "of a"\n'), ['a.example.com. 60 A 192.0.2.2', 'a.example.com. 300 TXT "of a"', 'b1.example.com. 300 A 192.0.2.2'], 'the owner before it carries on')
+  t.match(complaints(readText(`${HEAD}$GENERATE 0-65535 \${0,255,d} A 192.0.2.1\n`)), [/:6:1: this comes to more than 16 MiB of records/])
+})
+
 t.test('the zone is named by the origin given, else by its SOA; the file is named for the rest', async (t) => {
   const plain = '$TTL 60\n@ SOA ns hm 1 1 1 1 1\n NS ns\nns A 192.0.2.1\n'
   t.equal(nameToText(readText(plain).zone!.origin), 'test.')
@@ -128,7 +146,7 @@ t.test('a million mistakes cost no more than a hundred', async (t) => {
 
 t.test('no text makes it throw or say a place that is not there', async () => {
   const pieces = constantFrom(
-    ...' |\t|\n|\r\n|(|)|"|\\|;|@|*|.|a|www|example.com|192.0.2.1|2001:db8::1|IN|CH|60|1h|A|AAAA|MX|TXT|SOA|NS|CNAME|ROUTE|ALIAS|HTTPS|\\#|4|C0000201|$TTL|$ORIGIN|$INCLUDE|alpn="h2"|ns1 hostmaster 1 3600 600 604800 60|\\300|LOC 1 N 2 E 3m|NSEC a A TYPE65535|APL 1:0.0.0.0/0'.split('|'),
+    ...' |\t|\n|\r\n|(|)|"|\\|;|@|*|.|a|www|example.com|192.0.2.1|2001:db8::1|IN|CH|60|1h|A|AAAA|MX|TXT|SOA|NS|CNAME|ROUTE|ALIAS|HTTPS|\\#|4|C0000201|$TTL|$ORIGIN|$INCLUDE|$GENERATE|1-3|h$|${1,2,x}|alpn="h2"|ns1 hostmaster 1 3600 600 604800 60|\\300|LOC 1 N 2 E 3m|NSEC a A TYPE65535|APL 1:0.0.0.0/0'.split('|'),
     HEAD
   )
   const body = tuple(...Array.from({ length: 12 }, () => pieces), string({ unit: 'binary-ascii' }), constantFrom('', 'ü😀', '\ud800'))
