@@ -81,7 +81,8 @@ class Exchange implements Fetching {
   readonly #again: () => void
   readonly #responseMs: number
   #response: IncomingMessage | undefined
-  #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
+  #lastLook: NodeJS.Immediate | undefined
   #over = false
   #paused = false
 
@@ -90,7 +91,7 @@ class Exchange implements Fetching {
     this.#receiver = receiver
     this.#again = again
     this.#responseMs = request.responseMs
-    this.#timer = setTimeout(() => this.#trouble({ kind: 'timeout', detail: `no connection within ${request.connectMs} ms` }), request.connectMs)
+    this.#expect(request.connectMs, `no connection within ${request.connectMs} ms`)
     outgoing.on('socket', (socket) => {
       const connected = (): void => this.#await()
       if (socket.connecting) socket.once(request.server.secure ? 'secureConnect' : 'connect', connected)
@@ -103,7 +104,7 @@ class Exchange implements Fetching {
   pause(): void {
     this.#paused = true
     this.#response?.pause()
-    clearTimeout(this.#timer)
+    this.#stopTimer()
   }
 
   resume(): void {
@@ -115,14 +116,25 @@ class Exchange implements Fetching {
 
   abort(): void {
     this.#over = true
-    clearTimeout(this.#timer)
+    this.#stopTimer()
     this.#outgoing.destroy()
   }
 
   #await(): void {
-    if (this.#over) return
+    if (!this.#over) this.#expect(this.#responseMs, `silent for ${this.#responseMs} ms`)
+  }
+
+  /** Something must be heard within this time. A process that was held up itself first reads what came meanwhile. */
+  #expect(ms: number, otherwise: string): void {
+    this.#stopTimer()
+    const late = (): void => this.#trouble({ kind: 'timeout', detail: otherwise })
+    this.#timer = setTimeout(() => (this.#lastLook = setImmediate(late)), ms)
+  }
+
+  #stopTimer(): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#trouble({ kind: 'timeout', detail: `silent for ${this.#responseMs} ms` }), this.#responseMs)
+    if (this.#lastLook !== undefined) clearImmediate(this.#lastLook)
+    this.#lastLook = undefined
   }
 
   #respond(response: IncomingMessage): void {
@@ -132,14 +144,15 @@ class Exchange implements Fetching {
     // `end` alone does not tell a whole response from one that was cut off.
     response.on('data', (piece: Buffer) => {
       if (this.#over) return
-      this.#timer.refresh()
+      if (this.#lastLook === undefined) this.#timer?.refresh()
+      else this.#await()
       this.#receiver.data(piece)
     })
     response.on('end', () => {
       if (this.#over) return
       if (!response.complete) return this.#trouble({ kind: 'broken', detail: 'the response ended early' })
       this.#over = true
-      clearTimeout(this.#timer)
+      this.#stopTimer()
       this.#receiver.end()
     })
     response.on('error', (error) => this.#trouble({ kind: 'broken', detail: error.message }))
@@ -154,7 +167,7 @@ class Exchange implements Fetching {
     const reset = 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
     if (this.#outgoing.reusedSocket && reset && this.#response === undefined) {
       this.#over = true
-      clearTimeout(this.#timer)
+      this.#stopTimer()
       this.#again()
       return
     }

@@ -3,6 +3,7 @@ import { createServer as createTcpServer } from 'node:net'
 import t, { type Test } from 'tap'
 import type { Config } from '../../core/config.ts'
 import type { RunningWorker } from '../../edge/index.ts'
+import { UpstreamClient } from '../../edge/http/index.ts'
 import { makeLiveness } from '../../edge/tiers/index.ts'
 import { makeManualClock, type ManualClock } from '../helpers/manual-clock.ts'
 import { connectClient, type Reply } from './client.ts'
@@ -166,6 +167,19 @@ t.test('a parent is skipped for longer each time it has been tried in vain, not 
   t.equal(liveness.answered('apac'), true)
   t.equal(liveness.isDead('apac', 3101), false)
   t.end()
+})
+
+t.test('a worker that was held up itself reads what came meanwhile before it gives up', async (t) => {
+  const { origin } = await makeFleet(t, [])
+  origin.answers.set('/', page)
+  const client = new UpstreamClient()
+  const heard = new Promise<string>((resolve) => {
+    const receiver = { head: () => undefined, data: () => undefined, end: () => resolve('all of it'), trouble: ({ detail }: { detail: string }) => resolve(detail) }
+    client.fetch({ server: { secure: false, address: '127.0.0.1', port: origin.port }, method: 'GET', path: '/', fields: ['Host', HOST], connectMs: 50, responseMs: 50 }, receiver)
+  })
+  setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 120))
+  t.equal(await heard, 'all of it')
+  client.close()
 })
 
 t.test('a parent that hangs is found out and passed by', async (t) => {
