@@ -19,25 +19,26 @@ export const completion: Command = {
   }
 }
 
-/** The words that may follow: options, and what the arguments complete to. Edges are asked of the running fleet. */
-const MEMBERS = `nearcast status --json 2>/dev/null | sed -n 's/^      "name": "\\(.*\\)",$/\\1/p'`
+/** Names of the members, asked of the running fleet by the program that is being completed; not the daemon, which no verb takes. */
+const MEMBERS = `status --json 2>/dev/null | sed -n '/"daemon"/d; s/^      "name": "\\(.*\\)",$/\\1/p'`
+const MEMBERS_BY_SHELL: Readonly<Record<Shell, string>> = { bash: `$("$program" ${MEMBERS})`, zsh: `$($program ${MEMBERS})`, fish: '(__nearcast_members)' }
 
 const optionsOf = (command: Command): string[] => [...Object.keys(command.options), 'help'].map((name) => `--${name}`)
 
 const SCRIPTS: Readonly<Record<Shell, (commands: readonly Command[]) => string>> = { bash, zsh, fish }
 
-function wordsOf(command: Command, commands: readonly Command[]): string {
+function wordsOf(shell: Shell, command: Command, commands: readonly Command[]): string {
   const completes = command.arguments[0]?.completes
   if (completes === 'command') return commands.map(({ name }) => name).join(' ')
   if (completes === 'shell') return SHELLS.join(' ')
-  return completes === 'member' ? `$(${MEMBERS})` : ''
+  return completes === 'member' ? MEMBERS_BY_SHELL[shell] : ''
 }
 
 function bash(commands: readonly Command[]): string {
-  const cases = commands.map((command) => `    ${command.name}) words="${[...optionsOf(command), wordsOf(command, commands)].join(' ').trimEnd()}" ;;`)
+  const cases = commands.map((command) => `    ${command.name}) words="${[...optionsOf(command), wordsOf('bash', command, commands)].join(' ').trimEnd()}" ;;`)
   return `# nearcast completion for bash: source <(nearcast completion bash)
 _nearcast() {
-  local word=\${COMP_WORDS[COMP_CWORD]} words
+  local program=$1 word=\${COMP_WORDS[COMP_CWORD]} words
   case \${COMP_WORDS[COMP_CWORD-1]} in
     --config|--zones|--state) COMPREPLY=($(compgen -f -- "$word")); return ;;
   esac
@@ -48,16 +49,17 @@ ${cases.join('\n')}
   COMPREPLY=($(compgen -W "$words" -- "$word"))
   [ \${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- "$word"))
 }
-complete -F _nearcast nearcast
+complete -F _nearcast nearcast nearcast.js
 `
 }
 
 function zsh(commands: readonly Command[]): string {
   const quote = (text: string): string => `'${text.replaceAll("'", "'\\''").replaceAll(':', '\\:')}'`
-  const cases = commands.map((command) => `    ${command.name}) compadd -- ${[...optionsOf(command), wordsOf(command, commands)].join(' ').trimEnd()}; _files ;;`)
-  return `#compdef nearcast
+  const cases = commands.map((command) => `    ${command.name}) compadd -- ${[...optionsOf(command), wordsOf('zsh', command, commands)].join(' ').trimEnd()}; _files ;;`)
+  return `#compdef nearcast nearcast.js
 # nearcast completion for zsh: put this file as _nearcast in a folder of $fpath
 _nearcast() {
+  local program=\${(Q)words[1]}
   if (( CURRENT == 2 )); then
     local -a known=(
 ${commands.map(({ name, summary }) => `      ${quote(name).slice(0, -1)}:${quote(summary).slice(1)}`).join('\n')}
@@ -69,7 +71,7 @@ ${commands.map(({ name, summary }) => `      ${quote(name).slice(0, -1)}:${quote
 ${cases.join('\n')}
   esac
 }
-if [ "$funcstack[1]" = _nearcast ]; then _nearcast "$@"; else compdef _nearcast nearcast; fi
+if [ "$funcstack[1]" = _nearcast ]; then _nearcast "$@"; else compdef _nearcast nearcast nearcast.js; fi
 `
 }
 
@@ -77,12 +79,17 @@ function fish(commands: readonly Command[]): string {
   const quote = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
   const rows = commands.flatMap((command) => {
     const seen = `-n '__fish_seen_subcommand_from ${command.name}'`
-    const words = wordsOf(command, commands)
+    const words = wordsOf('fish', command, commands)
     const options = Object.entries(command.options).map(
       ([name, { kind, summary }]) => `complete -c nearcast ${seen} -l ${name}${kind === 'flag' ? '' : kind === 'file' || kind === 'folder' ? ' -r -F' : ' -x'} -d ${quote(summary)}`
     )
     const first = `complete -c nearcast -n __fish_use_subcommand -f -a ${command.name} -d ${quote(command.summary)}`
-    return [first, ...options, ...(words === '' ? [] : [`complete -c nearcast ${seen} -f -a ${words.startsWith('$(') ? `"(${words.slice(2)}"` : quote(words)}`])]
+    return [first, ...options, ...(words === '' ? [] : [`complete -c nearcast ${seen} -f -a ${quote(words)}`])]
   })
-  return `# nearcast completion for fish\n${rows.join('\n')}\n`
+  return `# nearcast completion for fish
+function __nearcast_members
+  nearcast status --json 2>/dev/null | string replace -rf '^      "name": "(.*)",$' '$1' | string match -v daemon
+end
+${rows.join('\n')}
+`
 }

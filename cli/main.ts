@@ -1,6 +1,6 @@
 // The command line: `main` finds the row of commands.ts, checks the arguments and runs it. One file per command; nothing
 // else of Nearcast parses arguments. A command speaks to a running fleet through its admin API alone.
-import { suggestion } from '../core/suggest.ts'
+import { nearest, suggestion } from '../core/suggest.ts'
 import { messageOf } from '../core/trouble.ts'
 import { readArguments } from './arguments.ts'
 import { mistyped, type Command, type Io } from './command.ts'
@@ -38,7 +38,8 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
 
 function unknownCommand(typed: string, table: readonly Command[]): string {
   const what = typed.startsWith('-') ? `a command was expected before ${typed}` : `there is no command ${typed}`
-  const hint = typed.startsWith('-') ? undefined : suggestion(typed, table.map(({ name }) => name))
+  const meant = typed.startsWith('-') ? nearest(typed, ['--help', '--version']) : undefined
+  const hint = typed.startsWith('-') ? meant && `did you mean ${meant}?` : suggestion(typed, table.map(({ name }) => name))
   return `${what} (${hint ?? 'nearcast --help lists them'})`
 }
 

@@ -43,12 +43,12 @@ Which one that was, and what each cache did, is written in the head of the respo
 <dt>Age</dt><dd>seconds since the origin made it</dd>
 <dt>Via</dt><dd>the caches that it passed</dd>
 </dl>
-<nav>
-<a href="/time">/time</a> is never stored
-<a href="/slow?ms=1500">/slow?ms=1500</a> takes its time
-<a href="/big?bytes=1048576">/big?bytes=1048576</a> is large
-<a href="/status/404">/status/404</a> is what it says
-</nav>
+<ul>
+<li><a href="/time">/time</a> is never stored</li>
+<li><a href="/slow?ms=1500">/slow?ms=1500</a> takes its time</li>
+<li><a href="/big?bytes=1048576">/big?bytes=1048576</a> is large</li>
+<li><a href="/status/404">/status/404</a> is what it says</li>
+</ul>
 </main>
 </body>
 </html>
@@ -64,7 +64,7 @@ pre { overflow-x: auto; padding: 0.9rem 1.1rem; border: 1px solid var(--line); b
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.4rem 1.5rem; margin: 2rem 0 }
 dt { font: 600 0.9rem/1.8 ui-monospace, monospace; color: var(--mark) }
 dd { margin: 0 }
-nav { display: grid; gap: 0.3rem; border-top: 1px solid var(--line); padding-top: 1.2rem }
+ul { list-style: none; margin: 0; padding: 1.2rem 0 0; border-top: 1px solid var(--line) }
 a { color: var(--mark) }
 @media (max-width: 34rem) { dl { grid-template-columns: 1fr; gap: 0 } dd { margin-bottom: 0.8rem } }
 `

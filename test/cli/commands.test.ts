@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -108,6 +108,7 @@ t.test('what is mistyped gets one line that says what was expected, and exit sta
     ['explain d1.nearcast.test --type AAAAA', /--type AAAAA: .*did you mean AAAA\?/],
     ['force icn dwon', /dwon is no state to force \(did you mean down\?\)/],
     ['completion bsh', /no completion for the shell bsh \(did you mean bash\?\)/],
+    ['--verson', /a command was expected before --verson \(did you mean --version\?\)/],
     ['help stats', /there is no command stats \(did you mean status\?\)/]
   ]
   for (const [line, expected] of cases) {
@@ -142,12 +143,22 @@ t.test('completion knows every command and option, and the shells take it', asyn
   }
   const { out } = await run('completion', 'bash')
   const complete = (...words: string[]): string[] => {
-    const script = `${out}\nCOMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _nearcast; printf '%s\\n' "\${COMPREPLY[@]}"`
+    const script = `${out}\nCOMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _nearcast '${words[0]}'; printf '%s\\n' "\${COMPREPLY[@]}"`
     return execFileSync('bash', ['-c', script], { encoding: 'utf8' }).trim().split('\n')
   }
   t.same(complete('nearcast', 'sta'), ['status', 'start'])
   t.same(complete('nearcast', 'up', '--http'), ['--http-port', '--https-port'].slice(0, 2))
   t.same(complete('nearcast', 'completion', 'f'), ['fish'])
+  const fleet = JSON.stringify({ members: ['icn', 'iad', 'daemon'].map((name) => ({ name, role: 'edge' })) }, undefined, 2)
+  const program = join(t.testdir({ 'nearcast.js': `#!/bin/sh\ncat <<'END'\n${fleet}\nEND\n` }), 'nearcast.js')
+  chmodSync(program, 0o755)
+  t.same(complete(program, 'stop', '').slice(-2), ['icn', 'iad'], 'the program that is typed is asked for the members; no verb takes the daemon')
+  for (const [shell, flag] of [['zsh', '-n'], ['fish', '--no-execute']] as const) {
+    const script = join(program, '..', shell)
+    writeFileSync(script, (await run('completion', shell)).out)
+    const { error, status, stderr } = spawnSync(shell, [flag, script], { encoding: 'utf8' })
+    if (error === undefined) t.match({ status, stderr }, { status: 0, stderr: '' }, `${shell} reads it`)
+  }
 })
 
 t.test('without a fleet a command says in one line how to start one', async (t) => {
