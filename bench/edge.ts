@@ -153,7 +153,7 @@ async function sample(wrk: string, peer: Peer, size: number, seconds: number): P
   const requests = Number(/(\d+) requests in/.exec(printed)?.[1])
   const trouble = /.*(Non-2xx|Socket errors).*/.exec(printed)
   if (trouble !== null) throw new Error(`${peer.name}: ${trouble[0].trim()}`)
-  return { cpu: used / requests, perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(printed)?.[1]), p99: /99%\s+(\S+)/.exec(printed)?.[1] ?? '?' }
+  return { cpu: used / requests, perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(printed)?.[1]), p99: /^\s+99%\s+(\S+)/m.exec(printed)?.[1] ?? '?' }
 }
 
 function report(size: number, { rounds, seconds }: BenchOptions, samples: ReadonlyMap<Peer, readonly Sample[]>): void {
@@ -161,5 +161,5 @@ function report(size: number, { rounds, seconds }: BenchOptions, samples: Readon
   const ours = medians[0]!.cpu
   const rows = medians.map(({ name, cpu, perSecond, taken }) => [name, cpu.toFixed(2), (ours / cpu).toFixed(2), perSecond.toFixed(0), taken.map((each) => each.cpu.toFixed(1)).join(' '), taken.map((each) => each.p99).join(' ')])
   process.stdout.write(`\n${size / 1024} KiB hit, ${CLIENTS} connections, ${rounds} rounds of ${seconds} s in turn; medians\n`)
-  process.stdout.write(`${table([['server', 'CPU us', 'ours/theirs', 'per s', 'CPU us of each round', 'p99 of each round'], ...rows])}\n`)
+  process.stdout.write(`${table([['server', 'µs CPU', 'ours/theirs', 'per s', 'µs CPU of each round', 'p99 of each round'], ...rows])}\n`)
 }
