@@ -10,6 +10,8 @@ export interface Variant {
 
 /** A rotated answer has no more orders than this. */
 const MOST_ROTATIONS = 8
+/** Orders of a shuffled answer that begin with the same address, where there are not many answers to shuffle. */
+const MOST_SECONDS = 2
 
 /** The answers of type A or AAAA that a choice allows; none when no target of it has an address of that family. */
 export function variantsOf(choice: Choice, targets: readonly Target[], type: number): Variant[] {
@@ -24,13 +26,37 @@ export function variantsOf(choice: Choice, targets: readonly Target[], type: num
     // Weight 0 is a last resort: it counts only where nothing else is left.
     const share = total === 0 ? 1 / shares.length : weight / total
     if (share === 0) continue
-    const rotations = choice.rotate ? Math.min(addresses.length, MOST_ROTATIONS) : 1
-    for (let turn = 0; turn < rotations; turn++) {
-      sum += share / rotations
-      variants.push({ upTo: Math.min(0xffffffff, Math.floor(sum * 0x100000000)), addresses: [...addresses.slice(turn), ...addresses.slice(0, turn)] })
+    const orders = choice.shuffle ? shufflesOf(addresses, shares.length > MOST_ROTATIONS ? 1 : MOST_SECONDS) : choice.rotate ? rotationsOf(addresses) : [addresses]
+    for (const each of orders) {
+      sum += share / orders.length
+      variants.push({ upTo: Math.min(0xffffffff, Math.floor(sum * 0x100000000)), addresses: each })
     }
   }
   const last = variants.pop()
   if (last !== undefined) variants.push({ ...last, upTo: 0xffffffff })
   return variants
+}
+
+function rotationsOf<Item>(items: readonly Item[]): (readonly Item[])[] {
+  return Array.from({ length: Math.min(items.length, MOST_ROTATIONS) }, (_, turn) => [...items.slice(turn), ...items.slice(0, turn)])
+}
+
+/**
+ * Few orders that do what a shuffle is for: each item is first as often as any other, and what follows it differs, so that
+ * those who find it dead do not all go to one neighbour. Each walks round by a step that has no divisor with the length.
+ */
+function shufflesOf<Item>(items: readonly Item[], seconds: number): (readonly Item[])[] {
+  const { length } = items
+  if (length < 2) return [items]
+  const steps = Array.from({ length: length - 1 }, (_, index) => index + 1).filter((step) => divisor(step, length) === 1)
+  return items.flatMap((_, start) =>
+    Array.from({ length: Math.min(steps.length, seconds) }, (_, turn) => {
+      const step = steps[(start + turn) % steps.length]!
+      return items.map((_, place) => items[(start + place * step) % length]!)
+    })
+  )
+}
+
+function divisor(a: number, b: number): number {
+  return b === 0 ? a : divisor(b, a % b)
 }

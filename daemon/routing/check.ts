@@ -2,6 +2,7 @@ import type { Fault, Position } from '../../core/trouble.ts'
 import type { YamlFile } from '../../core/yaml-file.ts'
 import type { Branch, Policies } from './tree.ts'
 import type { Family, Target } from './types.ts'
+import { VERBS } from './verbs.ts'
 
 /** One policy naming another, and where. */
 export interface Reference {
@@ -109,7 +110,7 @@ function findTooLarge({ policies, file }: Draft): Fault[] {
     const { arms, onAllDown, verb, count } = nodes[branch.node]!
     const each = arms.map(({ to }) => alternatives(to, undefined))
     const product = each.reduce((total, number) => total * number, count === undefined ? 1 : arms.length)
-    const own = verb === 'simple' ? product : verb === 'weighted' ? each.reduce((sum, number) => sum + number, 0) : Math.max(...each)
+    const own = VERBS[verb]!.together ? product : verb === 'weighted' ? each.reduce((sum, number) => sum + number, 0) : Math.max(...each)
     return Math.max(own, typeof onAllDown === 'object' ? alternatives(policies.policies[onAllDown.policy]!.root, undefined) : 0)
   })
   return policies.policies.flatMap(({ name, root }): Fault[] => {

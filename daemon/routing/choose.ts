@@ -17,6 +17,7 @@ type Trust = 'healthy' | 'not-forced-out' | 'all'
 /** What came up on the way. */
 interface Notes {
   rotate: boolean
+  shuffle: boolean
   failOpen: boolean
   unsettled: boolean
 }
@@ -26,14 +27,14 @@ interface Notes {
  * above them all: as if all were up, save what an operator holds down; that too only when there is nothing else.
  */
 export function choose(order: Order, judge: Judge): Choice {
-  const notes: Notes = { rotate: false, failOpen: false, unsettled: false }
+  const notes: Notes = { rotate: false, shuffle: false, failOpen: false, unsettled: false }
   let alternatives = pick(order, 'healthy', judge, notes)
   for (const trust of ['not-forced-out', 'all'] as const) {
     if (alternatives !== undefined) break
     alternatives = pick(order, trust, judge, notes)
     notes.failOpen ||= alternatives !== undefined
   }
-  return { alternatives: alternatives ?? [], rotate: notes.rotate, failOpen: notes.failOpen, unsettled: notes.unsettled }
+  return { alternatives: alternatives ?? [], rotate: notes.rotate, shuffle: notes.shuffle, failOpen: notes.failOpen, unsettled: notes.unsettled }
 }
 
 /** Whether a target has an address of the family asked for. */
@@ -101,7 +102,8 @@ function pickSet(order: Order & { kind: 'set' }, trust: Trust, judge: Judge, not
   if (found.length === 0) return undefined
   const members = found.filter((member) => member.length > 0)
   if (members.length === 0) return []
-  notes.rotate = true
+  if (order.shuffle === true) notes.shuffle = true
+  else notes.rotate = true
   const count = order.count ?? members.length
   if (count >= members.length) return together(members)
   return mixed(members.map((_, start) => ({ weight: 1, alternatives: together(Array.from({ length: count }, (_, step) => members[(start + step) % members.length]!)) })))

@@ -5,6 +5,7 @@ import type { Verb } from './verbs.ts'
 export const failover: Verb = {
   does: 'the first that can answer, in the order written',
   usesPlace: false,
+  together: false,
   options: [],
   parse(value, _options, reading) {
     const arms = readArms(value, reading)

@@ -13,6 +13,7 @@ import type { Verb } from './verbs.ts'
 export const geolocation: Verb = {
   does: 'by country, then continent, then `default`',
   usesPlace: true,
+  together: false,
   options: [],
   parse(value, _options, reading) {
     if (!isRecord(value) || Object.keys(value).length === 0) {

@@ -13,6 +13,7 @@ const SHOWN = 4
 export const latency: Verb = {
   does: 'the nearest that can answer, by estimated round trip',
   usesPlace: true,
+  together: false,
   options: [],
   parse(value, _options, reading) {
     const arms = readArms(value, reading)

@@ -5,6 +5,7 @@ import type { Verb } from './verbs.ts'
 export const simple: Verb = {
   does: 'fixed answers: all of them, or `count: n` in turn; records are rotated',
   usesPlace: false,
+  together: true,
   options: ['count'],
   parse(value, options, reading) {
     const arms = readArms(value, reading)

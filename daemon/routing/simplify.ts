@@ -41,7 +41,7 @@ export function orderKey(order: Order): string {
     case 'split':
       return `w(${order.of.map((part, index) => `${order.weights[index]}:${orderKey(part)}`).join()})`
     case 'set':
-      return `s${order.count ?? ''}(${order.of.map(orderKey).join()})`
+      return `${order.shuffle === true ? 'm' : 's'}${order.count ?? ''}(${order.of.map(orderKey).join()})`
     case 'or-else':
       return `e(${orderKey(order.of)};${typeof order.otherwise === 'object' ? orderKey(order.otherwise) : order.otherwise})`
   }

@@ -25,7 +25,7 @@ export interface Node {
   /** For people: `policy video`, `video.KR`. */
   readonly label: string
   readonly arms: readonly Arm[]
-  /** Of `simple`: how many are answered at once. */
+  /** How many are answered at once, where that is not all. */
   readonly count?: number
   readonly onAllDown?: OnAllDown
 }
@@ -45,8 +45,8 @@ export type Order =
   | { readonly kind: 'first-of'; readonly node: number; readonly of: readonly Order[] }
   /** One of those that can answer, by weight; those of weight 0 when none else can. */
   | { readonly kind: 'split'; readonly node: number; readonly of: readonly Order[]; readonly weights: readonly number[] }
-  /** All of those that can answer together, or `count` of them in turn. */
-  | { readonly kind: 'set'; readonly node: number; readonly of: readonly Order[]; readonly count?: number }
+  /** All of those that can answer together, or `count` of them in turn. Their records are rotated, or shuffled. */
+  | { readonly kind: 'set'; readonly node: number; readonly of: readonly Order[]; readonly count?: number; readonly shuffle?: true }
   /** `of`; when all of it is down, `otherwise`. */
   | { readonly kind: 'or-else'; readonly node: number; readonly of: Order; readonly otherwise: 'all' | 'last-good' | 'empty' | Order }
 

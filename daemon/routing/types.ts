@@ -37,6 +37,8 @@ export interface Choice {
   readonly alternatives: readonly Alternative[]
   /** Records of one answer are rotated from answer to answer. */
   readonly rotate: boolean
+  /** Records of one answer come in ever other orders; goes before `rotate`. */
+  readonly shuffle: boolean
   /** Every target in question was down, and those that are answered were taken as if up. */
   readonly failOpen: boolean
   /** Some target in question is suspect, down or forced out: the TTL is cut. */

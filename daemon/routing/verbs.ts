@@ -3,6 +3,7 @@ import type { Node, Order, View } from './tree.ts'
 import { failover } from './failover.ts'
 import { geolocation } from './geolocation.ts'
 import { latency } from './latency.ts'
+import { multivalue } from './multivalue.ts'
 import { simple } from './simple.ts'
 import { weighted } from './weighted.ts'
 
@@ -15,6 +16,8 @@ export interface Verb {
   readonly does: string
   /** Whether the place has a say in its order. */
   readonly usesPlace: boolean
+  /** Whether its branches are answered together, not one in the place of another. */
+  readonly together: boolean
   /** Keys that may stand beside the verb. */
   readonly options: readonly string[]
   /** Reads what stands under the verb; tells every fault to `reading`, and then returns undefined. */
@@ -26,4 +29,4 @@ export interface Verb {
 }
 
 /** Every verb. A new one is its file and its row here. */
-export const VERBS: Readonly<Record<string, Verb>> = { simple, failover, weighted, geolocation, latency }
+export const VERBS: Readonly<Record<string, Verb>> = { simple, multivalue, failover, weighted, geolocation, latency }

@@ -9,6 +9,7 @@ import type { Verb } from './verbs.ts'
 export const weighted: Verb = {
   does: 'one of them by weight, 0 to 255; a weight of 0 is a last resort',
   usesPlace: false,
+  together: false,
   options: [],
   parse(value, _options, reading) {
     const arms = Array.isArray(value) ? readList(value, reading) : readMap(value, reading)

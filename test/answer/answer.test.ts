@@ -56,6 +56,21 @@ t.test('addresses that are answered together are rotated', async (t) => {
   t.equal(first.size, 3)
 })
 
+t.test('shuffled addresses come first equally often, and what follows one differs', async (t) => {
+  const answerer = makeAnswerer({ world: worldWith('m 20 ROUTE many\n', '  many: { multivalue: [icn, fra, gru, 192.0.2.11, 192.0.2.12, 192.0.2.13, 192.0.2.14, 192.0.2.15] }\n'), onError: noTrouble })
+  const seconds = new Map<string, Set<string>>()
+  const firsts = new Map<string, number>()
+  for (let time = 0; time < 4000; time++) {
+    const answers = answersOf(answerer, 'A m.example.test')
+    if (new Set(answers).size !== 8) t.fail(answers.join(' '))
+    firsts.set(answers[0]!, (firsts.get(answers[0]!) ?? 0) + 1)
+    seconds.set(answers[0]!, (seconds.get(answers[0]!) ?? new Set()).add(answers[1]!))
+  }
+  t.equal(firsts.size, 8)
+  for (const [address, count] of firsts) t.ok(Math.abs(count - 500) < 150, `${address} was first ${count} times`)
+  t.ok([...seconds.values()].every(({ size }) => size === 2), 'two come second behind each')
+})
+
 t.test('trouble of our own is answered SERVFAIL, counted and told, and is over with the query', async (t) => {
   const world = worldWith('d1 20 ROUTE video\n', '  video: { failover: [icn] }\n')
   const told: string[] = []
@@ -98,7 +113,7 @@ t.test('every place class gets its own answer, however many classes there are', 
       ...world.routing, classOf: (_, place) => place,
       choose: (_, placeClass) => ({
         alternatives: placeClass % 10 === 7 ? [] : placeClass % 10 === 8 ? [{ weight: 0.5, targets: [0] }, { weight: 0.5, targets: [1] }] : [{ weight: 1, targets: [placeClass % 3] }],
-        rotate: false, failOpen: false, unsettled: false
+        rotate: false, shuffle: false, failOpen: false, unsettled: false
       })
     }
   }

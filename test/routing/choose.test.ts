@@ -67,6 +67,11 @@ t.test('each verb', async (t) => {
     ['{ simple: [icn, nrt, fra], count: 2 }', 'KR', {}, 'icn+nrt 33.33 | nrt+fra 33.33 | fra+icn 33.33'],
     ['{ simple: [icn, nrt, fra], count: 2 }', 'KR', { nrt: 'down' }, 'icn+fra cut'],
     ['{ simple: [192.0.2.1, icn] }', 'KR', { icn: 'down' }, '192.0.2.1 cut'],
+    ['{ multivalue: [icn, nrt, fra] }', 'KR', {}, 'icn+nrt+fra'],
+    ['{ multivalue: [icn, nrt, fra] }', 'KR', { nrt: 'down' }, 'icn+fra cut'],
+    ['{ multivalue: [icn, nrt] }', 'KR', { icn: 'down', nrt: 'down' }, 'icn+nrt open cut'],
+    ['{ multivalue: [{ failover: [icn, fra] }, nrt] }', 'KR', { icn: 'down' }, 'fra+nrt cut'],
+    ['{ multivalue: [icn, nrt, fra, iad, gru, syd, 192.0.2.1, 192.0.2.2, 192.0.2.3] }', 'KR', { icn: 'down' }, 'nrt+fra+iad+gru+syd+192.0.2.1+192.0.2.2+192.0.2.3 cut'],
     ['{ failover: [fra, icn] }', 'KR', {}, 'fra'],
     ['{ failover: [fra, icn] }', 'KR', { fra: 'down' }, 'icn cut'],
     ['{ failover: [fra, icn] }', 'KR', { fra: 'down', icn: 'down' }, 'fra open cut'],
@@ -103,6 +108,19 @@ t.test('records of simple are rotated, those of the others are not', async (t) =
     const routing = routingOf(`policies:\n  p: ${node}`)
     t.equal(routing.choose(0, routing.classOf(0, placeOf('KR')), healthOf(routing.targets, {})).rotate, rotate, node)
   }
+})
+
+t.test('multivalue answers 8 of more, each as often as any other, and they are shuffled', async (t) => {
+  const routing = routingOf('policies:\n  p: { multivalue: [icn, nrt, fra, iad, gru, syd, 192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4] }')
+  const { alternatives, shuffle, rotate } = routing.choose(0, routing.classOf(0, placeOf('KR')), healthOf(routing.targets, {}))
+  t.same({ shuffle, rotate }, { shuffle: true, rotate: false })
+  t.ok(alternatives.every(({ targets }) => new Set(targets).size === 8))
+  for (const target of routing.targets.keys()) {
+    const share = alternatives.reduce((sum, { weight, targets }) => sum + (targets.includes(target) ? weight : 0), 0)
+    t.ok(Math.abs(share - 0.8) < 1e-9, `${routing.targets[target]!.name} is in ${share}`)
+  }
+  const two = routingOf('policies:\n  p: { geolocation: { KR: { simple: [icn, nrt] }, JP: { multivalue: [icn, nrt] }, default: icn } }')
+  t.not(two.classOf(0, placeOf('KR')), two.classOf(0, placeOf('JP')), 'shuffled is not rotated')
 })
 
 t.test('when all is down', async (t) => {

@@ -18,6 +18,7 @@ const { node } = fc.letrec<{ node: unknown; branch: unknown }>((tie) => {
     node: fc.oneof(
       withElse(arms.map((failover) => ({ failover }))),
       withElse(arms.map((latency) => ({ latency }))),
+      withElse(arms.map((multivalue) => ({ multivalue }))),
       withElse(fc.tuple(fc.uniqueArray(leaf, { minLength: 1, maxLength: 4 }), fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined })).map(([simple, count]) => (count === undefined ? { simple } : { simple, count }))),
       withElse(arms.chain((list) => fc.tuple(...list.map((to) => fc.integer({ min: 0, max: 255 }).map((weight) => ({ weight, to }))))).map((weighted) => ({ weighted }))),
       withElse(fc.dictionary(fc.constantFrom('KR', 'US', 'EU', 'continent-AS', 'country-SA', 'continent-SA'), branch, { maxKeys: 4 }).chain((map) => branch.map((byDefault) => ({ geolocation: { ...map, default: byDefault } }))))
@@ -95,6 +96,7 @@ function expectedAnswers(tree: Written, asked: Asked): readonly string[] {
   const every = (branches: readonly Written[]): readonly string[] => branches.flatMap((branch) => expectedAnswers(branch, asked))
   if ('failover' in tree) return first(tree['failover'] as Written[])
   if ('simple' in tree) return every(tree['simple'] as Written[])
+  if ('multivalue' in tree) return every(tree['multivalue'] as Written[])
   if ('latency' in tree) {
     const list = (tree['latency'] as Written[]).map((branch, index) => ({ branch, index, ms: expectedMs(branch, asked) }))
     return first(list.sort((a, b) => a.ms - b.ms || a.index - b.index).map(({ branch }) => branch))
