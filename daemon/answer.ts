@@ -1,6 +1,6 @@
 import { messageOf } from '../core/trouble.ts'
 import {
-  assemble, COUNT, ENTRY, findForClass, findPrepared, finish, forgetAll, HEADER, isAskedAgain, isKeepable, keepEntry, keepVariant, makeAssembly, makeCounters, makePrepared,
+  assemble, COUNT, ENTRY, findForClass, findPrepared, finish, forgetAll, forgetImage, HEADER, isAskedAgain, isKeepable, keepEntry, keepVariant, makeAssembly, makeCounters, makePrepared,
   movePointers, optLength, OUTCOMES, putBody, putWords, shareEntry, STATE, UDP_PAYLOAD, VARIANT, variantsOf, type Assembly, type Exchange, type Prepared, type Steered
 } from './answer/index.ts'
 import { beginReply, CLASS, makeQuery, nameToText, parseQuery, RCODE, SILENCE, TYPE, writeRecord } from './wire/index.ts'
@@ -96,6 +96,7 @@ export function makeAnswerer(options: AnswererOptions): Answerer {
     use(world) {
       state.world = world
       forgetAll(state.prepared)
+      forgetImage(state.assembly)
     },
     answer(query, start, length, source, transport, out, outStart, outSize) {
       if (state.bytes !== query) {

@@ -3,6 +3,7 @@ import { makeAnswerer, type Answerer } from './answer.ts'
 import { readCounters } from './answer/index.ts'
 import { explainName, makeFleetRequests, startAdmin, startHealth, type Ask, type Loader, type DaemonStatus, type ExplainQuestion } from './control/index.ts'
 import type { Serving } from './serve/index.ts'
+import { makeReclaimer } from './reclaim.ts'
 import { startService } from './service.ts'
 import { openWorld, type World, type WorldImage } from './world.ts'
 import { attach, type Channel, type ToProcess } from '../core/channel.ts'
@@ -80,6 +81,7 @@ function makeExplainer(): { use(world: WorldImage): void; explain(question: Expl
   let world: World | undefined
   let answerer: Answerer | undefined
   const out = new Uint8Array(65535)
+  const reclaim = makeReclaimer()
   const ask: Ask = (query, { family, bytes }) => {
     const size = answerer!.answer(query, 0, query.length, { family, bytes, at: 0 }, 'udp', out, 0, 1232)
     return size === 0 ? undefined : out.slice(0, size)
@@ -89,6 +91,7 @@ function makeExplainer(): { use(world: WorldImage): void; explain(question: Expl
       world = openWorld(image)
       if (answerer === undefined) answerer = makeAnswerer({ world, preparedSize: 1 << 16 })
       else answerer.use(world)
+      reclaim(image.zones.byteLength)
     },
     explain: (question) => (world === undefined ? 'the zones are still being read' : explainName(world, ask, question))
   }

@@ -1,4 +1,5 @@
 import { makeAnswerer } from './answer.ts'
+import { makeReclaimer } from './reclaim.ts'
 import type { Responder } from './serve/index.ts'
 import { openWorld, type WorldImage } from './world.ts'
 
@@ -14,9 +15,16 @@ export interface ResponderData {
 
 /** Opens an answerer over a world that has come from another thread. */
 export function openResponder(data: unknown, world: unknown): Responder {
-  const answerer = makeAnswerer({ ...(data as ResponderData), world: openWorld(world as WorldImage) })
+  const first = world as WorldImage
+  const answerer = makeAnswerer({ ...(data as ResponderData), world: openWorld(first) })
+  const reclaim = makeReclaimer()
+  reclaim(first.zones.byteLength)
   return {
     answer: answerer.answer,
-    use: (next) => answerer.use(openWorld(next as WorldImage))
+    use: (next) => {
+      const image = next as WorldImage
+      answerer.use(openWorld(image))
+      reclaim(image.zones.byteLength)
+    }
   }
 }

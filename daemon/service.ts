@@ -57,13 +57,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   })
   const counters: Float64Array[] = []
   try {
-    const [first] = await Promise.all([loader.first, options.after])
-    const world = now.world ?? first
-    if (now.world === undefined) onWorld?.(world)
+    await Promise.all([loader.first, options.after])
+    const world = now.world!
     const serving = await startSockets(options, world, counters)
     now.serving = serving
     // What was edited while the threads came up.
-    if (now.world !== undefined && now.world !== world) await serving.use(now.world)
+    if (now.world !== world) await serving.use(now.world)
     return { loader, serving, counters, close: async (withinMs) => void (await Promise.all([serving.close(withinMs), loader.close()])) }
   } catch (error) {
     await loader.close()

@@ -54,6 +54,12 @@ export function makeAssembly(): Assembly {
   }
 }
 
+/** Lets go of the image that was last read, which is large. */
+export function forgetImage({ owner, other, reply }: Assembly): void {
+  owner.bytes = reply.bytes
+  other.bytes = reply.bytes
+}
+
 /**
  * Puts the answer together (RFC 1034 §4.3.2), following aliases through the zones of the image.
  * @param limit octets for everything but the OPT

@@ -4,7 +4,7 @@
 //   Prepared: (node, type, place class) -> the same bytes, ready to be copied
 //
 // Must never know a socket.
-export { assemble, makeAssembly, type Assembly, type Steered } from './assemble.ts'
+export { assemble, forgetImage, makeAssembly, type Assembly, type Steered } from './assemble.ts'
 export { COUNT, COUNTERS, makeCounters, OUTCOMES, RCODE_SLOTS, readCounters, type CounterName } from './counters.ts'
 export { ENTRY, findForClass, findPrepared, forgetAll, isAskedAgain, isKeepable, keepEntry, keepVariant, makePrepared, shareEntry, STATE, VARIANT, type Prepared } from './prepared.ts'
 export { finish, HEADER, movePointers, optLength, putBody, putWords, UDP_PAYLOAD, type Exchange } from './send.ts'

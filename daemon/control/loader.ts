@@ -21,7 +21,7 @@ export interface LoaderOptions {
   readonly log: Logger
   /** The database of places is read at once, or only where there are policies. */
   readonly places: 'always' | 'for policies'
-  /** Told of every world after the first; resolves when every thread answers from it. */
+  /** Told of every world; resolves when every thread answers from it. */
   use(world: WorldImage): Promise<void>
 }
 
@@ -41,8 +41,8 @@ export function edgeTargets(config: Config): Target[] {
 
 /** Keeps the world in step with the files: owns the thread that reads zones, policies and places, and hands on what it makes. */
 export class Loader {
-  /** Rejects when there can be none; a folder without a sound zone makes an empty one. */
-  readonly first: Promise<WorldImage>
+  /** Resolves when `use` was told of the first world; rejects when there can be none. A folder without a sound zone makes an empty one. */
+  readonly first: Promise<void>
   readonly #options: LoaderOptions
   readonly #data: LoaderData
   readonly #waiting = new Map<number, (reply: ReloadReply) => void>()
@@ -53,7 +53,7 @@ export class Loader {
   #lastId = 0
   #isClosed = false
   #worker: Worker
-  #settle: { resolve(world: WorldImage): void; reject(error: Error): void } | undefined
+  #settle: { resolve(): void; reject(error: Error): void } | undefined
 
   constructor(options: LoaderOptions) {
     this.#options = options
@@ -134,8 +134,8 @@ export class Loader {
     if (message.zoneImage !== undefined || message.routing !== undefined) {
       const { zones, routing, places } = parts
       const world: WorldImage = { generation: ++this.#generation, zones, places: places!, routing, health, suspectTtl: setup.config.checks['suspect-ttl'] }
-      if (this.#settle === undefined) await use(world)
-      this.#settle?.resolve(world)
+      await use(world)
+      this.#settle?.resolve()
       this.#settle = undefined
     }
     if (message.id === undefined) return

@@ -48,6 +48,8 @@ export interface Serving {
  * @throws Error with one line that says which address cannot be used, why, and what helps
  */
 export async function startServing(options: ServeOptions): Promise<Serving> {
+  // No function below may hold `options`: it has the first world, which is large and is let go once another is in use.
+  const { responder, tcp, log } = options
   const notes: string[] = []
   const listeners = await usableListeners(options, notes)
   const system = options.backend === 'dgram' ? 'set so' : await loadSystem()
@@ -56,8 +58,8 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
   const now = { world: options.world, number: 0 }
   const threads: ServingThread[] = []
   const start = (plan: Pick<ThreadPlan, 'name' | 'kind' | 'listeners'>): ServingThread => {
-    const responder = { module: options.responder.module.href, data: options.responder.data(threads.length) }
-    const thread = new ServingThread({ ...plan, responder, tcp: options.tcp, control, current: () => now, log: options.log })
+    const own = { module: responder.module.href, data: responder.data(threads.length) }
+    const thread = new ServingThread({ ...plan, responder: own, tcp, control, current: () => now, log })
     threads.push(thread)
     return thread
   }

@@ -17,6 +17,8 @@ const TCP_CLOSE_MS = 300
 
 const { openResponder } = (await import(data.responder.module)) as ResponderModule
 const responder = guard(openResponder(data.responder.data, data.world))
+// It is large, and its memory is to be given back once another is in use.
+delete (workerData as { world?: unknown }).world
 
 try {
   if (data.kind === 'native') await serveNative(responder)
