@@ -2,6 +2,7 @@ import { makeAnswerer } from './answer.ts'
 import { makeReclaimer } from './reclaim.ts'
 import type { Responder } from './serve/index.ts'
 import { openWorld, type WorldImage } from './world.ts'
+import { messageOf } from '../core/trouble.ts'
 
 // What a serving thread answers with: the module that daemon/serve is given by its address.
 
@@ -13,10 +14,17 @@ export interface ResponderData {
   readonly seed: number
 }
 
+/** Of so many faults of ours one is logged: whoever finds a query that brings one about sends many. */
+const LOGGED = 1000
+
 /** Opens an answerer over a world that has come from another thread. */
-export function openResponder(data: unknown, world: unknown): Responder {
+export function openResponder(data: unknown, world: unknown, trouble: (reason: string) => void): Responder {
   const first = world as WorldImage
-  const answerer = makeAnswerer({ ...(data as ResponderData), world: openWorld(first) })
+  let faults = 0
+  const onError = (error: unknown, question: string): void => {
+    if (faults++ % LOGGED === 0) trouble(`${question} was answered SERVFAIL: ${error instanceof Error ? error.stack : messageOf(error)}`)
+  }
+  const answerer = makeAnswerer({ ...(data as ResponderData), world: openWorld(first), onError })
   const reclaim = makeReclaimer()
   reclaim(first.zones.byteLength)
   return {

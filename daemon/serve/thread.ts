@@ -16,7 +16,7 @@ const say = (message: FromThread): void => port.postMessage(message)
 const TCP_CLOSE_MS = 300
 
 const { openResponder } = (await import(data.responder.module)) as ResponderModule
-const responder = guard(openResponder(data.responder.data, data.world))
+const responder = guard(openResponder(data.responder.data, data.world, (reason) => say({ kind: 'trouble', reason })))
 // It is large, and its memory is to be given back once another is in use.
 delete (workerData as { world?: unknown }).world
 

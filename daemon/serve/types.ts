@@ -19,8 +19,11 @@ export interface Responder {
 
 /** A module that makes responders, by its address: each thread loads it for itself and calls its `openResponder`. */
 export interface ResponderModule {
-  /** `data` and `world` have crossed a thread boundary: plain values and shared memory. */
-  openResponder(data: unknown, world: unknown): Responder
+  /**
+   * Opens one. `data` and `world` have crossed a thread boundary: plain values and shared memory.
+   * @param trouble logs what should not happen; a responder that answers all the same says it here, now and then
+   */
+  openResponder(data: unknown, world: unknown, trouble: (reason: string) => void): Responder
 }
 
 /** What a thread is started with. */
