@@ -15,6 +15,8 @@ export interface Arm {
   readonly to: Branch
   /** Of `weighted`. */
   readonly weight?: number
+  /** Of `geoproximity`. */
+  readonly bias?: number
 }
 
 /** What is answered when every target below a node is down. Where a node says nothing, the node above it decides. */

@@ -2,6 +2,7 @@ import type { Reading } from './reading.ts'
 import type { Node, Order, View } from './tree.ts'
 import { failover } from './failover.ts'
 import { geolocation } from './geolocation.ts'
+import { geoproximity } from './geoproximity.ts'
 import { latency } from './latency.ts'
 import { multivalue } from './multivalue.ts'
 import { simple } from './simple.ts'
@@ -29,4 +30,4 @@ export interface Verb {
 }
 
 /** Every verb. A new one is its file and its row here. */
-export const VERBS: Readonly<Record<string, Verb>> = { simple, multivalue, failover, weighted, geolocation, latency }
+export const VERBS: Readonly<Record<string, Verb>> = { simple, multivalue, failover, weighted, geolocation, geoproximity, latency }

@@ -96,6 +96,16 @@ t.test('each verb', async (t) => {
     ['{ latency: [192.0.2.1, syd, fra] }', 'NL', {}, 'fra'],
     ['{ latency: [192.0.2.1, syd, fra] }', 'NL', { syd: 'down', fra: 'down' }, '192.0.2.1 cut'],
     ['{ latency: [{ failover: [iad, icn] }, nrt] }', 'KR', {}, 'iad'],
+    // Korea's middle is 50 km from icn and 1209 km from nrt.
+    ['{ geoproximity: { nrt: 0, icn: 0 } }', 'KR', {}, 'icn'],
+    ['{ geoproximity: { nrt: 97, icn: 10 } }', 'KR', {}, 'nrt'],
+    ['{ geoproximity: { nrt: 97, icn: 10 } }', 'KR', { nrt: 'down' }, 'icn cut'],
+    // From the Netherlands fra is 339 km away and iad 6230 km: 1.99 times 339 is still less than 0.11 times 6230.
+    ['{ geoproximity: { fra: -99, iad: 89 } }', 'NL', {}, 'fra'],
+    ['{ geoproximity: { fra: -99, iad: 90 } }', 'NL', {}, 'iad'],
+    ['{ geoproximity: [192.0.2.1, fra, { bias: 99, to: { failover: [syd, icn] } }] }', 'NL', {}, 'syd'],
+    ['{ geoproximity: [192.0.2.1, fra, { bias: 99, to: { failover: [syd, icn] } }] }', 'unknown', {}, '192.0.2.1'],
+    ['{ geoproximity: { syd: 0, fra: 99 } }', 'unknown', {}, 'syd'],
     ['{ weighted: [{ weight: 27, to: { weighted: { icn: 84, nrt: 2 } } }] }', 'KR', {}, 'icn 97.67 | nrt 2.33'],
     ['icn', 'KR', {}, 'icn'],
     ['192.0.2.1', 'KR', {}, '192.0.2.1']
@@ -241,6 +251,9 @@ t.test('why', async (t) => {
   ])
   t.same(told('{ geolocation: { continent-SA: gru, country-SA: fra, default: iad } }', 'SA').slice(0, 1), [
     'policy p: geolocation: Saudi Arabia (SA) goes by country-SA; if all of it is down, by default'
+  ])
+  t.same(told('{ geoproximity: { icn: 0, nrt: 97, fra: -50, 192.0.2.1: 5 } }', 'KR').slice(0, 2), [
+    'policy p: geoproximity: nrt 1209 km as 36 km (bias 97), icn 50 km, fra 8569 km as 12854 km (bias -50), 192.0.2.1', '  nrt is UP: taken'
   ])
   t.match(candidates[0], { kilometres: 50, milliseconds: 1 })
   for (const [name, verb] of Object.entries(VERBS)) t.ok(verb.does.length > 10, `${name} says what it does`)

@@ -18,6 +18,7 @@ const { node } = fc.letrec<{ node: unknown; branch: unknown }>((tie) => {
     node: fc.oneof(
       withElse(arms.map((failover) => ({ failover }))),
       withElse(arms.map((latency) => ({ latency }))),
+      withElse(arms.chain((list) => fc.tuple(...list.map((to) => fc.integer({ min: -99, max: 99 }).map((bias) => ({ bias, to }))))).map((geoproximity) => ({ geoproximity }))),
       withElse(arms.map((multivalue) => ({ multivalue }))),
       withElse(fc.tuple(fc.uniqueArray(leaf, { minLength: 1, maxLength: 4 }), fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined })).map(([simple, count]) => (count === undefined ? { simple } : { simple, count }))),
       withElse(arms.chain((list) => fc.tuple(...list.map((to) => fc.integer({ min: 0, max: 255 }).map((weight) => ({ weight, to }))))).map((weighted) => ({ weighted }))),
@@ -32,7 +33,7 @@ const family = fc.constantFrom(4, 6, undefined)
 /** Every target that a written tree names, in any branch. */
 function named(value: unknown): Set<string> {
   if (typeof value === 'string') return new Set([value === 'other' ? 'syd' : value])
-  return new Set(Object.entries(value as object).flatMap(([key, inner]) => (key === 'weight' || key === 'count' ? [] : [...named(inner)])))
+  return new Set(Object.entries(value as object).flatMap(([key, inner]) => (key === 'weight' || key === 'bias' || key === 'count' ? [] : [...named(inner)])))
 }
 
 function open(tree: unknown): Routing {
@@ -99,7 +100,11 @@ function expectedAnswers(tree: Written, asked: Asked): readonly string[] {
   if ('multivalue' in tree) return every(tree['multivalue'] as Written[])
   if ('latency' in tree) {
     const list = (tree['latency'] as Written[]).map((branch, index) => ({ branch, index, ms: expectedMs(branch, asked) }))
-    return first(list.sort((a, b) => a.ms - b.ms || a.index - b.index).map(({ branch }) => branch))
+    return first(list.sort((a, b) => (a.ms === b.ms ? 0 : a.ms - b.ms) || a.index - b.index).map(({ branch }) => branch))
+  }
+  if ('geoproximity' in tree) {
+    const list = (tree['geoproximity'] as { bias: number; to: Written }[]).map(({ bias, to }, index) => ({ to, index, far: (expectedKilometres(to, asked) * (100 - bias)) / 100 }))
+    return first(list.sort((a, b) => (Math.abs(a.far - b.far) < 1e-6 || a.far === b.far ? a.index - b.index : a.far - b.far)).map(({ to }) => to))
   }
   if ('weighted' in tree) {
     const arms = tree['weighted'] as { weight: number; to: Written }[]
@@ -115,18 +120,23 @@ function expectedBranches(map: Record<string, Written>, { place: { country, cont
   return [byCountry, map[`continent-${continent}`] ?? map[continent ?? ''], map['default']].filter((branch) => branch !== undefined)
 }
 
-/** Milliseconds to the nearest target that a branch can come to from there, by the law of cosines. */
+/** Estimated round trip to the nearest target of a branch, whole milliseconds. */
 function expectedMs(tree: Written, asked: Asked): number {
+  return Math.round((expectedKilometres(tree, asked) * 1.5) / 100)
+}
+
+/** To the nearest target that a branch can come to from there, by the law of cosines. */
+function expectedKilometres(tree: Written, asked: Asked): number {
   if (typeof tree !== 'string') {
     const inner = 'geolocation' in tree ? expectedBranches(tree['geolocation'] as Record<string, Written>, asked) : (Object.values(tree)[0] as (Written | { to: Written })[]).map((item) => (typeof item === 'object' && 'to' in item ? (item.to as Written) : (item as Written)))
-    return Math.min(...inner.map((branch) => expectedMs(branch, asked)))
+    return Math.min(...inner.map((branch) => expectedKilometres(branch, asked)))
   }
   const { latitude, longitude } = asked.place
   const at = edges.find(({ name }) => name === tree)?.at
-  if (at === undefined || latitude === undefined || longitude === undefined) return Number.MAX_SAFE_INTEGER
+  if (at === undefined || latitude === undefined || longitude === undefined) return Infinity
   const [a, b, turn] = [latitude, at[0], longitude - at[1]].map((degrees) => (degrees * Math.PI) / 180) as [number, number, number]
   const angle = Math.acos(Math.min(1, Math.sin(a) * Math.sin(b) + Math.cos(a) * Math.cos(b) * Math.cos(turn)))
-  return Math.round((angle * 6371 * 1.5) / 100)
+  return angle * 6371
 }
 
 t.test('the targets answered are those that the definitions of the verbs come to', async (t) => {
