@@ -1,8 +1,9 @@
 import { never } from '../core/trouble.ts'
-import { ageAt, Fill, isNotModified, lookup, primaryKey, type StoredObject } from './cache/index.ts'
+import { ageAt, Fill, isNotModified, lookup, primaryKey, rangeHolds, wantedRange, type Range, type StoredObject } from './cache/index.ts'
 import { Flight, MOST_FLIGHTS, type Coming, type Outcome, type Waiter } from './flight.ts'
 import { hitEnd, hitFrame, hitStatus, makeId, renderHead, type Way } from './head.ts'
-import { fieldName, requestField, type Connection, type RequestHead } from './http/index.ts'
+import { fieldName, mayHaveField, requestField, type Connection, type RequestHead } from './http/index.ts'
+import { fieldOf, fromLines } from './message/index.ts'
 import { sentField, upstreamFields } from './question.ts'
 import { relay } from './relay.ts'
 import { say, type Words } from './say.ts'
@@ -16,8 +17,12 @@ const AUTHORIZATION = fieldName('authorization')
 const CDN_LOOP = fieldName('cdn-loop')
 const IF_MODIFIED_SINCE = fieldName('if-modified-since')
 const IF_NONE_MATCH = fieldName('if-none-match')
+const IF_RANGE = fieldName('if-range')
+const RANGE = fieldName('range')
 const REQUEST_ID = fieldName('x-nearcast-request-id')
 const TIER = fieldName(TIER_FIELD)
+/** Fields by which a hit may be something else than the whole. */
+const NOT_PLAIN = new Set([IF_NONE_MATCH.hash, IF_MODIFIED_SINCE.hash, RANGE.hash])
 
 const HEALTH_PATH = '/healthz'
 const HEALTHY: Words = { status: 200, text: 'ok' }
@@ -104,7 +109,7 @@ function refusalOf(worker: Worker, request: RequestHead, site: Site | undefined,
 function hit(worker: Worker, viewer: Viewer, object: StoredObject, now: number): void {
   const { request, reply } = viewer
   const plain = request.method === 'GET' && request.minor === 1 && viewer.nonce === undefined && !reply.closesAfter && object.body.length <= ONE_GO
-  if (plain && requestField(request, IF_NONE_MATCH) === undefined && requestField(request, IF_MODIFIED_SINCE) === undefined) {
+  if (plain && !mayHaveField(request, NOT_PLAIN)) {
     return reply.whole(hitFrame(worker, object, now), object.body, hitEnd(worker))
   }
   answerStored(worker, viewer, object, 'Hit', hitStatus(worker, object, now))
@@ -192,6 +197,9 @@ function answerStored(worker: Worker, viewer: Viewer, object: StoredObject, cach
   const { request, reply } = viewer
   const way = wayOf(worker, viewer, cache, status, Math.floor(ageAt(object, worker.clock.now()) / 1000))
   if (mayAnswer304(worker, viewer, object)) return answer304(worker, viewer, object.lines, way)
+  const range = rangeOf(worker, viewer, object)
+  if (range === 'unsatisfiable') return say(worker, request, reply, { status: 416, text: 'there is no such part', lines: `Content-Range: bytes */${object.body.length}\r\n` }, viewer.nonce, way.id)
+  if (range !== undefined) return answerPart(worker, viewer, object, range, way)
   const length = object.body.length
   const head = renderHead(worker, object.status, object.lines, object.status === 204 ? {} : { length }, { ...way, proof: proofOf(worker, viewer, object.status) })
   if (request.method === 'HEAD' || length === 0) reply.whole(head)
@@ -199,10 +207,34 @@ function answerStored(worker: Worker, viewer: Viewer, object: StoredObject, cach
   else relay(reply, head, 'length', Fill.of(object.body), () => undefined)
 }
 
-/** RFC 9110 §13.2.1: conditions count for what would be answered with 200. */
-function mayAnswer304(worker: Worker, viewer: Viewer, response: Pick<StoredObject, 'status' | 'etag' | 'lastModified'>): boolean {
+/** The part of a stored response that is asked for, if it is one that can be had (RFC 9110 §14.2). */
+function rangeOf(worker: Worker, viewer: Viewer, object: StoredObject): Range | 'unsatisfiable' | undefined {
   const { request } = viewer
-  return response.status === 200 && isNotModified(response, requestField(request, IF_NONE_MATCH), requestField(request, IF_MODIFIED_SINCE), worker.clock.now())
+  const value = requestField(request, RANGE)
+  if (value === undefined || request.method !== 'GET' || object.status !== 200) return undefined
+  const condition = requestField(request, IF_RANGE)
+  if (condition !== undefined && !rangeHolds({ ...object, date: fieldOf(fromLines(object.lines), 'date') }, condition, worker.clock.now())) return undefined
+  return wantedRange(value, object.body.length)
+}
+
+/** Answers with a part of a stored response (RFC 9110 §15.3.7). */
+function answerPart(worker: Worker, viewer: Viewer, object: StoredObject, { first, last }: Range, way: Way): void {
+  const part = object.body.subarray(first, last + 1)
+  const lines = `${object.lines}Content-Range: bytes ${first}-${last}/${object.body.length}\r\n`
+  const head = renderHead(worker, 206, lines, { length: part.length }, { ...way, proof: proofOf(worker, viewer, 206) })
+  if (part.length <= ONE_GO) viewer.reply.whole(head, part)
+  else relay(viewer.reply, head, 'length', Fill.of(part), () => undefined)
+}
+
+/** RFC 9110 §13.2.1: conditions count for what would be answered with 200. */
+function mayAnswer304(worker: Worker, viewer: Viewer, response: Pick<StoredObject, 'status' | 'etag' | 'lastModified' | 'lines'>): boolean {
+  const { request } = viewer
+  const noneMatch = requestField(request, IF_NONE_MATCH)
+  const modifiedSince = requestField(request, IF_MODIFIED_SINCE)
+  if (response.status !== 200 || (noneMatch === undefined && modifiedSince === undefined)) return false
+  const { etag, lastModified, lines } = response
+  const date = lastModified === undefined ? fieldOf(fromLines(lines), 'date') : undefined
+  return isNotModified({ etag, lastModified, date }, noneMatch, modifiedSince, worker.clock.now())
 }
 
 /** RFC 9110 §15.4.5: what describes a body is left out. */

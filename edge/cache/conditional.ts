@@ -5,6 +5,8 @@ export interface Validators {
   readonly etag?: string | undefined
   /** Last-Modified as received. */
   readonly lastModified?: string | undefined
+  /** Date as received: stands in where there is no Last-Modified (RFC 9111 §4.3.2). */
+  readonly date?: string | undefined
 }
 
 const weak = (tag: string): string => (tag.startsWith('W/') ? tag.slice(2) : tag)
@@ -22,8 +24,9 @@ export function isNotModified(validators: Validators, ifNoneMatch: string | unde
     const { etag } = validators
     return etag !== undefined && listMembers(ifNoneMatch).some((tag) => sameWeakly(tag, etag))
   }
-  if (ifModifiedSince === undefined || validators.lastModified === undefined) return false
+  const { lastModified = validators.date } = validators
+  if (ifModifiedSince === undefined || lastModified === undefined) return false
   const since = parseHttpDate(ifModifiedSince, now)
-  const modified = parseHttpDate(validators.lastModified, now)
+  const modified = parseHttpDate(lastModified, now)
   return since !== undefined && modified !== undefined && modified <= since
 }

@@ -8,12 +8,13 @@ export interface ResponseControl {
   readonly private: boolean
   readonly public: boolean
   readonly mustRevalidate: boolean
+  readonly mustUnderstand: boolean
   readonly maxAge?: number
   readonly sMaxAge?: number
 }
 
-/** The largest delta-seconds that is kept apart from others (RFC 9111 §1.2.2). */
-const LONGEST = 2 ** 31
+/** The largest delta-seconds that is kept apart from others, in seconds (RFC 9111 §1.2.2). */
+export const LONGEST = 2 ** 31
 
 /**
  * Reads a response's Cache-Control. A qualified `private` or `no-cache` is taken as the unqualified one, which is always allowed.
@@ -21,7 +22,7 @@ const LONGEST = 2 ** 31
  */
 export function readControl(fields: FieldList): ResponseControl {
   const value = fieldOf(fields, 'cache-control')
-  if (value === undefined) return { present: false, noStore: false, noCache: false, private: false, public: false, mustRevalidate: false }
+  if (value === undefined) return { present: false, noStore: false, noCache: false, private: false, public: false, mustRevalidate: false, mustUnderstand: false }
   const said = new Map<string, string | undefined>()
   for (const member of listMembers(value)) {
     const equals = member.indexOf('=')
@@ -36,6 +37,7 @@ export function readControl(fields: FieldList): ResponseControl {
     private: said.has('private'),
     public: said.has('public'),
     mustRevalidate: said.has('must-revalidate') || said.has('proxy-revalidate'),
+    mustUnderstand: said.has('must-understand'),
     ...(said.has('max-age') ? { maxAge: lifetime(said.get('max-age')) } : {}),
     ...(said.has('s-maxage') ? { sMaxAge: lifetime(said.get('s-maxage')) } : {})
   }

@@ -18,7 +18,14 @@ export function variantKey(primary: string, names: readonly string[], valueOf: (
   for (const name of names) {
     const value = valueOf(name)
     // An absent field is not the same as an empty one.
-    key += value === undefined ? `\n${name}` : `\n${name}:${name.startsWith('accept') ? value.replaceAll(/,[ \t]+/g, ',') : value}`
+    key += value === undefined ? `\n${name}` : `\n${name}:${normalValue(name, value)}`
   }
   return key
+}
+
+/** White space after commas says nothing in these, nor does the case of language tags (RFC 4647 §2.1); their order does to some origins. */
+function normalValue(name: string, value: string): string {
+  if (!name.startsWith('accept')) return value
+  const spaced = value.replaceAll(/,[ \t]+/g, ',')
+  return name === 'accept-language' ? spaced.toLowerCase() : spaced
 }

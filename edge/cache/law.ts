@@ -1,5 +1,5 @@
 import { type FieldList, fieldOf, listMembers, parseHttpDate } from '../message/index.ts'
-import { parseSeconds, readControl, type ResponseControl } from './control.ts'
+import { LONGEST, parseSeconds, readControl, type ResponseControl } from './control.ts'
 
 /** When a response stops being fresh; times in milliseconds. */
 export interface Freshness {
@@ -37,15 +37,32 @@ export interface Received {
 /** Statuses that may be stored without explicit freshness (RFC 9110 §15.1), less 206, which is not stored at all. */
 const HEURISTIC = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])
 
+/** Statuses whose rules for caching are known and followed here (RFC 9110 §15): those that `must-understand` asks for. */
+const UNDERSTOOD = new Set([...HEURISTIC, 201, 202, 205, 302, 303, 307, 400, 401, 402, 403, 406, 407, 408, 409, 411, 412, 413, 415, 416, 417, 421, 422, 426, 500, 502, 503, 504, 505])
+
+/** RFC 9111 §5.2.2.3: who asks to be understood is stored by those who know the status, whatever `no-store` says to the others. */
+const forbidsStoring = (status: number, control: ResponseControl): boolean => (control.mustUnderstand ? !UNDERSTOOD.has(status) : control.noStore)
+
+/** What of the time since Last-Modified an answer that states no freshness is fresh for, and the longest (RFC 9111 §4.2.2). */
+const HEURISTIC_PART = 0.1
+const HEURISTIC_MOST = 24 * 3600 * 1000
+
+/** The age that an Age field states, in milliseconds (RFC 9111 §5.1). */
+function statedAge(fields: FieldList): number {
+  const value = fieldOf(fields, 'age')
+  if (value === undefined) return 0
+  // Anything but one number may be hiding any age: the response is taken for old and asked about, which is always allowed.
+  const seconds = parseSeconds(value.trim())
+  return (seconds ?? LONGEST) * 1000
+}
+
 /** The response's age on arrival, in milliseconds (RFC 9111 §4.2.3). */
 export function initialAge(received: Pick<Received, 'fields' | 'requestedAt' | 'receivedAt'>): number {
   const { fields, requestedAt, receivedAt } = received
   const date = parseHttpDate(fieldOf(fields, 'date') ?? '', receivedAt)
   // Date counts in whole seconds; the part below one would make every response look up to a second old.
   const apparent = date === undefined ? 0 : Math.max(0, Math.floor(receivedAt / 1000) * 1000 - date)
-  // §5.1: of several Age values the first counts; one that is no number is ignored.
-  const stated = (parseSeconds(listMembers(fieldOf(fields, 'age') ?? '')[0]) ?? 0) * 1000
-  return Math.max(apparent, stated + Math.max(0, receivedAt - requestedAt))
+  return Math.max(apparent, statedAge(fields) + Math.max(0, receivedAt - requestedAt))
 }
 
 /** RFC 9111 §4.2.1: how long it is fresh, and whether it says so itself. */
@@ -59,7 +76,16 @@ function lifetimeOf(received: Received, control: ResponseControl): { lifetime: n
     const date = parseHttpDate(fieldOf(received.fields, 'date') ?? '', received.receivedAt) ?? received.receivedAt
     return { lifetime: at === undefined ? 0 : Math.max(0, at - date), explicit: true }
   }
-  return { lifetime: HEURISTIC.has(received.status) ? received.defaultTtl : 0, explicit: false }
+  if (!HEURISTIC.has(received.status) && !control.public) return { lifetime: 0, explicit: false }
+  return { lifetime: received.defaultTtl > 0 ? received.defaultTtl : heuristicLifetime(received), explicit: false }
+}
+
+/** RFC 9111 §4.2.2: what has not changed for long will not change soon. */
+function heuristicLifetime({ fields, receivedAt }: Received): number {
+  const modified = parseHttpDate(fieldOf(fields, 'last-modified') ?? '', receivedAt)
+  if (modified === undefined) return 0
+  const date = parseHttpDate(fieldOf(fields, 'date') ?? '', receivedAt) ?? receivedAt
+  return Math.min(HEURISTIC_MOST, Math.max(0, date - modified) * HEURISTIC_PART)
 }
 
 /** RFC 9111 §3: whether a shared cache may store this response to a GET. */
@@ -69,7 +95,7 @@ export function judge(received: Received): Verdict {
   const age = initialAge(received)
   const refused = (reason: NoStoreReason): Verdict => ({ kind: 'refused', reason, age })
   if (status < 200 || status === 206 || status === 304) return refused('status')
-  if (control.noStore) return refused('no-store')
+  if (forbidsStoring(status, control)) return refused('no-store')
   if (control.private) return refused('private')
   // §3.5
   if (received.authorized && !control.public && !control.mustRevalidate && control.sMaxAge === undefined) return refused('authorization')

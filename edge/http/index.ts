@@ -8,7 +8,7 @@
 export { Connection, type Framing, type Handler, type Watcher } from './connection.ts'
 export { fieldName, type FieldName } from './grammar.ts'
 export { RequestParser, type ParserLimits } from './parser.ts'
-export { requestField, requestFields, type Refusal, type RequestHead } from './request.ts'
+export { mayHaveField, requestField, requestFields, type Refusal, type RequestHead } from './request.ts'
 export { HttpServer, type Listening, type ServerLimits } from './server.ts'
 export { hostOf } from './target.ts'
 export { UpstreamClient, type Fetching, type Receiver, type Server, type UpstreamRequest, type UpstreamTrouble } from './upstream.ts'

@@ -40,6 +40,13 @@ export function requestField(head: RequestHead, name: FieldName): string | undef
   return value
 }
 
+/** Whether any of these fields may be there, found in one pass: true is sometimes said of another field with the same hash. */
+export function mayHaveField(head: RequestHead, hashes: ReadonlySet<number>): boolean {
+  const { spans } = head
+  for (let at = 0; at < spans.length; at += 5) if (hashes.has(spans[at]!)) return true
+  return false
+}
+
 /** Every field, name and value in turn. */
 export function requestFields(head: RequestHead): string[] {
   const fields: string[] = []

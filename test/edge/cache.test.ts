@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { Fill, judge, MemoryStore, primaryKey, sizeOf, variantKey, type Reader, type StoredObject } from '../../edge/cache/index.ts'
+import { Fill, judge, MemoryStore, primaryKey, rangeHolds, sizeOf, variantKey, wantedRange, type Reader, type StoredObject } from '../../edge/cache/index.ts'
 import { matchesPath } from '../../edge/sites.ts'
 
 const object = (size: number): StoredObject => ({
@@ -112,6 +112,25 @@ t.test('keys keep apart what differs', async (t) => {
   const start = process.cpuUsage().user
   variantKey('k', ['accept'], () => ' '.repeat(200_000))
   t.ok(process.cpuUsage().user - start < 1_000_000, 'spaces without end cost no more than other octets')
+  t.equal(variantKey('k', ['accept-language'], () => 'en-GB, de'), variantKey('k', ['accept-language'], () => 'en-gb,de'))
+})
+
+t.test('a part lies within the whole, whatever is asked for', async (t) => {
+  const number = fc.oneof(fc.nat(12).map(String), fc.constantFrom('', '999999999999999999999', '-1'))
+  fc.assert(
+    fc.property(number, number, fc.nat(10), (from, to, length) => {
+      const range = wantedRange(`bytes=${from}-${to}`, length)
+      return range === undefined || range === 'unsatisfiable' || (range.first >= 0 && range.first <= range.last && range.last < length)
+    })
+  )
+  t.same(wantedRange('bytes=2-4', 10), { first: 2, last: 4 })
+  t.same(wantedRange('bytes=-3', 10), { first: 7, last: 9 })
+  t.equal(wantedRange('bytes=-0', 10), 'unsatisfiable')
+  t.equal(wantedRange('bytes=0-', 0), 'unsatisfiable')
+  for (const text of ['bytes=-', 'bytes=4-2', 'bytes=0-1,3-4', 'lines=0-1', 'bytes 0-1']) t.equal(wantedRange(text, 10), undefined, text)
+  const date = 'Thu, 01 Jan 2026 00:00:00 GMT'
+  t.equal(rangeHolds({ etag: 'W/"1"' }, 'W/"1"', 0), false, 'a weak tag')
+  t.equal(rangeHolds({ lastModified: date, date }, date, 0), false, 'it may have changed twice in that second')
 })
 
 t.test('path patterns', async (t) => {
