@@ -17,6 +17,7 @@ function stamp() {
   const walk = (folder) => {
     for (const entry of readdirSync(join(root, folder), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = `${folder}/${entry.name}`
+      if (entry.name === 'node_modules') continue
       if (entry.isDirectory()) walk(path)
       else if (entry.name.endsWith('.ts')) add(path)
     }

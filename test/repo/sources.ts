@@ -35,7 +35,7 @@ const FOLDERS = ['bench', 'cli', 'core', 'daemon', 'edge', 'fleet', 'geodb', 'he
 export function readSources(): Source[] {
   return FOLDERS.filter((folder) => existsSync(join(root, folder))).flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.ts'))
+      .filter((name) => name.endsWith('.ts') && !name.includes('node_modules/'))
       .map((name) => readSource(`${folder}/${name}`))
   )
 }
