@@ -43,7 +43,7 @@ export async function benchDns(options: BenchOptions): Promise<void> {
       if (contender !== undefined) contenders.push(contender)
     }
     const rate = options.rate ?? RATE
-    say(`${options.rounds} rounds of ${options.seconds} s at ${rate} queries a second, ${availableParallelism()} cores; CPU is user and system time of every process and thread of the server\n`)
+    say(`${options.rounds} ${options.rounds === 1 ? 'round' : 'rounds'} of ${options.seconds} s at ${rate} queries a second, ${availableParallelism()} cores; CPU is user and system time of every process and thread of the server\n`)
     for (const name of cases) await measure(name, contenders, folder, options, rate)
   } finally {
     await Promise.all(contenders.map(({ running }) => running.stop()))

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { isAlive, readFleetFile, type FleetFile } from '../fleet/index.ts'
@@ -42,8 +42,19 @@ export function openAdmin(call: Call): AdminClient | string {
 }
 
 function notRunning(call: Call, state: NamedPath): string {
+  if (isClosed(state.path)) return `the state folder ${state.label} is closed to this user: only the one who started its fleet, or root, may ask it`
   const start = call.values['state'] === undefined ? 'npm start starts one' : `nearcast up --state ${state.label} starts one`
   return `no fleet runs on the state folder ${state.label} (${start})`
+}
+
+/** Whether a folder is there and may not be looked into. */
+function isClosed(folder: string): boolean {
+  try {
+    accessSync(folder, constants.R_OK | constants.X_OK)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EACCES'
+  }
 }
 
 /** A client for a fleet whose token is known. */

@@ -41,6 +41,12 @@ export function stateFolder(call: Call): NamedPath {
   return named(call, textOf(call, 'state') ?? join(home(call.io.cwd), 'state'), '/')
 }
 
+/** ` --state DIR` as it was given, for the commands we tell to type next; empty for the default fleet. */
+export function stateOption(call: Call): string {
+  const given = textOf(call, 'state')
+  return given === undefined ? '' : ` --state ${given}`
+}
+
 /** Shown relative to the current folder when it lies below, else in full. */
 function named(call: Call, given: string, ending = ''): NamedPath {
   const path = resolve(call.io.cwd, given)

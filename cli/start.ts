@@ -1,7 +1,7 @@
 import type { Done, StartRequest } from '../daemon/control/api.ts'
 import { openForMember, Refused, refused } from './admin-client.ts'
 import { isSet, type Command } from './command.ts'
-import { STATE } from './folders.ts'
+import { STATE, stateOption } from './folders.ts'
 
 export const start: Command = {
   name: 'start',
@@ -16,7 +16,7 @@ export const start: Command = {
     const body: StartRequest = { name }
     const reply = await admin.post<Done>('/v1/start', body)
     if (reply instanceof Refused) return refused(call, reply)
-    call.io.out(isSet(call, 'json') ? `${JSON.stringify(reply)}\n` : `${name} starts; it is answered again once its checks pass (nearcast status).\n`)
+    call.io.out(isSet(call, 'json') ? `${JSON.stringify(reply)}\n` : `${name} starts; it is answered again once its checks pass (nearcast status${stateOption(call)}).\n`)
     return 0
   }
 }

@@ -2,7 +2,7 @@ import { formatDuration } from '../core/quantity.ts'
 import type { StopReply, StopRequest } from '../daemon/control/api.ts'
 import { openForMember, Refused, refused } from './admin-client.ts'
 import { isSet, numberOf, type Command } from './command.ts'
-import { STATE } from './folders.ts'
+import { STATE, stateOption } from './folders.ts'
 
 export const stop: Command = {
   name: 'stop',
@@ -30,7 +30,7 @@ export const stop: Command = {
     if (isSet(call, 'json')) call.io.out(`${JSON.stringify(reply)}\n`)
     else {
       const ends = reply.exitsInMs <= 0 ? 'its process ends now' : `it serves on for ${formatDuration(reply.exitsInMs)}, then its process ends`
-      const back = forMs === undefined ? `brought back by: nearcast start ${name}` : `it comes back by itself after ${formatDuration(forMs)}`
+      const back = forMs === undefined ? `brought back by: nearcast start ${name}${stateOption(call)}` : `it comes back by itself after ${formatDuration(forMs)}`
       call.io.out(`${name} is out of the answers; ${ends}; ${back}\n`)
     }
     return 0

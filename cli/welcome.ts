@@ -6,7 +6,7 @@ import type { Explanation, MemberStatus, Status } from '../daemon/control/api.ts
 import type { Fleet } from '../fleet/index.ts'
 import { connect, Refused, type AdminClient } from './admin-client.ts'
 import type { Call } from './command.ts'
-import { packageRoot, stateFolder, zonesFolder } from './folders.ts'
+import { packageRoot, stateFolder, stateOption, zonesFolder } from './folders.ts'
 import { healthOf } from './status.ts'
 import { tableOf } from './table.ts'
 import { versionText } from './version.ts'
@@ -47,7 +47,7 @@ export async function welcome(call: Call, config: Config, fleet: Fleet, began: n
     ...(local !== undefined && { local }),
     tookMs: systemClock.elapsed() - began,
     program: call.io.cwd === packageRoot ? 'npx nearcast' : programFrom(call.io.cwd),
-    stateOption: call.values['state'] === undefined ? '' : ` --state ${String(call.values['state'])}`,
+    stateOption: stateOption(call),
     stateLabel: state.label,
     zonesLabel: zonesFolder(call).label
   }

@@ -175,6 +175,13 @@ t.test('without a fleet a command says in one line how to start one', async (t) 
   t.match(await run('status', '--state', state), { status: 1, err: /^nearcast: the daemon does not answer: it is starting, or being restarted\n$/ })
 })
 
+t.test('a state folder of another user is told from one without a fleet', { skip: process.getuid?.() === 0 && 'root may read everything' }, async (t) => {
+  const state = t.testdir()
+  chmodSync(state, 0)
+  t.match(await run('status', '--state', state), { status: 1, out: '', err: /^nearcast: the state folder .* is closed to this user: [^\n]*\n$/ })
+  chmodSync(state, 0o700)
+})
+
 t.test('commands speak to the fleet of their state folder, with its token', async (t) => {
   const { state, asked } = await pretend(t, {
     '/v1/stop': { status: 200, body: { exitsInMs: 22_000 } },
@@ -184,6 +191,7 @@ t.test('commands speak to the fleet of their state folder, with its token', asyn
   })
   t.match(await run('stop', 'icn', '--for', '10m', '--state', state), { status: 0, out: /^icn is out of the answers; it serves on for 22 s/, err: '' })
   t.equal(asked.at(-1), 'POST /v1/stop {"name":"icn","forMs":600000} Bearer secret')
+  t.match(await run('stop', 'icn', '--state', state), { out: new RegExp(`nearcast start icn --state ${state}\\n$`) }, 'the command to type next is for the same fleet')
   t.match(await run('stop', 'icm', '--state', state), { status: 2, out: '', err: 'nearcast: there is no edge, regional or shield icm (did you mean icn?)\n' })
   t.match(await run('start', 'icn', '--state', state), { status: 1, out: '', err: 'nearcast: icn runs already\n' })
   t.match(await run('force', 'icn', 'drain', '--why', 'new disks', '--state', state), { status: 0, out: /^icn is out of the answers/ })
