@@ -52,6 +52,8 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     void answer(request, { listen, port: portOf(server), token }, control).then(
       (reply) => send(request, response, reply),
       (error: unknown) => {
+        // Whoever went away in the middle of a request waits for no answer.
+        if (request.destroyed && !request.complete) return
         log.error({ path: request.url?.split('?')[0], err: error }, `the admin API failed: ${messageOf(error)}`)
         send(request, response, refuse(500, 'this failed inside the daemon; its log says how'))
       }
