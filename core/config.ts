@@ -1,6 +1,6 @@
 import { validate } from 'node-cron'
 import { z } from 'zod'
-import { parseAddress, parsePrefix } from './address.ts'
+import { parseAddress } from './address.ts'
 import { parseDuration, parseSize } from './quantity.ts'
 
 // The keys of nearcast.yaml: one row a key, with its bounds, its default and its description. The type, the check and
@@ -178,12 +178,3 @@ export const configSchema = z.strictObject({
 
 /** nearcast.yaml as checked: durations in milliseconds, sizes in octets, every default filled in. Plain JSON. */
 export type Config = z.output<typeof configSchema>
-export type EdgeConfig = Config['edges'][string]
-export type RegionalConfig = Config['regionals'][string]
-export type ShieldConfig = Config['shields'][string]
-export type OriginConfig = Config['origins'][string]
-export type DistributionConfig = Config['distributions'][string]
-export type CheckConfig = Config['checks']['default']
-
-/** Whether a text is a prefix such as 192.0.2.0/24; for schemas of other rooms. */
-export const isPrefix = (text: string): boolean => parsePrefix(text) !== undefined

@@ -30,12 +30,6 @@ export interface StartRequest {
   readonly name: string
 }
 
-/** SIGKILL, for rehearsals. With `forMs` it is started again after that long, else after the supervisor's own delay. */
-export interface KillRequest {
-  readonly name: string
-  readonly forMs?: number
-}
-
 export interface ForceRequest {
   readonly name: string
   readonly state: 'up' | 'down' | 'drain' | 'none'

@@ -3,7 +3,7 @@
 
 /** Octets of the longest name (RFC 1035 §3.1), and of the longest label. */
 export const LONGEST_NAME = 255
-export const LONGEST_LABEL = 63
+const LONGEST_LABEL = 63
 
 /** The root: one zero octet. */
 export const ROOT: Uint8Array = Uint8Array.of(0)
@@ -133,21 +133,9 @@ export function nameLength(wire: Uint8Array, at = 0): number {
   return read + 1 - at
 }
 
-/** A copy with ASCII letters in lower case. */
-export function lowerName(wire: Uint8Array): Uint8Array {
-  const lower = wire.slice()
-  for (let at = 0; at < lower.length; at++) lower[at] = lowerOctet(lower[at]!)
-  return lower
-}
-
 /** ASCII letters in lower case, every other octet as it is. */
 export function lowerOctet(octet: number): number {
   return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet
-}
-
-/** Whether two names are the same, case folded. */
-export function nameEquals(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && endsAlike(a, b)
 }
 
 /** Whether `child` is `parent` or stands beneath it, case folded. */
@@ -171,9 +159,4 @@ export function labelCount(wire: Uint8Array): number {
   let count = 0
   for (let at = 0; wire[at]! > 0; at += wire[at]! + 1) count++
   return count
-}
-
-/** The name without its first label, a view of the same octets; undefined for the root. */
-export function parentOf(wire: Uint8Array): Uint8Array | undefined {
-  return wire[0] === 0 ? undefined : wire.subarray(wire[0]! + 1)
 }

@@ -87,7 +87,6 @@ export const TYPE_ROWS: readonly TypeRow[] = Object.entries<Row>(ROWS).map(([mne
 const NUMBERS = new Map<string, number>(Object.entries(TYPE))
 const MNEMONICS = new Map<number, string>([...NUMBERS].map(([mnemonic, number]) => [number, mnemonic]))
 const CLASS_NUMBERS = new Map<string, number>(Object.entries(CLASS))
-const CLASS_NAMES = new Map<number, string>([...CLASS_NUMBERS].map(([name, number]) => [number, name]))
 
 /** Every mnemonic, for suggestions. */
 export const MNEMONIC_LIST: readonly string[] = [...NUMBERS.keys()]
@@ -107,11 +106,6 @@ export function typeToText(number: number): string {
 export function classFromText(text: string): number | undefined {
   const upper = text.toUpperCase()
   return CLASS_NUMBERS.get(upper) ?? generic(upper, 'CLASS')
-}
-
-/** `IN` for 1; `CLASS32` for a class without a name. */
-export function classToText(number: number): string {
-  return CLASS_NAMES.get(number) ?? `CLASS${number}`
 }
 
 /** Whether a type is one that is only asked for or carries a message's own data: OPT, and 128 to 255 (RFC 6895 §3.1). */

@@ -1,7 +1,7 @@
 import { array, assert, property, uint8Array } from 'fast-check'
 import t from 'tap'
-import { isSubdomain, labelCount, lowerName, nameEquals, nameFromText, nameLength, nameToText, parentOf, ROOT } from '../../daemon/wire/name.ts'
-import { classFromText, classToText, isMetaType, TYPE, TYPE_ROWS, typeFromText, typeToText } from '../../daemon/wire/types.ts'
+import { isSubdomain, labelCount, nameFromText, nameLength, nameToText, ROOT } from '../../daemon/wire/name.ts'
+import { classFromText, isMetaType, TYPE, TYPE_ROWS, typeFromText, typeToText } from '../../daemon/wire/types.ts'
 
 function wire(text: string, origin?: string): Uint8Array {
   const name = nameFromText(text, origin === undefined ? undefined : wire(origin))
@@ -39,19 +39,15 @@ t.test('what is no name, and why', async (t) => {
 })
 
 t.test('comparison folds ASCII case only, and respects labels', async (t) => {
-  t.ok(nameEquals(wire('WwW.example.'), wire('www.EXAMPLE.')))
-  t.notOk(nameEquals(wire('\\195\\137.'), wire('\\195\\169.')))
   t.ok(isSubdomain(wire('a.Example.com.'), wire('example.COM.')))
   t.ok(isSubdomain(wire('example.com.'), wire('example.com.')))
   t.ok(isSubdomain(wire('com.'), ROOT))
+  t.notOk(isSubdomain(wire('\\195\\137.'), wire('\\195\\169.')))
   t.notOk(isSubdomain(wire('example.com.'), wire('a.example.com.')))
   t.notOk(isSubdomain(wire('notexample.com.'), wire('example.com.')))
   t.notOk(isSubdomain(wire('a\\007example.com.'), wire('example.com.')), 'the length octet as data of another label')
-  t.same(lowerName(wire('AZ[@.')), wire('az[\\@.'))
   t.equal(labelCount(wire('a.b.c.')), 3)
   t.equal(labelCount(ROOT), 0)
-  t.same(parentOf(wire('a.b.')), wire('b.'))
-  t.equal(parentOf(ROOT), undefined)
   t.equal(nameLength(Uint8Array.of(7, 1, 97, 0, 7), 1), 3)
 })
 
@@ -76,7 +72,6 @@ t.test('types and classes have names and numbers', async (t) => {
   t.equal(typeToText(65534), 'TYPE65534')
   t.equal(classFromText('in'), 1)
   t.equal(classFromText('CLASS32'), 32)
-  t.equal(classToText(32), 'CLASS32')
   t.ok(isMetaType(TYPE.OPT) && isMetaType(TYPE.ANY))
   t.notOk(isMetaType(TYPE.A) || isMetaType(TYPE.CAA))
   t.equal(new Set(TYPE_ROWS.map((row) => row.number)).size, TYPE_ROWS.length, 'no number twice')
