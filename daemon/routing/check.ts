@@ -109,7 +109,7 @@ function findTooLarge({ policies, file }: Draft): Fault[] {
     if (branch.kind === 'policy') return alternatives(policies.policies[branch.policy]!.root, undefined)
     const { arms, onAllDown, verb, count } = nodes[branch.node]!
     const each = arms.map(({ to }) => alternatives(to, undefined))
-    const product = each.reduce((total, number) => total * number, count === undefined ? 1 : arms.length)
+    const product = each.reduce((total, number) => total * number, verb === 'closest' || count === undefined ? 1 : arms.length)
     const own = VERBS[verb]!.together ? product : verb === 'weighted' ? each.reduce((sum, number) => sum + number, 0) : Math.max(...each)
     return Math.max(own, typeof onAllDown === 'object' ? alternatives(policies.policies[onAllDown.policy]!.root, undefined) : 0)
   })

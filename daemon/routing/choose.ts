@@ -65,6 +65,8 @@ function pick(order: Order, trust: Trust, judge: Judge, notes: Notes): readonly 
       return pickSplit(order, trust, judge, notes)
     case 'set':
       return pickSet(order, trust, judge, notes)
+    case 'top':
+      return pickTop(order, trust, judge, notes)
     case 'or-else':
       return pick(order.of, trust, judge, notes) ?? pickElse(order, trust, judge, notes)
   }
@@ -107,6 +109,21 @@ function pickSet(order: Order & { kind: 'set' }, trust: Trust, judge: Judge, not
   const count = order.count ?? members.length
   if (count >= members.length) return together(members)
   return mixed(members.map((_, start) => ({ weight: 1, alternatives: together(Array.from({ length: count }, (_, step) => members[(start + step) % members.length]!)) })))
+}
+
+/** A part that is to be empty when down leaves its place to the next. */
+function pickTop(order: Order & { kind: 'top' }, trust: Trust, judge: Judge, notes: Notes): readonly Alternative[] | undefined {
+  const members: (readonly Alternative[])[] = []
+  let isEmpty = false
+  let end = order.of.length
+  for (let place = 0; place < end && members.length < order.count; place++) {
+    const member = pick(order.of[place]!, trust, judge, notes)
+    if (member?.length === 0) isEmpty = true
+    if (member === undefined || member.length === 0) continue
+    if (members.push(member) === 1) end = order.reach[place]!
+  }
+  if (members.length > 0) return together(members)
+  return isEmpty ? [] : undefined
 }
 
 /** Every combination of one alternative from each member. */

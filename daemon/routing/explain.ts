@@ -41,8 +41,22 @@ function tell(order: Order, telling: Telling, depth: number): boolean {
   steps.push({ depth, text: `${node.label}: ${node.verb}: ${VERBS[node.verb]!.say(node, view)}` })
   // A list without end helps nobody: the first that answers is told, the rest stands among the candidates.
   if (order.kind === 'first-of') return order.of.some((part) => tell(part, telling, depth + 1))
+  if (order.kind === 'top') return tellTop(order, telling, depth + 1)
   const parts = order.of.map((part) => tell(part, telling, depth + 1))
   return parts.includes(true)
+}
+
+/** Down to the last that is taken: as `choose` goes. */
+function tellTop({ of, count, reach }: Order & { kind: 'top' }, telling: Telling, depth: number): boolean {
+  let taken = 0
+  let end = of.length
+  for (let place = 0; place < end && taken < count; place++) {
+    const part = of[place]!
+    // One that is to be empty when down is told, and leaves its place to the next.
+    if (!tell(part, telling, depth) || choose(part, telling.judge).alternatives.length === 0) continue
+    if (++taken === 1) end = reach[place]!
+  }
+  return taken > 0
 }
 
 function tellTarget(target: number, telling: Telling, depth: number): boolean {

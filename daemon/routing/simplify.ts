@@ -14,6 +14,8 @@ export function simplify(order: Order): Order {
       return order.of.length === 1 ? simplify(order.of[0]!) : { ...order, node: 0, of: order.of.map(simplify) }
     case 'set':
       return { ...order, node: 0, of: order.of.map(simplify) }
+    case 'top':
+      return order.of.length === 1 ? simplify(order.of[0]!) : { ...order, node: 0, of: order.of.map(simplify) }
     case 'or-else':
       return { ...order, node: 0, of: simplify(order.of), otherwise: typeof order.otherwise === 'object' ? simplify(order.otherwise) : order.otherwise }
   }
@@ -42,6 +44,8 @@ export function orderKey(order: Order): string {
       return `w(${order.of.map((part, index) => `${order.weights[index]}:${orderKey(part)}`).join()})`
     case 'set':
       return `${order.shuffle === true ? 'm' : 's'}${order.count ?? ''}(${order.of.map(orderKey).join()})`
+    case 'top':
+      return `t${order.count}(${order.of.map((part, index) => `${order.reach[index]}:${orderKey(part)}`).join()})`
     case 'or-else':
       return `e(${orderKey(order.of)};${typeof order.otherwise === 'object' ? orderKey(order.otherwise) : order.otherwise})`
   }

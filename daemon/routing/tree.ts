@@ -29,6 +29,8 @@ export interface Node {
   readonly arms: readonly Arm[]
   /** How many are answered at once, where that is not all. */
   readonly count?: number
+  /** Of `closest`: how many times as far as the nearest may be answered. */
+  readonly within?: number
   readonly onAllDown?: OnAllDown
 }
 
@@ -49,6 +51,8 @@ export type Order =
   | { readonly kind: 'split'; readonly node: number; readonly of: readonly Order[]; readonly weights: readonly number[] }
   /** All of those that can answer together, or `count` of them in turn. Their records are rotated, or shuffled. */
   | { readonly kind: 'set'; readonly node: number; readonly of: readonly Order[]; readonly count?: number; readonly shuffle?: true }
+  /** The first `count` of those that can answer together, none of them at or behind `reach` of the first of them. */
+  | { readonly kind: 'top'; readonly node: number; readonly of: readonly Order[]; readonly count: number; readonly reach: readonly number[] }
   /** `of`; when all of it is down, `otherwise`. */
   | { readonly kind: 'or-else'; readonly node: number; readonly of: Order; readonly otherwise: 'all' | 'last-good' | 'empty' | Order }
 

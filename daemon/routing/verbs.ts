@@ -1,5 +1,6 @@
 import type { Reading } from './reading.ts'
 import type { Node, Order, View } from './tree.ts'
+import { closest } from './closest.ts'
 import { failover } from './failover.ts'
 import { geolocation } from './geolocation.ts'
 import { geoproximity } from './geoproximity.ts'
@@ -9,7 +10,7 @@ import { simple } from './simple.ts'
 import { weighted } from './weighted.ts'
 
 /** What a verb makes of its text: its arms and its own settings. */
-export type Parsed = Pick<Node, 'arms' | 'count'>
+export type Parsed = Pick<Node, 'arms' | 'count' | 'within'>
 
 /** One kind of policy. It orders candidates; health is not its business (choose.ts). */
 export interface Verb {
@@ -30,4 +31,4 @@ export interface Verb {
 }
 
 /** Every verb. A new one is its file and its row here. */
-export const VERBS: Readonly<Record<string, Verb>> = { simple, multivalue, failover, weighted, geolocation, geoproximity, latency }
+export const VERBS: Readonly<Record<string, Verb>> = { simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest }

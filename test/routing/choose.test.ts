@@ -106,6 +106,20 @@ t.test('each verb', async (t) => {
     ['{ geoproximity: [192.0.2.1, fra, { bias: 99, to: { failover: [syd, icn] } }] }', 'NL', {}, 'syd'],
     ['{ geoproximity: [192.0.2.1, fra, { bias: 99, to: { failover: [syd, icn] } }] }', 'unknown', {}, '192.0.2.1'],
     ['{ geoproximity: { syd: 0, fra: 99 } }', 'unknown', {}, 'syd'],
+    // From the Netherlands: fra 5 ms, iad 93, icn 129, nrt 140, gru 147, syd 250.
+    ['{ closest: [icn, nrt, fra, iad, gru, syd], count: 3 }', 'NL', {}, 'fra+iad+icn'],
+    ['{ closest: [icn, nrt, fra, iad, gru, syd], count: 3, within: 1.5 }', 'NL', {}, 'fra'],
+    ['{ closest: [icn, nrt, fra, iad, gru, syd], count: 3, within: 1.5 }', 'NL', { fra: 'down' }, 'iad+icn cut'],
+    ['{ closest: [icn, nrt, fra, iad, gru, syd], count: 3, within: 100 }', 'NL', { iad: 'down' }, 'fra+icn+nrt cut'],
+    ['{ closest: [icn, nrt, fra, iad, gru, syd], count: 3 }', 'NL', ALL_DOWN, 'fra+iad+icn open cut'],
+    // What is not reached has no say.
+    ['{ closest: [icn, nrt, fra, iad, gru, syd], count: 1 }', 'NL', { iad: 'down' }, 'fra'],
+    ['{ closest: [{ failover: [fra], on-all-down: empty }, iad, icn], count: 2 }', 'NL', { fra: 'down' }, 'iad+icn cut'],
+    ['{ closest: [{ failover: [fra], on-all-down: empty }, iad], count: 2 }', 'NL', { fra: 'down', iad: 'down' }, 'nothing cut'],
+    ['{ closest: [syd, fra, 192.0.2.1], count: 2, within: 1 }', 'unknown', {}, 'syd+fra'],
+    ['{ closest: [192.0.2.1, fra], count: 2, within: 100 }', 'NL', {}, 'fra'],
+    ['{ closest: [192.0.2.1, fra], count: 2, within: 100 }', 'NL', { fra: 'down' }, '192.0.2.1 cut'],
+    ['{ closest: [{ weighted: { fra: 1, iad: 3 } }, icn], count: 2 }', 'NL', {}, 'fra+icn 25 | iad+icn 75'],
     ['{ weighted: [{ weight: 27, to: { weighted: { icn: 84, nrt: 2 } } }] }', 'KR', {}, 'icn 97.67 | nrt 2.33'],
     ['icn', 'KR', {}, 'icn'],
     ['192.0.2.1', 'KR', {}, '192.0.2.1']
@@ -189,7 +203,8 @@ t.test('classes', async (t) => {
   for (const [korea, japan] of [
     ['{ simple: [icn, nrt, fra], count: 1 }', '{ simple: [icn, nrt, fra], count: 2 }'], ['{ weighted: { icn: 1, nrt: 1 } }', '{ weighted: { icn: 1, nrt: 2 } }'],
     ['{ failover: [icn, nrt], on-all-down: empty }', '{ failover: [icn, nrt] }'], ['{ simple: icn, on-all-down: fixed }', '{ simple: icn, on-all-down: other }'],
-    ['{ failover: [icn, nrt] }', '{ simple: [icn, nrt] }'], ['{ failover: [icn, nrt] }', '{ failover: [nrt, icn] }']
+    ['{ failover: [icn, nrt] }', '{ simple: [icn, nrt] }'], ['{ failover: [icn, nrt] }', '{ failover: [nrt, icn] }'],
+    ['{ closest: [icn, nrt], count: 1 }', '{ closest: [icn, nrt], count: 2 }'], ['{ closest: [fra, iad], count: 2, within: 1 }', '{ closest: [fra, iad], count: 2 }']
   ]) {
     const each = routingOf(`policies:\n  p: { geolocation: { KR: ${korea}, JP: ${japan}, default: nrt } }\n  fixed: nrt\n  other: fra`)
     t.not(each.classOf(0, placeOf('KR')), each.classOf(0, placeOf('JP')), `${korea} is not ${japan}`)
@@ -255,6 +270,11 @@ t.test('why', async (t) => {
   t.same(told('{ geoproximity: { icn: 0, nrt: 97, fra: -50, 192.0.2.1: 5 } }', 'KR').slice(0, 2), [
     'policy p: geoproximity: nrt 1209 km as 36 km (bias 97), icn 50 km, fra 8569 km as 12854 km (bias -50), 192.0.2.1', '  nrt is UP: taken'
   ])
+  t.same(told('{ closest: [icn, nrt, fra, iad], count: 2, within: 8 }', 'KR', { icn: 'down' }), [
+    'policy p: closest: the nearest 2, up to 8 times as far as the first, of icn 50 km ~1 ms, nrt 1209 km ~18 ms, fra 8569 km ~129 ms, iad 11154 km ~167 ms',
+    '  icn is DOWN: skipped', '  nrt is UP: taken', '  fra is UP: taken', 'answer: nrt + fra'
+  ])
+  t.same(told('{ closest: [{ failover: [icn], on-all-down: empty }, nrt, fra], count: 1 }', 'KR', { icn: 'down' }).slice(-2), ['  nrt is UP: taken', 'answer: nrt'])
   t.match(candidates[0], { kilometres: 50, milliseconds: 1 })
   for (const [name, verb] of Object.entries(VERBS)) t.ok(verb.does.length > 10, `${name} says what it does`)
 })

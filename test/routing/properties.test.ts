@@ -19,6 +19,7 @@ const { node } = fc.letrec<{ node: unknown; branch: unknown }>((tie) => {
       withElse(arms.map((failover) => ({ failover }))),
       withElse(arms.map((latency) => ({ latency }))),
       withElse(arms.chain((list) => fc.tuple(...list.map((to) => fc.integer({ min: -99, max: 99 }).map((bias) => ({ bias, to }))))).map((geoproximity) => ({ geoproximity }))),
+      withElse(fc.tuple(arms, fc.integer({ min: 1, max: 3 }), fc.option(fc.constantFrom(1, 1.5, 3, 20), { nil: undefined })).map(([closest, count, within]) => ({ closest, count, ...(within !== undefined && { within }) }))),
       withElse(arms.map((multivalue) => ({ multivalue }))),
       withElse(fc.tuple(fc.uniqueArray(leaf, { minLength: 1, maxLength: 4 }), fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined })).map(([simple, count]) => (count === undefined ? { simple } : { simple, count }))),
       withElse(arms.chain((list) => fc.tuple(...list.map((to) => fc.integer({ min: 0, max: 255 }).map((weight) => ({ weight, to }))))).map((weighted) => ({ weighted }))),
@@ -33,7 +34,7 @@ const family = fc.constantFrom(4, 6, undefined)
 /** Every target that a written tree names, in any branch. */
 function named(value: unknown): Set<string> {
   if (typeof value === 'string') return new Set([value === 'other' ? 'syd' : value])
-  return new Set(Object.entries(value as object).flatMap(([key, inner]) => (key === 'weight' || key === 'bias' || key === 'count' ? [] : [...named(inner)])))
+  return new Set(Object.entries(value as object).flatMap(([key, inner]) => (key === 'weight' || key === 'bias' || key === 'within' || key === 'count' ? [] : [...named(inner)])))
 }
 
 function open(tree: unknown): Routing {
@@ -101,6 +102,14 @@ function expectedAnswers(tree: Written, asked: Asked): readonly string[] {
   if ('latency' in tree) {
     const list = (tree['latency'] as Written[]).map((branch, index) => ({ branch, index, ms: expectedMs(branch, asked) }))
     return first(list.sort((a, b) => (a.ms === b.ms ? 0 : a.ms - b.ms) || a.index - b.index).map(({ branch }) => branch))
+  }
+  if ('closest' in tree) {
+    const { count, within = Infinity } = tree as { count: number; within?: number }
+    const able = (tree['closest'] as Written[]).flatMap((branch, index) => {
+      const names = expectedAnswers(branch, asked)
+      return names.length === 0 ? [] : [{ names, index, ms: expectedMs(branch, asked) }]
+    }).sort((a, b) => (a.ms === b.ms ? 0 : a.ms - b.ms) || a.index - b.index)
+    return able.filter(({ ms }) => ms <= Math.max(1, able[0]!.ms) * within).slice(0, count).flatMap(({ names }) => names)
   }
   if ('geoproximity' in tree) {
     const list = (tree['geoproximity'] as { bias: number; to: Written }[]).map(({ bias, to }, index) => ({ to, index, far: (expectedKilometres(to, asked) * (100 - bias)) / 100 }))

@@ -17,20 +17,20 @@ t.test('every mistake is told where it stands', async (t) => {
     ['policies as a list', 'policies: [a]', ['1:1: policies: expected policies by name (policies: { nearest: { latency: [icn, nrt] } })']],
     ['another key at the top', 'policy: {}\npolicies: {}', ['1:1: unknown key policy (the one key here is policies:, and every policy stands under it)']],
     ['an unknown verb', 'policies:\n  a:\n    latancy: [icn]', ['3:5: there is no verb latancy (did you mean latency?)']],
-    ['no verb', 'policies:\n  a: {}', ['2:6: expected a verb (verbs: simple, multivalue, failover, weighted, geolocation, geoproximity, latency)']],
-    ['only on-all-down', 'policies:\n  a: { on-all-down: all }', ['2:6: expected a verb (verbs: simple, multivalue, failover, weighted, geolocation, geoproximity, latency)']],
+    ['no verb', 'policies:\n  a: {}', ['2:6: expected a verb (verbs: simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest)']],
+    ['only on-all-down', 'policies:\n  a: { on-all-down: all }', ['2:6: expected a verb (verbs: simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest)']],
     ['two verbs', 'policies:\n  a:\n    latency: [icn]\n    failover: [icn]', ['4:5: latency and failover stand in one node; a node has one verb (nest them, or give one a name of its own)']],
     ['an unknown key beside the verb', 'policies:\n  a:\n    latency: [icn]\n    on-al-down: all', ['4:5: unknown key on-al-down beside latency (did you mean on-all-down?)']],
-    ['an option of another verb', 'policies:\n  a: { latency: [icn], count: 2 }', ['2:24: unknown key count beside latency (known: on-all-down, simple, multivalue, failover, weighted, geolocation, geoproximity, latency)']],
+    ['an option of another verb', 'policies:\n  a: { latency: [icn], count: 2 }', ['2:24: unknown key count beside latency (known: on-all-down, simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest)']],
     ['an unknown edge', 'policies:\n  a: { failover: [icn, ntr] }', ['2:24: there is no edge or policy ntr (did you mean nrt?)']],
     ['an unknown policy', 'policies:\n  nearest: { latency: [icn] }\n  a: { failover: [neerest] }', ['3:19: there is no edge or policy neerest (did you mean nearest?)']],
     ['a list without a verb', 'policies:\n  a: [icn, nrt]', ['2:6: a list needs a verb that says what it is for (such as failover: [icn, nrt])']],
-    ['a number', 'policies:\n  a: 5', ['2:6: expected an edge, an address, the name of a policy, or a verb (verbs: simple, multivalue, failover, weighted, geolocation, geoproximity, latency)']],
-    ['nothing under a name', 'policies:\n  a:', ['2:5: expected an edge, an address, the name of a policy, or a verb (verbs: simple, multivalue, failover, weighted, geolocation, geoproximity, latency)']],
+    ['a number', 'policies:\n  a: 5', ['2:6: expected an edge, an address, the name of a policy, or a verb (verbs: simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest)']],
+    ['nothing under a name', 'policies:\n  a:', ['2:5: expected an edge, an address, the name of a policy, or a verb (verbs: simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest)']],
     ['an empty list', 'policies:\n  a: { latency: [] }', ['2:17: latency holds no branch (give it edges, addresses or policies: [icn, nrt])']],
     ['an empty simple', 'policies:\n  a: { simple: }', ['2:16: simple holds no branch (give it edges, addresses or policies: [icn, nrt])']],
     ['an empty multivalue', 'policies:\n  a: { multivalue: [] }', ['2:20: multivalue holds no branch (give it edges, addresses or policies: [icn, nrt])']],
-    ['a count beside multivalue', 'policies:\n  a: { multivalue: [icn, nrt], count: 2 }', ['2:32: unknown key count beside multivalue (known: on-all-down, simple, multivalue, failover, weighted, geolocation, geoproximity, latency)']],
+    ['a count beside multivalue', 'policies:\n  a: { multivalue: [icn, nrt], count: 2 }', ['2:32: unknown key count beside multivalue (known: on-all-down, simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest)']],
     ['an empty geoproximity', 'policies:\n  a: { geoproximity: {} }\n  b: { geoproximity: [] }\n  c: { geoproximity: icn }', [
       '2:22: geoproximity holds no branch (give it biases by name: { icn: 20, nrt: 0 })', '3:22: geoproximity holds no branch (give it biases by name: { icn: 20, nrt: 0 })',
       '4:22: geoproximity holds no branch (give it biases by name: { icn: 20, nrt: 0 })'
@@ -42,6 +42,13 @@ t.test('every mistake is told where it stands', async (t) => {
     ['a geoproximity list', 'policies:\n  a: { geoproximity: [icn, { bias: 300, to: nrt }, { to: fra }, { bias: 1, at: 2 }, icm] }', [
       '2:36: nrt: a bias is a whole number from -99 to 99', '2:52: fra: a bias is a whole number from -99 to 99',
       '2:65: expected a name, or a bias and where it goes (such as { bias: 20, to: { failover: [icn, nrt] } })', '2:85: there is no edge or policy icm (did you mean icn?)'
+    ]],
+    ['a closest without count', 'policies:\n  a: { closest: [icn, nrt] }\n  b: { closest: [], count: 2 }', [
+      '2:17: closest has no count (say how many are answered: count: 2)', '3:17: closest holds no branch (give it edges, addresses or policies: [icn, nrt])'
+    ]],
+    ['a closest with bounds that are none', 'policies:\n  a: { closest: [icn, nrt], count: 0, within: 0.5 }\n  b: { closest: [icn, ntr], count: 1.5, within: far }', [
+      '2:36: count: expected a whole number from 1 to 100', '2:47: within: expected a number from 1 to 100 (such as 1.5: half as far again as the nearest)',
+      '3:23: there is no edge or policy ntr (did you mean nrt?)', '3:36: count: expected a whole number from 1 to 100', '3:49: within: expected a number from 1 to 100 (such as 1.5: half as far again as the nearest)'
     ]],
     ['an empty branch', 'policies:\n  a: { geolocation: { KR: { failover: [] }, default: icn } }', ['2:39: failover holds no branch (give it edges, addresses or policies: [icn, nrt])']],
     ['an empty weighted', 'policies:\n  a: { weighted: {} }', ['2:18: weighted holds no branch (give it weights by name: { icn: 90, nrt: 10 })']],
@@ -70,7 +77,7 @@ t.test('every mistake is told where it stands', async (t) => {
     ['a loop through on-all-down', 'policies:\n  a: { simple: icn, on-all-down: b }\n  b: { simple: nrt, on-all-down: a }', ['3:34: policies lead in a loop: a -> b -> a']],
     ['a name that is a policy only', 'policies:\n  b: a\n  a: b', ['3:6: policies lead in a loop: b -> a -> b']],
     ['several at once, in the order of the file', 'policies:\n  a: { latency: [xxx] }\n  b: { nothing: 1 }\n  c: { geolocation: { KR: icn } }', [
-      '2:18: there is no edge or policy xxx (known: icn, nrt, fra, iad, gru, syd, a, b, c)', '3:8: there is no verb nothing (known: simple, multivalue, failover, weighted, geolocation, geoproximity, latency)',
+      '2:18: there is no edge or policy xxx (known: icn, nrt, fra, iad, gru, syd, a, b, c)', '3:8: there is no verb nothing (known: simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest)',
       '4:21: geolocation has no default (clients of no branch would get no answer: add default: BRANCH)'
     ]]
   ]
@@ -88,6 +95,7 @@ t.test('what is allowed and probably not meant is warned of', async (t) => {
     ['policies:\n  b: { weighted: { icn: 1, 192.0.2.1: 1 } }\n  a: { failover: [b, nrt, syd] }', ['3:22: warning: nrt is never reached: b before it always answers']],
     ['policies:\n  a: { geolocation: { SA: gru, default: icn } }', ['2:23: warning: SA is taken for the continent South America, not for Saudi Arabia (write continent-SA or country-SA)']],
     ['policies:\n  a: { geolocation: { country-SA: fra, continent-SA: gru, default: icn } }', []],
+    ['policies:\n  a: { closest: [icn, nrt], count: 3, within: 2 }', ['2:36: warning: count: 3 is more than the 2 that stand here']],
     ['policies:\n  a: { simple: [icn, nrt], count: 2 }', ['2:35: warning: count: 2 is not less than the 2 that stand here: all are answered']]
   ]
   for (const [text, warnings] of cases) {
