@@ -237,9 +237,12 @@ function mayAnswer304(worker: Worker, viewer: Viewer, response: Pick<StoredObjec
   return isNotModified({ etag, lastModified, date }, noneMatch, modifiedSince, worker.clock.now())
 }
 
-/** RFC 9110 §15.4.5: what describes a body is left out. */
+const OF_THE_BODY = /^content-(?:type|language|encoding|length|range|md5|digest):[^\r]*\r\n/gim
+const OF_ITS_OCTETS = /^content-(?:encoding|length|range|md5|digest):[^\r]*\r\n/gim
+
+/** RFC 9110 §15.4.5: what describes a body is left out, but for a tier, which brings its copy up to date with it (RFC 9111 §4.3.4). */
 function answer304(worker: Worker, viewer: Viewer, lines: string, way: Way): void {
-  const kept = lines.replaceAll(/^content-(?!location:)[^\r]*\r\n/gim, '')
+  const kept = lines.replaceAll(viewer.nonce === undefined ? OF_THE_BODY : OF_ITS_OCTETS, '')
   viewer.reply.whole(renderHead(worker, 304, kept, {}, { ...way, proof: proofOf(worker, viewer, 304) }))
 }
 

@@ -23,9 +23,9 @@ export function variantKey(primary: string, names: readonly string[], valueOf: (
   return key
 }
 
-/** White space after commas says nothing in these, nor does the case of language tags (RFC 4647 §2.1); their order does to some origins. */
+/** White space around commas says nothing in these, nor does the case of language tags (RFC 4647 §2.1); their order does to some origins. */
 function normalValue(name: string, value: string): string {
   if (!name.startsWith('accept')) return value
-  const spaced = value.replaceAll(/,[ \t]+/g, ',')
+  const spaced = value.split(',').map((member) => member.trim()).join(',')
   return name === 'accept-language' ? spaced.toLowerCase() : spaced
 }
