@@ -98,15 +98,14 @@ function makeExplainer(): { use(world: WorldImage): void; explain(question: Expl
 }
 
 function announce(channel: Channel, serving: Serving, loader: Loader, adminUrl: string): void {
-  const { geo, reload, zones } = loader.status()
+  const { geo, zones } = loader.status()
   channel.send({
     kind: 'ready',
     listening: [...serving.listening, adminUrl],
     notes: [
       ...serving.notes,
       `places: ${geo.about}; loopback and private networks are in ${geo.local}`,
-      ...zones.filter(({ state }) => state !== 'current').map(({ origin, file }) => `${origin} is served as it was when ${file} was last without faults`),
-      ...reload.faults
+      ...zones.filter(({ state }) => state !== 'current').map(({ origin, file }) => `${origin} is served as it was when ${file} was last without faults`)
     ]
   })
 }

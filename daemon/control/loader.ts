@@ -52,7 +52,8 @@ export class Loader {
   #generation = 0
   #lastId = 0
   #isClosed = false
-  #worker: Worker
+  /** Absent between the end of one and the start of the next. */
+  #worker: Worker | undefined
   #settle: { resolve(): void; reject(error: Error): void } | undefined
 
   constructor(options: LoaderOptions) {
@@ -71,10 +72,12 @@ export class Loader {
 
   /** Reads every file now, and resolves when what came of it is in service. `force`: also what looks like an accident. */
   reload(force: boolean): Promise<ReloadReply> {
+    const worker = this.#worker
+    if (worker === undefined) return Promise.resolve(this.#withoutLoader())
     return new Promise((resolve) => {
       const id = ++this.#lastId
       this.#waiting.set(id, resolve)
-      this.#worker.postMessage({ kind: 'reload', id, force } satisfies ToLoader)
+      worker.postMessage({ kind: 'reload', id, force } satisfies ToLoader)
     })
   }
 
@@ -87,7 +90,7 @@ export class Loader {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    await this.#worker.terminate()
+    await this.#worker?.terminate()
   }
 
   #start(): Worker {
@@ -116,9 +119,14 @@ export class Loader {
       this.#settle.reject(new Error('the loader ended before it had read the zones'))
       return
     }
-    for (const reply of this.#waiting.values()) reply({ zones: this.#report.zones, faults: ['the loader died while reading; what was served before is served on'] })
+    this.#worker = undefined
+    for (const reply of this.#waiting.values()) reply(this.#withoutLoader())
     this.#waiting.clear()
     setTimeout(() => (this.#worker = this.#start()), RESTART_MS).unref()
+  }
+
+  #withoutLoader(): ReloadReply {
+    return { zones: this.#report.zones, faults: ['the loader died while reading and is being started again; what was served before is served on'] }
   }
 
   async #take(message: Extract<FromLoader, { kind: 'loaded' }>): Promise<void> {
