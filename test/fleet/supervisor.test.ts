@@ -198,6 +198,7 @@ t.test('started as root it becomes the user, who may still bind low ports, at a 
   const state = mkdtempSync(join(tmpdir(), 'nearcast-'))
   t.teardown(() => rmSync(state, { recursive: true, force: true }))
   const { supervisor, members } = await apart(state, ['icn'], 919, 'nobody')
+  t.teardown(() => supervisor.kill('SIGKILL'))
   const uidOf = (pid: number): string | undefined => /^Uid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
   const capabilities = (pid: number): string[] => [...readFileSync(`/proc/${pid}/status`, 'utf8').matchAll(/^Cap(?:Prm|Eff|Amb):\t([0-9a-f]+)/gm)].map((match) => match[1]!)
   const bindOnly = '0000000000000400'
