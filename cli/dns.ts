@@ -1,6 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { mkdirSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { parseAddress } from '../core/address.ts'
 import { makeLogger } from '../core/log.ts'
 import { messageOf } from '../core/trouble.ts'
@@ -51,10 +50,9 @@ async function serve(call: Call, more: { threads?: number; listen?: readonly str
   const { startPlain } = await import('../daemon/plain.ts')
   const log = makeLogger('dns', { readable: io.readable })
   try {
-    const starting = startPlain({ zones: zonesFolder(call), stateFolder: state.path, port: numberOf(call, 'port') ?? 53, ...more, log })
+    const starting = startPlain({ zones: zonesFolder(call), ...state, port: numberOf(call, 'port') ?? 53, ...more, log })
     const server = await Promise.race([starting, end.asked])
     if (server === 'asked') {
-      state.leave()
       // Zones that are still being read do not hold up the end.
       process.exit(0)
     }
@@ -66,21 +64,17 @@ async function serve(call: Call, more: { threads?: number; listen?: readonly str
     return failed(io, messageOf(error))
   } finally {
     end.forget()
-    state.leave()
   }
 }
 
-/** The state folder: the operator's, or one that goes when this ends. A text when there can be none. */
-function takeState(call: Call): { readonly path: string; leave(): void } | string {
+/** Makes the state folder where one is wanted. A text when there can be none. */
+function takeState(call: Call): { readonly stateFolder?: string } | string {
   const given = textOf(call, 'state')
+  if (given === undefined) return {}
+  const stateFolder = resolve(call.io.cwd, given)
   try {
-    if (given === undefined) {
-      const path = mkdtempSync(join(tmpdir(), 'nearcast-dns-'))
-      return { path, leave: () => rmSync(path, { recursive: true, force: true }) }
-    }
-    const path = resolve(call.io.cwd, given)
-    mkdirSync(path, { recursive: true, mode: 0o700 })
-    return { path, leave: () => undefined }
+    mkdirSync(stateFolder, { recursive: true, mode: 0o700 })
+    return { stateFolder }
   } catch (error) {
     return `the state folder cannot be made: ${messageOf(error)}`
   }

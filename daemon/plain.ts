@@ -10,8 +10,8 @@ const MOST_TARGETS = 4096
 export interface PlainOptions {
   /** Absolute path, and how the operator calls it. */
   readonly zones: { readonly path: string; readonly label: string }
-  /** Absolute path; it is there. */
-  readonly stateFolder: string
+  /** Absolute path of a folder that is there; absent: nothing is kept. */
+  readonly stateFolder?: string
   readonly port: number
   /** Addresses; absent: loopback. */
   readonly listen?: readonly string[]
@@ -37,7 +37,7 @@ export async function startPlain({ zones, stateFolder, port, listen, threads, lo
   const presets = parseConfig('', '').config!
   const dns = { ...presets.dns, ...(listen !== undefined && { listen: [...listen] }), ...(threads !== undefined && { threads }) }
   const { loader, serving, close } = await startService({
-    setup: { config: { ...presets, dns }, zonesFolder: zones.path, zonesLabel: zones.label, stateFolder },
+    setup: { config: { ...presets, dns }, zonesFolder: zones.path, zonesLabel: zones.label, ...(stateFolder !== undefined && { stateFolder }) },
     port,
     health: makeHealthTable(MOST_TARGETS),
     clock: systemClock,

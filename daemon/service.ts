@@ -1,10 +1,9 @@
 import { hostname } from 'node:os'
 import { makeCounters } from './answer/index.ts'
-import { Loader } from './control/index.ts'
+import { Loader, type LoaderSetup } from './control/index.ts'
 import type { ResponderData } from './responder.ts'
 import { startServing, type Serving } from './serve/index.ts'
 import type { WorldImage } from './world.ts'
-import type { Setup } from '../core/channel.ts'
 import { systemClock, type Clock } from '../core/clock.ts'
 import type { Logger } from '../core/log.ts'
 import type { HealthTable } from '../healthchecks/index.ts'
@@ -13,7 +12,7 @@ import type { HealthTable } from '../healthchecks/index.ts'
 // that answer from it.
 
 export interface ServiceOptions {
-  readonly setup: Pick<Setup, 'config' | 'zonesFolder' | 'zonesLabel' | 'stateFolder'>
+  readonly setup: LoaderSetup
   readonly port: number
   readonly health: HealthTable
   readonly clock: Clock

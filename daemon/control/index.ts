@@ -6,4 +6,4 @@ export type { DaemonStatus, Explanation, MemberStatus, ReloadReply, Status, Zone
 export { explainName, type Ask, type ExplainQuestion } from './explain.ts'
 export { makeFleetRequests, type FleetRequests } from './admin-fleet.ts'
 export { startHealth, type Health, type HealthOptions } from './health.ts'
-export { Loader, type LoaderOptions } from './loader.ts'
+export { Loader, type LoaderOptions, type LoaderSetup } from './loader.ts'

@@ -22,6 +22,9 @@ interface Head {
   readonly files: readonly { readonly path: string; readonly octets: number }[]
 }
 
+/** Where there is no state folder. */
+export const keepsNothing: LastGood = { all: () => new Map(), keep: () => undefined, drop: () => undefined }
+
 /** Opens state/last-good for a zones folder (an absolute path). */
 export function openLastGood(stateFolder: string, zonesFolder: string): LastGood {
   const folder = join(stateFolder, 'last-good')

@@ -4,7 +4,7 @@ import { formatFault, messageOf, type Fault } from '../../core/trouble.ts'
 import type { RoutingImage } from '../routing/index.ts'
 import { buildZoneImage } from '../zone/index.ts'
 import type { ZoneStatus } from './api.ts'
-import { openLastGood, type LastGood, type Texts } from './last-good.ts'
+import { keepsNothing, openLastGood, type LastGood, type Texts } from './last-good.ts'
 import { shownAs, wholeFault } from './loader-files.ts'
 import { noPolicies, POLICIES, readPolicyFile, restorePolicies, type Policies, type PolicyOptions } from './loader-policies.ts'
 import { readZoneFile, restoreZone, type Attempt, type ZoneFile } from './loader-zone.ts'
@@ -66,9 +66,9 @@ interface State {
   hasLoaded: boolean
 }
 
-/** Opens what was kept under the state folder; the first `load` then reads what is there now. */
-export function openCatalogue(options: PolicyOptions & { readonly stateFolder: string }): Catalogue {
-  const lastGood = openLastGood(options.stateFolder, options.folder.path)
+/** Opens what was kept under the state folder, if there is one; the first `load` then reads what is there now. */
+export function openCatalogue(options: PolicyOptions & { readonly stateFolder?: string }): Catalogue {
+  const lastGood = options.stateFolder === undefined ? keepsNothing : openLastGood(options.stateFolder, options.folder.path)
   const state: State = { options, lastGood, zones: new Map(), policies: noPolicies(options), policyFaults: [], folderFaults: [], hasLoaded: false }
   restore(state, lastGood.all())
   return {

@@ -14,7 +14,7 @@ import { FileWatcher } from './watch.ts'
 
 export interface LoaderData {
   readonly folder: Folder
-  readonly stateFolder: string
+  readonly stateFolder?: string
   readonly targets: readonly Target[]
   readonly mostTargets: number
   readonly geo: { readonly folder: string; readonly setting: string; readonly local: string; readonly when: 'always' | 'for policies' }
@@ -39,7 +39,8 @@ let places: Promise<void> | undefined
 async function bringPlaces(): Promise<void> {
   const database = findDatabase({ folder: geo.folder, setting: geo.setting })
   if ('fault' in database) throw new Error(`${database.fault.file}: ${database.fault.reason}`)
-  say({ kind: 'places', places: await buildPlaces({ database: database.path, local: geo.local, cacheFolder: join(stateFolder, 'geodb') }) })
+  const cache = stateFolder === undefined ? {} : { cacheFolder: join(stateFolder, 'geodb') }
+  say({ kind: 'places', places: await buildPlaces({ database: database.path, local: geo.local, ...cache }) })
 }
 
 try {
@@ -51,7 +52,7 @@ try {
 }
 
 function run(): void {
-  const catalogue = openCatalogue({ folder, stateFolder, targets, mostTargets })
+  const catalogue = openCatalogue({ folder, targets, mostTargets, ...(stateFolder !== undefined && { stateFolder }) })
   // Before the first load, so that what changes during it is seen.
   const watcher = new FileWatcher({
     folder: folder.path,

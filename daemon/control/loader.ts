@@ -14,8 +14,11 @@ import type { DaemonStatus, ReloadReply } from './api.ts'
 import { errorLines, type LoadReport } from './loader-catalogue.ts'
 import type { FromLoader, LoaderData, ToLoader } from './loader-thread.ts'
 
+export type LoaderSetup = Pick<Setup, 'config' | 'zonesFolder' | 'zonesLabel'> & Partial<Pick<Setup, 'stateFolder'>>
+
 export interface LoaderOptions {
-  readonly setup: Pick<Setup, 'config' | 'zonesFolder' | 'zonesLabel' | 'stateFolder'>
+  /** Without a state folder nothing is kept for the next start. */
+  readonly setup: LoaderSetup
   readonly health: HealthTable
   readonly clock: Clock
   readonly log: Logger
@@ -61,7 +64,7 @@ export class Loader {
     const { config, zonesFolder, zonesLabel, stateFolder } = options.setup
     this.#data = {
       folder: { path: zonesFolder, label: zonesLabel },
-      stateFolder,
+      ...(stateFolder !== undefined && { stateFolder }),
       targets: edgeTargets(config),
       mostTargets: options.health.words.length,
       geo: { folder: fileURLToPath(new URL('../../../geodb', import.meta.url)), setting: config.geo.database, local: config.geo.local, when: options.places }
