@@ -120,5 +120,5 @@ export async function openForMember(call: Call, name: string): Promise<AdminClie
   const names = status.members.filter(({ role }) => role !== 'daemon').map((member) => member.name)
   if (names.includes(name)) return admin
   const hint = suggestion(name, names)
-  return mistyped(call.io, `there is no edge, regional or shield ${name}${hint === undefined ? '' : ` (${hint})`}`)
+  return mistyped(call.io, `there is no member ${name} to steer${hint === undefined ? '' : ` (${hint})`}`)
 }

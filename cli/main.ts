@@ -52,6 +52,15 @@ function processIo(): Io {
     columns: process.stdout.columns ?? 100,
     colour: process.stdout.isTTY === true && process.stdout.hasColors(),
     readable: process.stderr.isTTY === true,
-    cwd: process.cwd()
+    cwd: currentFolder()
+  }
+}
+
+/** The current folder may have been removed; paths in full, and the defaults, still do. */
+function currentFolder(): string {
+  try {
+    return process.cwd()
+  } catch {
+    return '/'
   }
 }

@@ -192,7 +192,7 @@ t.test('commands speak to the fleet of their state folder, with its token', asyn
   t.match(await run('stop', 'icn', '--for', '10m', '--state', state), { status: 0, out: /^icn is out of the answers; it serves on for 22 s/, err: '' })
   t.equal(asked.at(-1), 'POST /v1/stop {"name":"icn","forMs":600000} Bearer secret')
   t.match(await run('stop', 'icn', '--state', state), { out: new RegExp(`nearcast start icn --state ${state}\\n$`) }, 'the command to type next is for the same fleet')
-  t.match(await run('stop', 'icm', '--state', state), { status: 2, out: '', err: 'nearcast: there is no edge, regional or shield icm (did you mean icn?)\n' })
+  t.match(await run('stop', 'icm', '--state', state), { status: 2, out: '', err: 'nearcast: there is no member icm to steer (did you mean icn?)\n' })
   t.match(await run('start', 'icn', '--state', state), { status: 1, out: '', err: 'nearcast: icn runs already\n' })
   t.match(await run('force', 'icn', 'drain', '--why', 'new disks', '--state', state), { status: 0, out: /^icn is out of the answers/ })
   t.equal(asked.at(-1), 'POST /v1/force {"name":"icn","state":"drain","why":"new disks"} Bearer secret')
