@@ -17,12 +17,15 @@ export function editDistance(a: string, b: string): number {
   return above[b.length]!
 }
 
-/** The known word that was probably meant by `word`, or undefined when none is near. */
+/** The known word that was probably meant by `word`: the only one that it begins, else the nearest; undefined when none is near. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   const typed = word.toLowerCase()
+  const all = [...known]
+  const begun = all.filter((candidate) => candidate.toLowerCase().startsWith(typed))
+  if (typed.length > 1 && begun.length === 1) return begun[0]
   let best: string | undefined
   let bound = Math.max(1, Math.floor(typed.length / 3)) + 1
-  for (const candidate of known) {
+  for (const candidate of all) {
     const distance = editDistance(typed, candidate.toLowerCase())
     if (distance < bound) {
       bound = distance

@@ -36,6 +36,7 @@ t.test('what was probably meant', async (t) => {
   t.equal(editDistance('statsu', 'status'), 1, 'a swap of neighbours is one mistake')
   t.equal(nearest('expalin', ['explain', 'status']), 'explain')
   t.equal(nearest('xyzzy', ['explain', 'status']), undefined)
+  t.equal(nearest('stat', ['start', 'status']), 'status', 'a beginning tells more than a letter that is missing')
   t.equal(suggestion('icm', ['icn', 'nrt']), 'did you mean icn?')
   t.equal(suggestion('zzzz', ['icn', 'nrt']), 'known: icn, nrt')
 })
