@@ -22,7 +22,7 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   const typed = word.toLowerCase()
   const all = [...known]
   const begun = all.filter((candidate) => candidate.toLowerCase().startsWith(typed))
-  if (typed.length > 1 && begun.length === 1) return begun[0]
+  if (typed.length > 2 && begun.length === 1) return begun[0]
   let best: string | undefined
   let bound = Math.max(1, Math.floor(typed.length / 3)) + 1
   for (const candidate of all) {

@@ -5,7 +5,7 @@ import type { Setup } from '../../core/channel.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Config } from '../../core/config.ts'
 import type { Logger } from '../../core/log.ts'
-import { formatFault, messageOf } from '../../core/trouble.ts'
+import { formatFault, messageOf, type Fault } from '../../core/trouble.ts'
 import type { PlacesImage } from '../../geodb/index.ts'
 import type { HealthTable } from '../../healthchecks/index.ts'
 import type { RoutingImage, Target } from '../routing/index.ts'
@@ -155,6 +155,8 @@ export class Loader {
   }
 }
 
+const isError = ({ severity }: Fault): boolean => severity === 'error'
+
 /** What is new is logged, once: a fault that stays is not said again with every load. */
 function logChanges(log: Logger, before: LoadReport, now: LoadReport): void {
   const known = new Set(before.faults.map(formatFault))
@@ -162,6 +164,8 @@ function logChanges(log: Logger, before: LoadReport, now: LoadReport): void {
     const line = formatFault(fault)
     if (!known.has(line)) log[fault.severity === 'error' ? 'error' : 'warn'](line)
   }
+  const broken = new Set(now.faults.filter(isError).map(({ file }) => file))
+  for (const file of new Set(before.faults.filter(isError).map((fault) => fault.file))) if (!broken.has(file)) log.info(`${file}: without faults again`)
   for (const change of now.changes.slice(0, MOST_CHANGES)) log.info(change)
   if (now.changes.length > MOST_CHANGES) log.info(`… and ${now.changes.length - MOST_CHANGES} more`)
 }

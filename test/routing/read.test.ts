@@ -69,7 +69,7 @@ t.test('every mistake is told where it stands', async (t) => {
       '2:41: there is no country or continent Europe (Europe is EU)', '2:54: there is no country or continent XQ', '2:63: there is no continent KR (KR is a country: country-KR)', '2:82: there is no country EU (EU is a continent: continent-EU)'
     ]],
     ['a place written twice', 'policies:\n  a: { geolocation: { EU: fra, continent-EU: fra, default: icn } }', ['2:32: continent-EU stands in this geolocation twice']],
-    ['an on-all-down that is none', 'policies:\n  b: { simple: icn }\n  a: { simple: icn, on-all-down: last }', ['3:34: on-all-down: expected all, last-good, empty or the name of a policy (known: all, last-good, empty, b, a)']],
+    ['an on-all-down that is none', 'policies:\n  b: { simple: icn }\n  a: { simple: icn, on-all-down: last }', ['3:34: on-all-down: expected all, last-good, empty or the name of a policy (did you mean last-good?)']],
     ['a policy with the name of an edge', 'policies:\n  icn: { simple: icn }', ['2:3: icn is the name of an edge already']],
     ['names that cannot be', 'policies:\n  all: { simple: icn }\n  "a b": { simple: icn }', ['2:3: all has a meaning of its own and cannot name a policy', "3:3: a b: a policy's name is made of letters, digits, - and _, 63 at most"]],
     ['a loop', 'policies:\n  a: { failover: [b, icn] }\n  b: { weighted: { c: 1 } }\n  c: { geolocation: { default: { latency: [a] } } }', ['4:44: policies lead in a loop: a -> b -> c -> a']],
