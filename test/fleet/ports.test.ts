@@ -45,6 +45,14 @@ t.test('free ports are taken as they are asked for, and no port twice', async (t
   t.match(await choosePorts(config, { dns: 14102, http: 14120, https: 14121, admin: 14130 }), { ports: { dns: 14102, http: 14120, https: 14121, admin: 14130 }, notes: [] })
 })
 
+t.test('an HTTPS port asked for where no HTTPS is configured is said not to be opened', async (t) => {
+  const { https: _, ...plain } = config
+  t.match(await choosePorts(plain, { dns: 14104, http: 14122, https: 14123, admin: 14131 }), {
+    ports: { https: undefined },
+    notes: ['HTTPS port 14123 is not opened: nearcast.yaml has no https with a certificate and a key']
+  })
+})
+
 t.test('an HTTP port that is taken on any address of any member moves for the whole fleet', async (t) => {
   await listenTcp('127.0.20.9', 14110)
   await listenTcp('127.0.20.2', 14111)
