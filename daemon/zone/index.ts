@@ -5,6 +5,7 @@
 //   locate: where a name stands; judge: what its zone says to a type; lookup: both
 //
 // Must never know a socket, a packet's header or a policy: a ROUTE record is the name of a policy and nothing more.
+export type { PlainRecord, ZoneChange } from './change.ts'
 export { TYPE_ALIAS, TYPE_ROUTE, type Zone, type ZoneRecord, type ZoneRecords } from './record.ts'
 export { readZone, type ReadZoneOptions, type ZoneReading } from './read-zone.ts'
 export { rdataFromText, rdataToText, recordTypeToText } from './rdata.ts'
