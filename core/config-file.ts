@@ -104,6 +104,8 @@ function crossCheck(config: Config, source: YamlFile): Fault[] {
   for (const [name, edge] of Object.entries(config.edges)) reference(['edges', name, 'parent'], edge.parent, 'regional or shield', [...regionals, ...shields])
   for (const [name, regional] of Object.entries(config.regionals)) reference(['regionals', name, 'shield'], regional.shield, 'shield', shields)
 
+  faults.push(...checkPeers(config, source))
+
   const names = new Map<string, string>()
   const usedAddresses = new Map<string, string>()
   const claim = (path: readonly PropertyKey[], address: string, owner: string): void => {
@@ -131,6 +133,44 @@ function crossCheck(config: Config, source: YamlFile): Fault[] {
       if (other !== undefined) fault(['distributions', id, 'aliases', index - 1], `${host} is already a name of ${other}`)
       hosts.set(host, id)
     }
+  }
+  return faults
+}
+
+/** The peers that zones speak of. */
+function checkPeers(config: Config, source: YamlFile): Fault[] {
+  const peers = namesIn(source, 'peers')
+  const faults: Fault[] = []
+  const look = (zone: string, key: string, names: readonly string[]): void => {
+    for (const [index, name] of names.entries()) {
+      if (peers.includes(name) || !/^[a-z0-9-]+$/.test(name)) continue
+      const hint = suggestion(name, peers) ?? 'peers are named under peers:'
+      faults.push({ ...source.position(['zones', zone, key, index]), severity: 'error', reason: `zones.${zone}.${key}: there is no peer ${name}`, hint })
+    }
+  }
+  for (const [zone, rules] of Object.entries(config.zones)) {
+    look(zone, 'allow-transfer', rules['allow-transfer'])
+    look(zone, 'notify', rules.notify)
+    look(zone, 'primaries', rules.primaries ?? [])
+    if (rules.primaries === undefined || rules['allow-update'].length === 0) continue
+    faults.push({ ...source.position(['zones', zone, 'allow-update']), severity: 'error', reason: `zones.${zone}.allow-update: a secondary zone changes at its primaries only` })
+  }
+  return faults
+}
+
+/** Where the configuration speaks of keys that are in none of its key files. @param known names in lower case, without final dot */
+export function checkKeyNames(file: string, text: string, config: Config, known: readonly string[]): Fault[] {
+  const source = readYaml(file, text)
+  const faults: Fault[] = []
+  const look = (path: readonly PropertyKey[], name: string | undefined): void => {
+    if (name === undefined || known.includes(name)) return
+    const hint = suggestion(name, known) ?? (known.length === 0 ? 'files with keys are named under keys:' : undefined)
+    faults.push({ ...source.position(path), severity: 'error', reason: `${path.map(String).join('.')}: there is no key ${name}`, ...(hint !== undefined && { hint }) })
+  }
+  for (const [name, peer] of Object.entries(config.peers)) look(['peers', name, 'key'], peer.key)
+  for (const [zone, rules] of Object.entries(config.zones)) {
+    for (const [index, entry] of rules['allow-transfer'].entries()) if (entry.startsWith('key:')) look(['zones', zone, 'allow-transfer', index], entry.slice(4))
+    for (const [index, rule] of rules['allow-update'].entries()) look(['zones', zone, 'allow-update', index, 'key'], rule.key)
   }
   return faults
 }
