@@ -4,7 +4,7 @@ import { parseAddress } from '../core/address.ts'
 import { makeLogger } from '../core/log.ts'
 import { messageOf } from '../core/trouble.ts'
 import type { Plain } from '../daemon/plain.ts'
-import { failed, mistyped, numberOf, textOf, type Call, type Command } from './command.ts'
+import { failed, isSet, mistyped, numberOf, textOf, type Call, type Command } from './command.ts'
 import { zonesFolder } from './folders.ts'
 import { endWithNpm, whenAsked } from './foreground.ts'
 
@@ -22,7 +22,8 @@ export const dns: Command = {
     port: { kind: 'port', value: 'N', summary: 'port for UDP and TCP (default: 53)' },
     listen: { kind: 'text', value: 'ADDRESSES', summary: 'addresses, with commas between them (default: 127.0.0.1,::1)' },
     threads: { kind: 'number', value: 'N', summary: 'UDP threads (default: one per core, four at most)' },
-    state: { kind: 'folder', value: 'DIR', summary: 'where the last good zones are kept for the next start (default: nowhere)' }
+    state: { kind: 'folder', value: 'DIR', summary: 'where the last good zones are kept for the next start (default: nowhere)' },
+    lab: { kind: 'flag', summary: 'for experiments: no response rate limiting' }
   },
   examples: ['nearcast dns --zones /etc/nsd/zones --port 5301', 'nearcast dns --zones /srv/zones --listen 192.0.2.53,2001:db8::53 --state /var/lib/nearcast'],
   run: async (call) => {
@@ -50,7 +51,7 @@ async function serve(call: Call, more: { threads?: number; listen?: readonly str
   const { startPlain } = await import('../daemon/plain.ts')
   const log = makeLogger('dns', { readable: io.readable })
   try {
-    const starting = startPlain({ zones: zonesFolder(call), ...state, port: numberOf(call, 'port') ?? 53, ...more, log })
+    const starting = startPlain({ zones: zonesFolder(call), ...state, port: numberOf(call, 'port') ?? 53, lab: isSet(call, 'lab'), ...more, log })
     const server = await Promise.race([starting, end.asked])
     if (server === 'asked') {
       // Zones that are still being read do not hold up the end.

@@ -41,6 +41,32 @@ const hostname = z.string().regex(/^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z
 
 const named = <T extends z.ZodType>(value: T, description: string) => z.record(label, value).default({}).meta({ description })
 
+const perSecond = (description: string, preset: number) => z.int().min(0).max(100_000).default(preset).meta({ description: `${description}; 0: not limited` })
+
+const prefix = z.string().refine((text) => parsePrefix(text) !== undefined, { message: 'expected an address or a prefix such as 192.0.2.0/24' })
+
+const rateLimit = z
+  .strictObject({
+    mode: z.enum(['on', 'log-only', 'off']).default('on').meta({ description: '`log-only` counts and logs what it would withhold, and answers all' }),
+    responses: perSecond('answers per second to one client network with the same name and type (or under the same wildcard)', 200),
+    nodata: perSecond('answers per second to one network that the same name has not the type', 200),
+    nxdomain: perSecond('answers per second to one network that names of the same zone do not exist', 200),
+    referrals: perSecond('answers per second to one network that refer to the same delegation', 200),
+    errors: perSecond('answers per second to one network that are errors, such as REFUSED and FORMERR', 200),
+    any: perSecond('answers per second to one network to queries for ANY, of all names together', 50),
+    large: perSecond('answers per second to one network of `large-size` and more, of all names together; past that they are truncated', 100),
+    'large-total': perSecond('answers per second to everybody together of `large-size` and more; past that they are truncated', 10_000),
+    'large-size': size('answers of this size and more are large', '1KiB'),
+    all: perSecond('answers per second to one network of every kind and name together', 0),
+    slip: z.int().min(0).max(10).default(2).meta({ description: 'of so many answers withheld one is sent truncated, so that a client in earnest asks again over TCP; 1: each; 0: none' }),
+    window: duration('how long a network may be made to wait after a flood in its name has ended', '15s'),
+    'ipv4-prefix': z.int().min(8).max(32).default(24).meta({ description: 'bits of an IPv4 address that make a client network' }),
+    'ipv6-prefix': z.int().min(16).max(64).default(56).meta({ description: 'bits of an IPv6 address that make a client network' }),
+    table: size('memory for the counts, 8 octets each, shared by all threads', '1MiB')
+  })
+  .prefault({})
+  .meta({ description: 'response rate limiting over UDP: answers to one network are withheld past a rate, so that queries in its name do it no harm' })
+
 const dns = z
   .strictObject({
     listen: z.array(address).min(1).default(['127.0.0.1', '::1']).meta({ description: 'addresses that answer DNS over UDP and TCP', unit: 'list of addresses' }),
@@ -48,7 +74,9 @@ const dns = z
     threads: z.union([z.literal('auto'), z.int().min(1).max(64)]).default('auto').meta({ description: 'UDP worker threads; `auto` is one per core, four at most' }),
     'tcp-clients': z.int().min(1).max(100_000).default(500).meta({ description: 'TCP connections held at once; past that the longest idle one is closed' }),
     'tcp-clients-per-address': z.int().min(1).max(100_000).default(50).meta({ description: 'TCP connections held at once from one address' }),
-    'tcp-idle': duration('a TCP connection without a query for this long is closed', '10s')
+    'tcp-idle': duration('a TCP connection without a query for this long is closed', '10s'),
+    exempt: z.array(prefix).max(100).default(['127.0.0.0/8', '::1']).meta({ description: 'clients that `dns.rate-limit` does not hold for', unit: 'list of addresses and prefixes' }),
+    'rate-limit': rateLimit
   })
   .prefault({})
   .meta({ description: 'the DNS listeners' })

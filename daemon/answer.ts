@@ -3,7 +3,7 @@ import {
   assemble, COUNT, ENTRY, findForClass, findPrepared, finish, forgetAll, forgetImage, HEADER, isAskedAgain, isKeepable, keepEntry, keepVariant, makeAssembly, makeCounters, makePrepared,
   movePointers, optLength, OUTCOMES, putBody, putWords, shareEntry, STATE, UDP_PAYLOAD, VARIANT, variantsOf, type Assembly, type Exchange, type Prepared, type Steered
 } from './answer/index.ts'
-import { beginReply, CLASS, makeQuery, nameToText, parseQuery, RCODE, SILENCE, TYPE, writeRecord } from './wire/index.ts'
+import { beginReply, CLASS, makeQuery, nameToText, parseQuery, RCODE, SILENCE, TYPE, writeRecord, type Query } from './wire/index.ts'
 import type { World } from './world.ts'
 import { judge, locate, makeFinding, NODE, nodeWord, RRSET, rrsetWord, type Finding } from './zone/index.ts'
 
@@ -38,6 +38,8 @@ export interface AnswererOptions {
 /** Answers queries, one at a time; each thread has its own. */
 export interface Answerer {
   readonly counters: Float64Array
+  /** The query answered last, and where its name stood. */
+  readonly last: { readonly query: Query; readonly finding: Finding }
   /** From now on answers come from this world. */
   use(world: World): void
   /**
@@ -47,6 +49,8 @@ export interface Answerer {
    * @returns octets of the reply in out[outStart…]; 0: say nothing
    */
   answer(query: Uint8Array, start: number, length: number, source: Source, transport: Transport, out: Uint8Array, outStart: number, outSize: number): number
+  /** Writes another reply to the query answered last, in the place of the first: truncated, with nothing in it. @returns its octets */
+  truncate(): number
 }
 
 /** What one answerer works with; the lower half belongs to the query at hand. */
@@ -93,6 +97,8 @@ export function makeAnswerer(options: AnswererOptions): Answerer {
   }
   return {
     counters: state.counters,
+    last: { query: state.query, finding: state.finding },
+    truncate: () => truncate(state),
     use(world) {
       state.world = world
       forgetAll(state.prepared)
@@ -325,6 +331,14 @@ function refuse(state: State, rcode: number): number {
   if (question + optLength(state) > state.room) return 0
   const end = query.questionEnd === 0 ? state.outStart + HEADER : putBody(state, state.bytes, 0, 0)
   return finish(state, rcode, false, false, 0, 0, end)
+}
+
+/** The reply for a client that shall ask again over TCP, whatever was to be said. */
+function truncate(state: State): number {
+  const { query } = state
+  state.failOpen = false
+  const end = query.questionEnd === 0 ? state.outStart + HEADER : putBody(state, state.bytes, 0, 0)
+  return finish(state, RCODE.NOERROR, false, true, 0, 0, end)
 }
 
 /** Zones are transferred to nobody; a whole zone has no form over UDP (RFC 5936 §4.2), and a name that is no zone's has none to give (§2.2.1). */

@@ -16,6 +16,8 @@ export interface PlainOptions {
   /** Addresses; absent: loopback. */
   readonly listen?: readonly string[]
   readonly threads?: number
+  /** For experiments on one machine: answers are not limited. */
+  readonly lab: boolean
   readonly log: Logger
 }
 
@@ -33,9 +35,10 @@ export interface Plain {
  * Serves every zone of a folder in this process, and follows what is edited there.
  * @throws Error with one line when an address cannot be used
  */
-export async function startPlain({ zones, stateFolder, port, listen, threads, log }: PlainOptions): Promise<Plain> {
+export async function startPlain({ zones, stateFolder, port, listen, threads, lab, log }: PlainOptions): Promise<Plain> {
   const presets = parseConfig('', '').config!
-  const dns = { ...presets.dns, ...(listen !== undefined && { listen: [...listen] }), ...(threads !== undefined && { threads }) }
+  const rateLimit = { ...presets.dns['rate-limit'], ...(lab && { mode: 'off' as const }) }
+  const dns = { ...presets.dns, 'rate-limit': rateLimit, ...(listen !== undefined && { listen: [...listen] }), ...(threads !== undefined && { threads }) }
   const { loader, serving, close } = await startService({
     setup: { config: { ...presets, dns }, zonesFolder: zones.path, zonesLabel: zones.label, ...(stateFolder !== undefined && { stateFolder }) },
     port,

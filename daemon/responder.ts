@@ -1,6 +1,8 @@
-import { makeAnswerer } from './answer.ts'
+import { makeAnswerer, type Answerer } from './answer.ts'
+import { COUNT } from './answer/index.ts'
+import { makeRateLimiter, VERDICT, type Buckets, type RateLimits } from './limits/index.ts'
 import { makeReclaimer } from './reclaim.ts'
-import type { Responder } from './serve/index.ts'
+import type { Reports, Responder } from './serve/index.ts'
 import { openWorld, type WorldImage } from './world.ts'
 import { messageOf } from '../core/trouble.ts'
 
@@ -12,27 +14,54 @@ export interface ResponderData {
   readonly serverId?: string
   readonly version?: string
   readonly seed: number
+  /** Absent: answers are not limited. The buckets are the same for all threads. */
+  readonly rateLimit?: { readonly limits: RateLimits; readonly buckets: Buckets }
 }
 
 /** Of so many faults of ours one is logged: whoever finds a query that brings one about sends many. */
 const LOGGED = 1000
 
 /** Opens an answerer over a world that has come from another thread. */
-export function openResponder(data: unknown, world: unknown, trouble: (reason: string) => void): Responder {
+export function openResponder(data: unknown, world: unknown, { trouble, notice }: Reports): Responder {
   const first = world as WorldImage
+  const { rateLimit, ...own } = data as ResponderData
   let faults = 0
   const onError = (error: unknown, question: string): void => {
     if (faults++ % LOGGED === 0) trouble(`${question} was answered SERVFAIL: ${error instanceof Error ? error.stack : messageOf(error)}`)
   }
-  const answerer = makeAnswerer({ ...(data as ResponderData), world: openWorld(first), onError })
+  const answerer = makeAnswerer({ ...own, world: openWorld(first), onError })
   const reclaim = makeReclaimer()
   reclaim(first.zones.byteLength)
   return {
-    answer: answerer.answer,
+    ...(rateLimit === undefined ? { answer: answerer.answer } : limited(answerer, rateLimit, own.seed, notice)),
     use: (next) => {
       const image = next as WorldImage
       answerer.use(openWorld(image))
       reclaim(image.zones.byteLength)
+    }
+  }
+}
+
+/** Answers over UDP no more often than the limits allow. */
+function limited({ answer, truncate, last, counters }: Answerer, { limits, buckets }: NonNullable<ResponderData['rateLimit']>, seed: number, notice: Reports['notice']): Pick<Responder, 'answer' | 'tick'> {
+  const limiter = makeRateLimiter(limits, buckets, seed, ({ prefix, what }) => {
+    notice(`rate limit: ${what} to ${prefix} are ${limits.logOnly ? 'more than allowed (only logged)' : 'withheld'}`)
+  })
+  return {
+    tick: limiter.tick,
+    answer: (query, start, length, source, transport, out, outStart, outSize) => {
+      const size = answer(query, start, length, source, transport, out, outStart, outSize)
+      if (size === 0 || transport !== 'udp') return size
+      const verdict = limiter.judge(source, last.query, last.finding.shared, out, outStart, size)
+      if (verdict === VERDICT.PASS) return size
+      counters[COUNT.OVER_RATE]!++
+      if (verdict === VERDICT.NOTED) return size
+      if (verdict === VERDICT.DROP) {
+        counters[COUNT.DROPPED]!++
+        return 0
+      }
+      counters[COUNT.SLIPPED]!++
+      return truncate()
     }
   }
 }

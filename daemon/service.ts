@@ -1,6 +1,8 @@
+import { webcrypto } from 'node:crypto'
 import { hostname } from 'node:os'
 import { makeCounters } from './answer/index.ts'
 import { Loader, type LoaderSetup } from './control/index.ts'
+import { makeBuckets, rateLimitsOf } from './limits/index.ts'
 import type { ResponderData } from './responder.ts'
 import { startServing, type Serving } from './serve/index.ts'
 import type { WorldImage } from './world.ts'
@@ -71,6 +73,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
 function startSockets({ setup, port, settings, log }: ServiceOptions, world: WorldImage, counters: Float64Array[]): Promise<Serving> {
   const { dns } = setup.config
+  const rateLimit = makeRateLimit(dns)
   return startServing({
     listen: dns.listen,
     port,
@@ -81,11 +84,18 @@ function startSockets({ setup, port, settings, log }: ServiceOptions, world: Wor
       module: new URL('./responder.js', import.meta.url),
       data: (thread): ResponderData => {
         counters[thread] = makeCounters()
-        return { counters: counters[thread], serverId: hostname(), seed: systemClock.now() + thread * 7919 }
+        return { counters: counters[thread], serverId: hostname(), seed: systemClock.now() + thread * 7919, ...(rateLimit !== undefined && { rateLimit }) }
       }
     },
     world,
     settings,
     log
   })
+}
+
+/** The limits with buckets for all threads. Their key is of chance: nobody outside can tell which clients share a bucket. */
+function makeRateLimit(dns: ServiceOptions['setup']['config']['dns']): ResponderData['rateLimit'] {
+  const limits = rateLimitsOf(dns)
+  const [a = 0, b = 0] = webcrypto.getRandomValues(new Int32Array(2))
+  return limits && { limits, buckets: makeBuckets(dns['rate-limit'].table, [a, b]) }
 }

@@ -5,10 +5,10 @@ export const OUTCOMES: readonly Outcome[] = ['not ours', 'found', 'nodata', 'nxd
 
 /**
  * The counters of an answerer, one slot each. Every query counts once under `queries`, every reply once under its RCODE, and
- * each that was looked up once under what came of it.
+ * each that was looked up once under what came of it. Of the answers over a rate, those withheld count as dropped or slipped.
  */
 export const COUNTERS = [
-  'queries', 'udp', 'tcp', 'edns', 'subnet', 'silent', 'truncated', 'prepared', 'fail-open', 'errors',
+  'queries', 'udp', 'tcp', 'edns', 'subnet', 'silent', 'truncated', 'prepared', 'fail-open', 'errors', 'over rate', 'dropped', 'slipped',
   'noerror', 'formerr', 'servfail', 'nxdomain', 'notimp', 'refused', 'other-rcode',
   ...OUTCOMES.map((outcome) => `outcome ${outcome}` as const)
 ] as const
@@ -20,7 +20,8 @@ const slot = (name: CounterName): number => COUNTERS.indexOf(name)
 /** The slots that the hot path counts in. */
 export const COUNT = {
   QUERIES: slot('queries'), UDP: slot('udp'), TCP: slot('tcp'), EDNS: slot('edns'), SUBNET: slot('subnet'), SILENT: slot('silent'),
-  TRUNCATED: slot('truncated'), PREPARED: slot('prepared'), FAIL_OPEN: slot('fail-open'), ERRORS: slot('errors'), OUTCOME: slot('outcome not ours')
+  TRUNCATED: slot('truncated'), PREPARED: slot('prepared'), FAIL_OPEN: slot('fail-open'), ERRORS: slot('errors'),
+  OVER_RATE: slot('over rate'), DROPPED: slot('dropped'), SLIPPED: slot('slipped'), OUTCOME: slot('outcome not ours')
 } as const
 
 /** RCODE -> its slot. */

@@ -3,4 +3,4 @@
 // from an immutable world that the main thread replaces for all of them at once.
 // Octets in, octets out: knows no DNS beyond the framing of TCP, no zone, and no policy.
 export { startServing, type ServeOptions, type Serving } from './serving.ts'
-export type { Responder, ResponderModule, Source, TcpLimits, Traffic } from './types.ts'
+export type { Reports, Responder, ResponderModule, Source, TcpLimits, Traffic } from './types.ts'

@@ -110,6 +110,9 @@ export class ServingThread {
         return
       case 'trouble':
         log.error(`${name}: ${message.reason}`)
+        return
+      case 'notice':
+        log.warn(`${name}: ${message.text}`)
     }
   }
 

@@ -1,5 +1,6 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../../core/clock.ts'
+import { makeQuiet } from '../../core/quiet.ts'
 import { messageOf } from '../../core/trouble.ts'
 import { loadSystem } from './system.ts'
 import { openTcp } from './tcp-server.ts'
@@ -16,7 +17,10 @@ const say = (message: FromThread): void => port.postMessage(message)
 const TCP_CLOSE_MS = 300
 
 const { openResponder } = (await import(data.responder.module)) as ResponderModule
-const responder = guard(openResponder(data.responder.data, data.world, (reason) => say({ kind: 'trouble', reason })))
+const responder = guard(openResponder(data.responder.data, data.world, {
+  trouble: makeQuiet((reason) => say({ kind: 'trouble', reason }), systemClock),
+  notice: makeQuiet((text) => say({ kind: 'notice', text }), systemClock)
+}))
 // It is large, and its memory is to be given back once another is in use.
 delete (workerData as { world?: unknown }).world
 
@@ -31,13 +35,16 @@ try {
 
 /** A responder does not throw. Should one do so all the same, that query alone goes without an answer. */
 function guard(inner: Responder): Responder {
+  const failed = makeQuiet((reason) => say({ kind: 'trouble', reason }), systemClock)
   return {
     use: (world) => inner.use(world),
+    tick: (now) => inner.tick?.(now),
     answer: (query, start, length, source, transport, out, outStart, outSize) => {
       try {
         return inner.answer(query, start, length, source, transport, out, outStart, outSize)
       } catch (error) {
-        if (data.traffic[FAULTS]!++ % 1000 === 0) say({ kind: 'trouble', reason: `an answer failed: ${error instanceof Error ? error.stack : String(error)}` })
+        data.traffic[FAULTS]!++
+        failed(`an answer failed: ${error instanceof Error ? error.stack : String(error)}`)
         return 0
       }
     }
@@ -63,6 +70,7 @@ async function serveNative(responder: Responder): Promise<void> {
     responder,
     isOver: false,
     attend: () => {
+      responder.tick?.(systemClock.now())
       const said = Atomics.load(data.control, 0)
       if (said === seen) return
       seen = said
@@ -70,7 +78,7 @@ async function serveNative(responder: Responder): Promise<void> {
         if (obey(item.message as ToThread)) loop.isOver = true
       }
     },
-    trouble: (reason) => say({ kind: 'trouble', reason })
+    trouble: makeQuiet((reason) => say({ kind: 'trouble', reason }), systemClock)
   }
   say({ kind: 'ready' })
   say({ kind: 'using', number: data.worldNumber })
@@ -86,7 +94,7 @@ async function serveEvents(responder: Responder): Promise<void> {
     const server = await openTcp(listeners, { responder, limits: tcp, traffic, elapsed: () => systemClock.elapsed() })
     close = () => server.close(TCP_CLOSE_MS)
   } else {
-    const stop = await openDgram(listeners, responder, traffic)
+    const stop = await openDgram(listeners, { responder, traffic, clock: systemClock })
     close = async () => stop()
   }
   port.on('message', (message: ToThread) => {

@@ -15,15 +15,24 @@ export interface Responder {
   answer(query: Uint8Array, start: number, length: number, source: Readonly<Source>, transport: 'udp' | 'tcp', out: Uint8Array, outStart: number, outSize: number): number
   /** Answers from this world from now on. */
   use(world: unknown): void
+  /** Told the time before each batch of queries, in milliseconds since 1970: all threads go by one clock. */
+  tick?(now: number): void
+}
+
+/** What a responder may have to say; each is logged now and then, however often it is said. */
+export interface Reports {
+  /** What should not happen; it answers all the same. */
+  trouble(reason: string): void
+  /** What an operator may want to know of. */
+  notice(text: string): void
 }
 
 /** A module that makes responders, by its address: each thread loads it for itself and calls its `openResponder`. */
 export interface ResponderModule {
   /**
    * Opens one. `data` and `world` have crossed a thread boundary: plain values and shared memory.
-   * @param trouble logs what should not happen; a responder that answers all the same says it here, now and then
    */
-  openResponder(data: unknown, world: unknown, trouble: (reason: string) => void): Responder
+  openResponder(data: unknown, world: unknown, reports: Reports): Responder
 }
 
 /** What a thread is started with. */
@@ -66,6 +75,7 @@ export type FromThread =
   | { readonly kind: 'refused'; readonly code: string; readonly listener: Listener; readonly reason: string }
   /** Something that should not happen; the thread goes on. */
   | { readonly kind: 'trouble'; readonly reason: string }
+  | { readonly kind: 'notice'; readonly text: string }
 
 /** Slots of a thread's totals. `beat` moves whenever the thread is alive. */
 export const TRAFFIC = ['beat', 'received', 'answered', 'unsent', 'faults', 'tcpOpen', 'tcpAccepted', 'tcpRefused', 'tcpShed'] as const

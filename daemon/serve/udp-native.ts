@@ -79,7 +79,8 @@ function receiveFailed({ system, traffic, trouble }: Loop): void {
   const errno = system.errno()
   if (errno === EAGAIN || errno === EINTR) return
   // ECONNREFUSED and its like report what became of an earlier answer, and are gone once told. Others may last: no busy loop.
-  if (traffic[FAULTS]!++ % 1000 === 0) trouble(`recvmmsg: error ${errno}`)
+  traffic[FAULTS]!++
+  trouble(`recvmmsg: error ${errno}`)
   Atomics.wait(PAUSE, 0, 0, 1)
 }
 

@@ -14,7 +14,7 @@ t.test('a thread logs trouble of our own with its query, and not each time', asy
   const { image } = readPolicies({ file: 'policies.yaml', text: 'policies: {}', targets: [] })
   const world: WorldImage = { generation: 1, zones: buildZoneImage([zone!]), places: noPlaces(), routing: image!, health: makeHealthTable(1), suspectTtl: 5 }
   const told: string[] = []
-  const responder = openResponder({ counters: makeCounters(), seed: 1 }, world, (reason) => told.push(reason))
+  const responder = openResponder({ counters: makeCounters(), seed: 1 }, world, { trouble: (reason) => told.push(reason), notice: () => undefined })
   const { bytes, source } = writeQuery(['A', 'lost.example.test'])
   const out = new Uint8Array(512)
   for (let time = 0; time < 3; time++) t.ok(responder.answer(bytes, 0, bytes.length, source, 'udp', out, 0, out.length) > 0)

@@ -1,0 +1,13 @@
+import { parsePrefix } from '../../core/address.ts'
+import type { Config } from '../../core/config.ts'
+import type { RateLimits } from './rate-limiter.ts'
+
+/** The limits as the operator has set them; undefined when there are to be none. */
+export function rateLimitsOf({ exempt, 'rate-limit': set }: Config['dns']): RateLimits | undefined {
+  if (set.mode === 'off') return undefined
+  const { responses, nodata, nxdomain, referrals, errors, any, large, all, slip } = set
+  return {
+    logOnly: set.mode === 'log-only', responses, nodata, nxdomain, referrals, errors, any, large, all, slip, largeTotal: set['large-total'], largeSize: set['large-size'],
+    windowMs: set.window, ipv4Prefix: set['ipv4-prefix'], ipv6Prefix: set['ipv6-prefix'], exempt: exempt.map((text) => parsePrefix(text)!)
+  }
+}
