@@ -86,6 +86,7 @@ const http = z
     port: port('port of every edge, regional, shield and of the demo origin; when it is taken the next free one', 8080),
     'header-size': size('largest request head, request line included', '20KiB'),
     'url-length': size('longest request target', '8KiB'),
+    'body-size': size('largest content of a request', '1GiB'),
     idle: duration('a client connection without a request for this long is closed', '60s'),
     'head-timeout': duration('a request head must be complete within this long', '10s'),
     'clients-per-address': z.int().min(1).max(1_000_000).default(1000).meta({ description: 'connections that an edge holds at once from one address' })

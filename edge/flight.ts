@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/channel.ts'
 import type { Logger } from '../core/log.ts'
-import { Fill, isFresh, judge, mergeFields, sameWeakly, varyNames, variantKey, type Freshness, type MemoryStore, type NoStoreReason, type StoredObject } from './cache/index.ts'
+import { Fill, isFresh, judge, mergeFields, varyNames, variantKey, type Freshness, type MemoryStore, type NoStoreReason, type StoredObject, type VaryMark } from './cache/index.ts'
 import type { Fetching, UpstreamTrouble } from './http/index.ts'
 import { fieldOf, filterFields, flat, toLines, type FieldList } from './message/index.ts'
 import { passedOn } from './passed.ts'
@@ -19,7 +19,7 @@ export interface Coming {
   readonly statusAbove: string | undefined
   /** Whole seconds; undefined when it came straight from its origin. */
   readonly age: number | undefined
-  readonly stored: { readonly freshness: Freshness } | { readonly not: NoStoreReason | 'too-large' }
+  readonly stored: { readonly freshness: Freshness } | { readonly not: NoStoreReason | 'too-large' | 'outdated' }
 }
 
 /** What a fetch comes to for one of those who wait for it. */
@@ -69,8 +69,12 @@ export interface Desk {
   readonly largestObject: number
   readonly asker: Asker
   readonly counters: Counters
-  /** Fetches under way. */
+  /** Requests to parents and origins under way. */
   underWay: number
+  /** Fetches under way, those that cannot be joined among them. */
+  readonly flying: Set<Flight>
+  /** Of the next mark of variants. */
+  nextGeneration: number
 }
 
 /** Fetches under way at once; clients that ask and leave must not pile them up. */
@@ -94,6 +98,7 @@ export class Flight {
   #storing = false
   #reserved = 0
   #over = false
+  #isOutdated = false
 
   constructor(worker: Desk, plan: Plan, leader: Waiter) {
     this.#worker = worker
@@ -103,6 +108,7 @@ export class Flight {
     this.#object = plan.object
     this.#waiters.add(leader)
     worker.underWay++
+    worker.flying.add(this)
     if (plan.open) worker.flights.set(plan.key, this)
     this.#send()
   }
@@ -120,6 +126,20 @@ export class Flight {
   /** A waiter's client is gone, or has had what it wants. */
   leave(waiter: Waiter): void {
     this.#waiters.delete(waiter)
+    this.stopIfUnwanted()
+  }
+
+  get primary(): string {
+    return this.#plan.primary
+  }
+
+  /** What comes may be of a state that has just been changed: it is passed on to those who wait, and not held. */
+  outdate(): void {
+    this.#isOutdated = true
+    this.#close()
+    if (this.#coming === undefined) return
+    this.#stopStoring()
+    this.#coming.fill.dropKept()
     this.stopIfUnwanted()
   }
 
@@ -153,8 +173,9 @@ export class Flight {
     const object = this.#object
     const etag = fieldOf(fields, 'etag')
     if (object === undefined) return this.#trouble({ kind: 'broken', detail: 'it answered 304 to a request without conditions' }, parent)
-    if (etag !== undefined && (object.etag === undefined || !sameWeakly(etag, object.etag))) {
-      // It speaks of another response than the one held: ask for that one.
+    // Where a tag was asked about, 304 says that it is that of the response still, whatever tag comes with it.
+    if (etag !== undefined && object.etag === undefined) {
+      // It may speak of another response than the one held: ask for that one.
       this.#object = undefined
       this.#fetching?.abort()
       return this.#send()
@@ -166,7 +187,7 @@ export class Flight {
     const freshness = verdict.kind === 'storable' ? verdict.freshness : { lifetime: 0, initialAge: verdict.age, receivedAt }
     const { body, status } = object
     const renewed = makeObject(status, toLines(merged), body, validatorsOf({ etag: fieldOf(merged, 'etag'), lastModified: fieldOf(merged, 'last-modified') }), freshness)
-    if (verdict.kind === 'storable') store.put(this.#key, renewed)
+    if (verdict.kind === 'storable' && !this.#isOutdated) store.put(this.#key, renewed)
     else store.delete(this.#key)
     this.#close()
     const shared = verdict.kind === 'storable' && verdict.sharable
@@ -185,15 +206,15 @@ export class Flight {
     const stated = fieldOf(fields, 'content-length')
     const length = stated === undefined ? (status === 204 ? 0 : undefined) : Number(stated)
     const tooLarge = length !== undefined && length > largestObject
-    this.#storing = verdict.kind === 'storable' && !tooLarge
+    this.#storing = verdict.kind === 'storable' && !tooLarge && !this.#isOutdated
     if (this.#storing && verdict.kind === 'storable') this.#freshness = verdict.freshness
     const sharable = this.#storing && verdict.kind === 'storable' && verdict.sharable
-    const stored = verdict.kind === 'refused' ? { not: verdict.reason } : tooLarge ? { not: 'too-large' as const } : { freshness: verdict.freshness }
+    const stored = verdict.kind === 'refused' ? { not: verdict.reason } : tooLarge ? { not: 'too-large' as const } : this.#isOutdated ? { not: 'outdated' as const } : { freshness: verdict.freshness }
     const fill = new Fill({ kept: this.#storing, flow: { pause: () => this.#fetching?.pause(), resume: () => this.#fetching?.resume() } })
     const aged = fieldOf(fields, 'age') !== undefined
     const age = verdict.kind === 'storable' ? verdict.freshness.initialAge : verdict.age
     this.#coming = { status, lines: toLines(passed), length, etag: fieldOf(passed, 'etag'), lastModified: fieldOf(passed, 'last-modified'), fill, statusAbove: fieldOf(fields, 'cache-status'), age: aged ? Math.floor(age / 1000) : undefined, stored }
-    const names = this.#storing ? this.#settleKey(varyNames(fields)) : []
+    const mark = this.#storing ? this.#settleKey(varyNames(fields)) : undefined
     if (!sharable) this.#close()
     // An error of the moment neither drops what is held nor marks the key.
     if (!this.#storing && status < 500 && this.#plan.open) store.put(this.#key, { kind: 'pass', until: receivedAt + PASS_MS })
@@ -201,23 +222,29 @@ export class Flight {
     this.#tell((waiter) => {
       const leader = waiter === this.#leader
       if (!leader && !sharable) return { kind: 'released' }
-      const same = leader || variantKey(this.#plan.primary, names, (name) => waiter.valueOf(name)) === this.#key
+      const same = leader || (mark === undefined ? this.#plan.primary : variantKey(this.#plan.primary, mark, (name) => waiter.valueOf(name))) === this.#key
       return same ? { kind: 'coming', coming, leader } : { kind: 'other-variant' }
     })
     this.stopIfUnwanted()
   }
 
   /** The key of a response that varies, now that it says by what; whoever comes later looks there. */
-  #settleKey(vary: readonly string[] | 'any'): readonly string[] {
-    const names = vary === 'any' ? [] : vary
+  #settleKey(vary: readonly string[] | 'any'): VaryMark | undefined {
     const { store, flights } = this.#worker
     const { primary, open } = this.#plan
     const joinable = open && flights.get(this.#key) === this
     if (joinable) flights.delete(this.#key)
-    this.#key = variantKey(primary, names, (name) => this.#leader.valueOf(name))
+    const mark = vary === 'any' || vary.length === 0 ? undefined : this.#markOf(vary)
+    this.#key = mark === undefined ? primary : variantKey(primary, mark, (name) => this.#leader.valueOf(name))
     if (joinable) flights.set(this.#key, this)
-    if (names.length > 0) store.put(primary, { kind: 'vary', names })
-    return names
+    if (mark !== undefined) store.put(primary, mark)
+    return mark
+  }
+
+  /** The mark that is there when it names the same fields: other variants are held under it. */
+  #markOf(names: readonly string[]): VaryMark {
+    const held = this.#worker.store.get(this.#plan.primary)
+    return held?.kind === 'vary' && held.names.join() === names.join() ? held : { kind: 'vary', names, generation: this.#worker.nextGeneration++ }
   }
 
   #data(piece: Buffer): void {
@@ -238,6 +265,7 @@ export class Flight {
   #finish(): void {
     if (!this.#over) this.#worker.underWay--
     this.#over = true
+    this.#worker.flying.delete(this)
   }
 
   #end(): void {

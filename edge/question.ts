@@ -2,8 +2,10 @@ import { fieldName, requestField, requestFields, type RequestHead } from './http
 import { fieldOf, filterFields, hopByHop } from './message/index.ts'
 import { withNode } from './tiers/index.ts'
 
-/** Made anew for each fetch, or meant for us: conditions and ranges are answered from the whole response. */
-const NOT_SENT = new Set(['host', 'content-length', 'expect', 'if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range', 'range', 'via', 'cdn-loop', 'x-forwarded-for', 'x-nearcast-request-id'])
+/** Made anew for each request that is sent on. */
+const OURS = new Set(['host', 'content-length', 'expect', 'via', 'cdn-loop', 'x-forwarded-for', 'x-nearcast-request-id'])
+/** Meant for us: answered from the whole response. */
+const CONDITIONS = new Set(['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range', 'range'])
 
 /** Fields by which some origins let a request change what they answer: not part of any key, so a viewer must not choose them. */
 const UNKEYED = new Set(['forwarded', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-proto', 'x-forwarded-scheme', 'x-forwarded-server', 'x-host', 'x-original-url', 'x-rewrite-url', 'x-http-method-override'])
@@ -12,7 +14,7 @@ const CONNECTION = fieldName('connection')
 
 const isInternal = (name: string): boolean => name.startsWith('x-nearcast-')
 
-const isSentAsItIs = (name: string, fromTier: boolean): boolean => !NOT_SENT.has(name) && !isInternal(name) && (fromTier || !UNKEYED.has(name))
+const isSentAsItIs = (name: string, fromTier: boolean): boolean => !OURS.has(name) && !isInternal(name) && (fromTier || !UNKEYED.has(name))
 
 /** A viewer's X-Forwarded-For with its address added; a tier has done so already. */
 const forwardedFor = (received: string | undefined, remoteAddress: string, fromTier: boolean): string | undefined =>
@@ -25,19 +27,20 @@ const forwardedFor = (received: string | undefined, remoteAddress: string, fromT
 export function sentField(request: RequestHead, remoteAddress: string, fromTier: boolean, name: string): string | undefined {
   const received = requestField(request, fieldName(name))
   if (name === 'x-forwarded-for') return forwardedFor(received, remoteAddress, fromTier)
-  if (received === undefined || !isSentAsItIs(name, fromTier)) return undefined
+  if (received === undefined || CONDITIONS.has(name) || !isSentAsItIs(name, fromTier)) return undefined
   const connection = requestField(request, CONNECTION)
   return hopByHop(connection === undefined ? [] : ['connection', connection])(name) ? undefined : received
 }
 
 /**
- * The fields of the request that is sent on, less Host and conditions.
+ * The fields of the request that is sent on, less Host.
  * @param fromTier a tier of this fleet asks: what it says of its viewer holds
+ * @param how `cache`: without its conditions, for an answer that may be held; `whole`: with them, for one that may not
  */
-export function upstreamFields(node: string, id: string, request: RequestHead, remoteAddress: string, fromTier: boolean): string[] {
+export function upstreamFields(node: string, id: string, request: RequestHead, remoteAddress: string, fromTier: boolean, how: 'cache' | 'whole'): string[] {
   const fields = requestFields(request)
   const hop = hopByHop(fields)
-  const sent = filterFields(fields, (name) => !hop(name) && isSentAsItIs(name, fromTier))
+  const sent = filterFields(fields, (name) => !hop(name) && isSentAsItIs(name, fromTier) && (how === 'whole' || !CONDITIONS.has(name)))
   const via = fieldOf(fields, 'via')
   const forwarded = forwardedFor(fieldOf(fields, 'x-forwarded-for'), remoteAddress, fromTier)
   if (forwarded !== undefined) sent.push('X-Forwarded-For', forwarded)

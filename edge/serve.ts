@@ -5,6 +5,7 @@ import { hitEnd, hitFrame, hitStatus, makeId, renderHead, type Way } from './hea
 import { fieldName, mayHaveField, requestField, type Connection, type RequestHead } from './http/index.ts'
 import { fieldOf, fromLines } from './message/index.ts'
 import { sentField, upstreamFields } from './question.ts'
+import { pass } from './pass.ts'
 import { relay } from './relay.ts'
 import { say, type Words } from './say.ts'
 import { behaviourFor, type Behaviour, type Site } from './sites.ts'
@@ -29,7 +30,8 @@ const HEALTHY: Words = { status: 200, text: 'ok' }
 const STRANGER: Words = { status: 403, text: 'this cache answers the other caches of its fleet only' }
 /** Bodies up to this are sent in one go; larger ones as the client takes them, so that its pace can be seen. */
 const ONE_GO = 128 * 1024
-const OTHER_METHODS = new Set(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'])
+/** Not for us: a tunnel, and an echo of what may be secret. */
+const REFUSED_METHODS = new Set(['CONNECT', 'TRACE'])
 
 /** A request that is to be answered, once it is known to be one of ours. */
 export interface Viewer {
@@ -64,7 +66,10 @@ export function serve(worker: Worker, request: RequestHead, reply: Connection): 
 
   const host = behaviour.origin.host ?? request.host
   const primary = primaryKey({ distribution: site.distribution, host, target: request.target })
-  answer(worker, { request, reply, behaviour, primary, nonce, id: undefined })
+  const viewer: Viewer = { request, reply, behaviour, primary, nonce, id: undefined }
+  if (request.method === 'GET' || request.method === 'HEAD') return answer(worker, viewer)
+  nameRequest(worker, viewer)
+  pass(worker, viewer, site)
 }
 
 /** Looks up what is wanted, and answers from memory or by a fetch. */
@@ -92,10 +97,8 @@ const valueSent = ({ request, reply, nonce }: Viewer, name: string): string | un
 /** What is refused out of hand, and in which words. */
 function refusalOf(worker: Worker, request: RequestHead, site: Site | undefined, behaviour: Behaviour | undefined): Words | undefined {
   const { method, host } = request
-  if (method !== 'GET' && method !== 'HEAD') {
-    return OTHER_METHODS.has(method) ? { status: 405, text: 'GET and HEAD are answered here', lines: 'Allow: GET, HEAD\r\n' } : { status: 501, text: 'the method is not known' }
-  }
-  if (request.hasBody) return { status: 400, text: `a ${method} request with a body is not taken` }
+  if (REFUSED_METHODS.has(method)) return { status: 405, text: `${method} is not taken here`, lines: 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n' }
+  if (request.content !== 0 && (method === 'GET' || method === 'HEAD')) return { status: 400, text: `a ${method} request with a body is not taken` }
   if (site === undefined) return { status: 421, text: host === '' ? 'no host was named' : `no distribution has the name ${host}` }
   if (behaviour === undefined) return { status: 404, text: `distribution ${site.distribution} has no behaviour for this path` }
   if (hasPassed(requestField(request, CDN_LOOP), worker.node)) {
@@ -118,11 +121,16 @@ function hit(worker: Worker, viewer: Viewer, object: StoredObject, now: number):
 /** Why a request is sent on, in the words of Cache-Status (RFC 9211 §2.2). */
 type Forward = 'uri-miss' | 'vary-miss' | 'stale'
 
+/** Gives the request its id; a tier that asks has named it already. */
+function nameRequest(worker: Worker, viewer: Viewer): string {
+  viewer.id ??= (viewer.nonce === undefined ? undefined : requestField(viewer.request, REQUEST_ID)) ?? makeId(worker)
+  return viewer.id
+}
+
 /** Joins the fetch of what is wanted, or begins one, and answers with what it comes to. */
 function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object: StoredObject | undefined, together: boolean): void {
   const { request, reply, behaviour, primary } = viewer
-  // A tier that asks has named the request already.
-  viewer.id ??= (viewer.nonce === undefined ? undefined : requestField(request, REQUEST_ID)) ?? makeId(worker)
+  const id = nameRequest(worker, viewer)
   const authorized = requestField(request, AUTHORIZATION) !== undefined
   const open = together && !authorized
   const waiter: Waiter = {
@@ -133,10 +141,10 @@ function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object
   const joined = underWay?.mayJoin(worker.clock.now()) === true ? underWay : undefined
   if (joined === undefined && worker.underWay >= MOST_FLIGHTS) {
     worker.counters.errors++
-    return say(worker, request, reply, { status: 503, text: 'too much is being fetched', lines: 'Retry-After: 1\r\n' }, viewer.nonce, viewer.id)
+    return say(worker, request, reply, { status: 503, text: 'too much is being fetched', lines: 'Retry-After: 1\r\n' }, viewer.nonce, id)
   }
   const { parents, defaultTtl } = behaviour
-  const plan = { primary, key, host: request.host, target: request.target, fields: upstreamFields(worker.node, viewer.id, request, reply.remoteAddress, viewer.nonce !== undefined), parents, defaultTtl, authorized, object, open }
+  const plan = { primary, key, host: request.host, target: request.target, fields: upstreamFields(worker.node, id, request, reply.remoteAddress, viewer.nonce !== undefined, 'cache'), parents, defaultTtl, authorized, object, open }
   const flight: Flight = joined ?? new Flight(worker, plan, waiter)
   reply.watch({ drained: () => undefined, gone: () => flight.leave(waiter) })
   joined?.join(waiter)

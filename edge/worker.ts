@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Counters, Role, Setup } from '../core/channel.ts'
 import type { Logger } from '../core/log.ts'
 import { MemoryStore } from './cache/index.ts'
-import type { Desk } from './flight.ts'
+import type { Desk, Flight } from './flight.ts'
 import { UpstreamClient } from './http/index.ts'
 import { makeSites, type Site } from './sites.ts'
 import { makeLiveness, makeTierAuth, originsOf, tiersAbove, type TierAuth } from './tiers/index.ts'
@@ -14,6 +14,8 @@ export interface Worker extends Desk {
   readonly role: Role
   readonly sites: ReadonlyMap<string, Site>
   readonly auth: TierAuth
+  /** Drops what is held under a primary key, and keeps what is under way from being held. */
+  forget(primary: string): void
   /** First half of every request id of this process. */
   readonly idPrefix: string
   /** Second half: counts up, and never over: 2 to the 48 requests. */
@@ -25,6 +27,8 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger })
   const { config, ports, role, name } = setup
   const counters: Counters = { requests: 0, hits: 0, fetches: 0, errors: 0, bytesSent: 0, stored: 0, objects: 0 }
   const auth = makeTierAuth(setup.tierSecret)
+  const store = new MemoryStore(config.cache.memory)
+  const flying = new Set<Flight>()
   return {
     name,
     role,
@@ -32,7 +36,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger })
     clock,
     log,
     sites: makeSites(config, tiersAbove(config, ports, role, name), originsOf(config, ports)),
-    store: new MemoryStore(config.cache.memory),
+    store,
     flights: new Map(),
     largestObject: config.cache['largest-object'],
     auth,
@@ -47,6 +51,12 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger })
     },
     counters,
     underWay: 0,
+    flying,
+    nextGeneration: 1,
+    forget: (primary) => {
+      store.delete(primary)
+      for (const flight of flying) if (flight.primary === primary) flight.outdate()
+    },
     idPrefix: randomBytes(5).toString('hex'),
     nextId: 1
   }

@@ -12,7 +12,7 @@ export interface Validators {
 const weak = (tag: string): string => (tag.startsWith('W/') ? tag.slice(2) : tag)
 
 /** Weak comparison (RFC 9110 §8.8.3.2). */
-export const sameWeakly = (one: string, other: string): boolean => weak(one) === weak(other)
+const sameWeakly = (one: string, other: string): boolean => weak(one) === weak(other)
 
 /**
  * Whether the client has it already: the answer is 304 (RFC 9110 §13.1.2, §13.1.3, §13.2.2).

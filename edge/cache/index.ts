@@ -5,9 +5,9 @@
 // leaves. Fill is a body that is still coming, read by any number of readers.
 //
 // It must never know of sockets, clients, tiers or configuration.
-export { isNotModified, sameWeakly, type Validators } from './conditional.ts'
+export { isNotModified, type Validators } from './conditional.ts'
 export { Fill, type Reader } from './fill.ts'
-export { primaryKey, variantKey, type Asked } from './key.ts'
+export { primaryKey, variantKey, type Asked, type Varying } from './key.ts'
 export { ageAt, initialAge, isFresh, judge, varyNames, type Freshness, type NoStoreReason, type Received, type Verdict } from './law.ts'
 export { lookup, type Found } from './lookup.ts'
 export { rangeHolds, wantedRange, type Range } from './range.ts'

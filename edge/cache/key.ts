@@ -8,13 +8,21 @@ export interface Asked {
 /** The key under which responses to this are held. No part may hold a space, so no two keys meet. */
 export const primaryKey = (asked: Asked): string => `${asked.distribution} ${asked.host} ${asked.target}`
 
+/** By which request fields the responses under one primary key differ. */
+export interface Varying {
+  /** In lower case, sorted. */
+  readonly names: readonly string[]
+  /** Part of the variants' keys: once it is forgotten they are out of reach, whatever comes after it. */
+  readonly generation: number
+}
+
 /**
  * The key of one variant (RFC 9111 §4.1): the primary one and the request's values of the fields that chose it. Spaces after
  * the commas of Accept-Encoding and its like have no meaning; in other fields an origin may tell them apart.
  * @param valueOf the request's value of a field, named in lower case
  */
-export function variantKey(primary: string, names: readonly string[], valueOf: (name: string) => string | undefined): string {
-  let key = primary
+export function variantKey(primary: string, { names, generation }: Varying, valueOf: (name: string) => string | undefined): string {
+  let key = `${primary}\n#${generation}`
   for (const name of names) {
     const value = valueOf(name)
     // An absent field is not the same as an empty one.

@@ -51,8 +51,9 @@ const HEURISTIC_MOST = 24 * 3600 * 1000
 function statedAge(fields: FieldList): number {
   const value = fieldOf(fields, 'age')
   if (value === undefined) return 0
-  // Anything but one number may be hiding any age: the response is taken for old and asked about, which is always allowed.
-  const seconds = parseSeconds(value.trim())
+  // Of a list the first counts (§5.1). But lines that were joined, which leaves a space behind the comma (RFC 9110 §5.3), were
+  // written by different hands: they may be hiding any age. What may be old is asked about, which is always allowed.
+  const seconds = parseSeconds(/^([^,]*),\S/.exec(value)?.[1] ?? value.trim())
   return (seconds ?? LONGEST) * 1000
 }
 
@@ -99,11 +100,11 @@ export function judge(received: Received): Verdict {
   if (control.private) return refused('private')
   // §3.5
   if (received.authorized && !control.public && !control.mustRevalidate && control.sMaxAge === undefined) return refused('authorization')
-  // Stricter than the RFC: one client's cookie must not reach another because an origin forgot to say private.
-  if (fieldOf(fields, 'set-cookie') !== undefined && !control.public && control.sMaxAge === undefined) return refused('set-cookie')
   if (varyNames(fields) === 'any') return refused('vary-any')
   const { lifetime, explicit } = lifetimeOf(received, control)
   if (!explicit && !control.public && !HEURISTIC.has(status)) return refused('status')
+  // Stricter than the RFC (§7.3): one client's cookie must not reach another because an origin said nothing of caching.
+  if (!explicit && !control.public && fieldOf(fields, 'set-cookie') !== undefined) return refused('set-cookie')
   const freshness = { lifetime: control.noCache ? 0 : lifetime, initialAge: age, receivedAt: received.receivedAt }
   const fresh = freshness.lifetime > age
   // Stale at once and without a validator it could never be used.

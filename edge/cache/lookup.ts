@@ -20,7 +20,7 @@ export function lookup(store: MemoryStore, primary: string, valueOf: (name: stri
   let held = store.get(key)
   const vary = held?.kind === 'vary'
   if (held?.kind === 'vary') {
-    key = variantKey(primary, held.names, valueOf)
+    key = variantKey(primary, held, valueOf)
     held = store.get(key)
   }
   if (held?.kind === 'object') return { kind: isFresh(held, now) ? 'fresh' : 'stale', key, object: held }

@@ -1,4 +1,5 @@
 import { flat } from '../message/index.ts'
+import type { Varying } from './key.ts'
 import type { Freshness } from './law.ts'
 import { Sieve, type Queued } from './sieve.ts'
 
@@ -17,9 +18,8 @@ export interface StoredObject extends Freshness {
 }
 
 /** Responses under this key differ by these request fields: look under the variant's key. */
-export interface VaryMark {
+export interface VaryMark extends Varying {
   readonly kind: 'vary'
-  readonly names: readonly string[]
 }
 
 /** What came last under this key could not be shared: until then, requests for it do not wait for one another. */

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { BodyReader, type BodySink } from './body.ts'
 import { RequestParser, type ParserLimits } from './parser.ts'
 import type { Refusal, RequestHead } from './request.ts'
 
@@ -9,6 +10,8 @@ export type Handler = (request: RequestHead, reply: Connection) => void
 export interface ConnectionLimits extends ParserLimits {
   readonly idleMs: number
   readonly headTimeoutMs: number
+  /** Octets of a request's content. */
+  readonly bodySize: number
 }
 
 /** What the connections of one server share. */
@@ -57,6 +60,11 @@ export class Connection {
   /** Sweeps end the connection after this moment (`Surroundings.now`). */
   deadline: number
   #request: RequestHead | undefined
+  /** The content of the request being answered: undefined where it has none, or nobody reads it. */
+  #body: BodyReader | undefined
+  #bodyPaused = false
+  /** The head of the answer is sent. */
+  #begun = false
   #watcher: Watcher | undefined
   #framing: Framing = 'length'
   #gathered = 0
@@ -89,7 +97,38 @@ export class Connection {
 
   /** The connection ends with the answer under way: it must say `Connection: close`. */
   get closesAfter(): boolean {
-    return this.#around.closing || this.#request?.keepAlive !== true
+    return this.#around.closing || this.#request?.keepAlive !== true || (this.#request.content !== 0 && this.#body?.isOver !== true)
+  }
+
+  /** Reads the content of the request under way; a client that waits to be told so is told to send it (RFC 9110 §10.1.1). */
+  readBody(sink: BodySink, expectsContinue: boolean): void {
+    const { content, minor } = this.#request!
+    const broken = (refusal: Refusal): void => {
+      sink.broken(refusal)
+      // What was half sent on has no answer; whoever asked learns why.
+      if (this.#request === undefined || this.#closed) return
+      if (this.#begun) return this.abort()
+      this.#watcher = undefined
+      this.#request = undefined
+      this.#refuse(refusal)
+    }
+    this.#body = new BodyReader(content, this.#around.limits.bodySize, { data: (piece) => sink.data(piece), end: () => sink.end(), broken })
+    if (expectsContinue && minor === 1 && this.#parser.pending === 0) this.#write(Buffer.from('HTTP/1.1 100 Continue\r\n\r\n', 'latin1'))
+    this.#readOn()
+  }
+
+  /** Stops and starts the content of the request under way. */
+  pauseBody(): void {
+    this.#bodyPaused = true
+    this.deadline = Infinity
+    this.#socket.pause()
+  }
+
+  resumeBody(): void {
+    if (!this.#bodyPaused) return
+    this.#bodyPaused = false
+    this.#readOn()
+    if (!this.#bodyPaused && this.#socket.isPaused()) this.#socket.resume()
   }
 
   /**
@@ -122,6 +161,7 @@ export class Connection {
   open(head: string, framing: Framing, watcher: Watcher): void {
     this.#flush()
     this.#framing = framing
+    this.#begun = true
     this.#watcher = watcher
     this.#write(Buffer.from(head, 'latin1'))
   }
@@ -189,12 +229,23 @@ export class Connection {
     }
     this.#parser.push(buffer, length)
     if (this.#request === undefined && !this.#socket.writableNeedDrain) this.#advance()
+    else if (this.#body?.isOver === false && !this.#bodyPaused) this.#readOn()
     else if (this.#parser.pending > PIPELINE) this.#socket.pause()
     this.#parser.keep()
   }
 
+  /** Hands on what has come of the content under way. */
+  #readOn(): void {
+    const body = this.#body!
+    if (!body.isOver && this.#parser.pending > 0) this.#parser.skip(body.take(this.#parser.rest()))
+    if (!body.isOver && !this.#bodyPaused) this.deadline = this.#around.now + this.#around.limits.idleMs
+    else if (this.#request !== undefined) this.deadline = Infinity
+  }
+
   #receiveEnd(): void {
     this.#ended = true
+    // A request that was not sent whole is not answered.
+    if (this.#body?.isOver === false) return void this.#socket.destroy()
     if (this.#request === undefined) this.#socket.end()
   }
 
@@ -250,6 +301,9 @@ export class Connection {
     const ends = this.closesAfter
     this.#watcher = undefined
     this.#request = undefined
+    this.#body = undefined
+    this.#bodyPaused = false
+    this.#begun = false
     this.#framing = 'length'
     if (ends) this.#last = true
     this.#advance()
@@ -293,6 +347,7 @@ export class Connection {
 const REASONS: Record<Refusal['status'], string> = {
   400: 'Bad Request',
   408: 'Request Timeout',
+  413: 'Content Too Large',
   414: 'URI Too Long',
   431: 'Request Header Fields Too Large',
   501: 'Not Implemented',

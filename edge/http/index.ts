@@ -5,6 +5,7 @@
 // handled one after the other. UpstreamClient sends a request and tells a Receiver how it goes.
 //
 // It must never know what is cached, who the parents are, or what a distribution is.
+export type { BodySink } from './body.ts'
 export { Connection, type Framing, type Handler, type Watcher } from './connection.ts'
 export { fieldName, type FieldName } from './grammar.ts'
 export { RequestParser, type ParserLimits } from './parser.ts'

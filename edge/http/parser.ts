@@ -83,6 +83,15 @@ export class RequestParser {
     if (!this.#own && this.#end > this.#start) this.#grow(0)
   }
 
+  /** Between two requests: what is held of the octets after the last head, to be read as its content. `skip` what was taken. */
+  rest(): Buffer {
+    return this.#bytes.subarray(this.#start, this.#end)
+  }
+
+  skip(length: number): void {
+    this.#start = this.#line = this.#checked = this.#start + length
+  }
+
   #grow(by: number): void {
     const needed = this.pending + by
     if (this.#own && this.#start + needed <= this.#bytes.length) return
@@ -257,7 +266,6 @@ function interpret(method: string, target: string, minor: 0 | 1, text: string, s
   }
   const refusal = ambiguousBody(length, coding, minor)
   if (refusal !== undefined) return refusal
-  const hasBody = coding !== undefined || (length !== undefined && Number(length) > 0)
   if (host === undefined && minor === 1) return bad('Host is missing')
   let name = host === undefined ? '' : hostOf(host)
   if (name === undefined) return bad('Host is not a host name or address')
@@ -268,7 +276,7 @@ function interpret(method: string, target: string, minor: 0 | 1, text: string, s
     name = absolute.host
     target = absolute.target
   }
-  return { method, target, host: name, minor, keepAlive: keepAlive && !hasBody, hasBody, text, spans }
+  return { method, target, host: name, minor, keepAlive, content: coding === undefined ? Number(length ?? 0) : 'chunked', text, spans }
 }
 
 /** RFC 9112 §6.1 to §6.3: the ways in which the end of a body is told twice, or not at all. */

@@ -11,8 +11,8 @@ export interface RequestHead {
   readonly minor: 0 | 1
   /** The client lets the connection live after this request. */
   readonly keepAlive: boolean
-  /** A body follows: it is not read, so the connection ends with the answer. */
-  readonly hasBody: boolean
+  /** Octets of the content that follows; 0 for none. */
+  readonly content: number | 'chunked'
   /** The head as received, one character an octet; `spans` points into it. */
   readonly text: string
   /** Five numbers a field: hash of the name in lower case, start and end of the name, start and end of the value. */
@@ -21,7 +21,7 @@ export interface RequestHead {
 
 /** Why a request head is not taken; the connection ends with this answer. */
 export interface Refusal {
-  readonly status: 400 | 408 | 414 | 431 | 501 | 505
+  readonly status: 400 | 408 | 413 | 414 | 431 | 501 | 505
   readonly reason: string
 }
 

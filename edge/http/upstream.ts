@@ -13,23 +13,34 @@ export interface Server {
 
 export interface UpstreamRequest {
   readonly server: Server
-  readonly method: 'GET'
+  readonly method: string
   readonly path: string
   /** Host among them. */
   readonly fields: FieldList
   readonly connectMs: number
   /** Until the head of the response, and then between two pieces of its body. */
   readonly responseMs: number
+  /**
+   * Sent once and on a connection of its own, so that it cannot meet one that is just being closed: what may have an effect must not
+   * have it twice (RFC 9110 §9.2.2). Its content, if it has one, is written to the Fetching.
+   */
+  readonly once?: boolean
 }
 
 /** `unreachable`: nothing was heard of it. `timeout`: not in time. `broken`: it ended in the middle of a response. */
 export interface UpstreamTrouble {
   readonly kind: 'unreachable' | 'timeout' | 'broken'
   readonly detail: string
+  /** Nothing of the request can have been understood: it may be sent elsewhere, whatever it asks for. */
+  readonly unsent?: boolean
 }
 
 /** Hears how a fetch goes: `head`, then `data`s and `end`; or `trouble`, at any point, as the last. */
 export interface Receiver {
+  /** Of a request sent once: it is connected, and its content may be written. */
+  connected?(): void
+  /** There is room for more of the content. */
+  drained?(): void
   head(status: number, fields: FieldList): void
   data(piece: Buffer): void
   end(): void
@@ -40,6 +51,10 @@ export interface Receiver {
 export interface Fetching {
   pause(): void
   resume(): void
+  /** A piece of the request's content, which is copied; false when `drained` should be awaited before the next. */
+  write(piece: Buffer): boolean
+  /** The content is complete. */
+  end(): void
   /** Ends it; the receiver hears nothing more. */
   abort(): void
 }
@@ -54,7 +69,7 @@ export class UpstreamClient {
 
   fetch(request: UpstreamRequest, receiver: Receiver): Fetching {
     let attempt = this.#attempt(request, receiver, (again) => (attempt = again))
-    return { pause: () => attempt.pause(), resume: () => attempt.resume(), abort: () => attempt.abort() }
+    return { pause: () => attempt.pause(), resume: () => attempt.resume(), write: (piece) => attempt.write(piece), end: () => attempt.end(), abort: () => attempt.abort() }
   }
 
   close(): void {
@@ -66,10 +81,10 @@ export class UpstreamClient {
     const { server } = request
     const options = { host: server.address, port: server.port, method: request.method, path: request.path, headers: request.fields as string[], setHost: false, maxHeaderSize: MAX_HEAD, joinDuplicateHeaders: false }
     const outgoing = server.secure
-      ? httpsRequest({ ...options, agent: this.#https, ...(server.serverName === undefined ? {} : { servername: server.serverName }) })
-      : httpRequest({ ...options, agent: this.#http })
+      ? httpsRequest({ ...options, agent: request.once === true ? false : this.#https, ...(server.serverName === undefined ? {} : { servername: server.serverName }) })
+      : httpRequest({ ...options, agent: request.once === true ? false : this.#http })
     const exchange = new Exchange(outgoing, request, receiver, () => replaced(this.#attempt(request, receiver, replaced)))
-    outgoing.end()
+    if (request.once !== true) outgoing.end()
     return exchange
   }
 }
@@ -85,6 +100,7 @@ class Exchange implements Fetching {
   #lastLook: NodeJS.Immediate | undefined
   #over = false
   #paused = false
+  #connected = false
 
   constructor(outgoing: ClientRequest, request: UpstreamRequest, receiver: Receiver, again: () => void) {
     this.#outgoing = outgoing
@@ -93,10 +109,15 @@ class Exchange implements Fetching {
     this.#responseMs = request.responseMs
     this.#expect(request.connectMs, `no connection within ${request.connectMs} ms`)
     outgoing.on('socket', (socket) => {
-      const connected = (): void => this.#await()
+      const connected = (): void => {
+        this.#connected = true
+        this.#await()
+        receiver.connected?.()
+      }
       if (socket.connecting) socket.once(request.server.secure ? 'secureConnect' : 'connect', connected)
       else connected()
     })
+    outgoing.on('drain', () => receiver.drained?.())
     outgoing.on('response', (response) => this.#respond(response))
     outgoing.on('error', (error) => this.#failed(error))
   }
@@ -114,6 +135,21 @@ class Exchange implements Fetching {
     this.#await()
   }
 
+  write(piece: Buffer): boolean {
+    if (this.#over) return true
+    const hasRoom = this.#outgoing.write(Buffer.from(piece))
+    // While there is room it is the client who is waited for.
+    if (hasRoom) this.#stopTimer()
+    else this.#await()
+    return hasRoom
+  }
+
+  end(): void {
+    if (this.#over) return
+    this.#await()
+    this.#outgoing.end()
+  }
+
   abort(): void {
     this.#over = true
     this.#stopTimer()
@@ -127,7 +163,7 @@ class Exchange implements Fetching {
   /** Something must be heard within this time. A process that was held up itself first reads what came meanwhile. */
   #expect(ms: number, otherwise: string): void {
     this.#stopTimer()
-    const late = (): void => this.#trouble({ kind: 'timeout', detail: otherwise })
+    const late = (): void => this.#trouble({ kind: 'timeout', detail: otherwise, unsent: !this.#connected })
     this.#timer = setTimeout(() => (this.#lastLook = setImmediate(late)), ms)
   }
 
@@ -171,7 +207,9 @@ class Exchange implements Fetching {
       this.#again()
       return
     }
-    this.#trouble({ kind: this.#response === undefined ? 'unreachable' : 'broken', detail: error.message })
+    // It has said all of its answer, and more than that: the answer counts, the connection goes (RFC 9112 §6.3).
+    if (this.#response?.complete === true) return
+    this.#trouble({ kind: this.#response === undefined ? 'unreachable' : 'broken', detail: error.message, unsent: !this.#connected })
   }
 
   #trouble(trouble: UpstreamTrouble): void {

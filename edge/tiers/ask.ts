@@ -1,21 +1,23 @@
 import type { Clock } from '../../core/clock.ts'
 import { fieldOf, type FieldList } from '../message/index.ts'
-import type { Fetching, UpstreamClient, UpstreamTrouble } from '../http/index.ts'
+import type { Fetching, Receiver, UpstreamClient, UpstreamTrouble } from '../http/index.ts'
 import { TIER_FIELD, type TierAuth } from './auth.ts'
 import type { Liveness } from './liveness.ts'
 import type { Parent } from './route.ts'
 
 export interface Question {
-  readonly method: 'GET'
+  readonly method: string
   /** The viewer's host. */
   readonly host: string
   readonly target: string
   /** All but Host and the proof. */
   readonly fields: FieldList
+  /** As in `UpstreamRequest`: it goes to another parent only where the first cannot have understood any of it. */
+  readonly once?: boolean
 }
 
 /** As `Receiver`, with who answered. Trouble is told only when no parent is left to ask, or in mid-body. */
-export interface AnswerReceiver {
+export interface AnswerReceiver extends Pick<Receiver, 'connected' | 'drained'> {
   head(status: number, fields: FieldList, parent: Parent): void
   data(piece: Buffer): void
   end(): void
@@ -63,7 +65,7 @@ export function ask(asker: Asker, parents: readonly Parent[], question: Question
         const failed = parent.kind === 'tier' && !begun
         if (failed && asker.liveness.failed(parent.name, asker.clock.now())) asker.changed(parent, 'dead', trouble.detail)
         if (aborted) return
-        if (begun || at === last) receiver.trouble(trouble, parent)
+        if (begun || at === last || (question.once === true && trouble.unsent !== true)) receiver.trouble(trouble, parent)
         else next(at + 1)
       }
     })
@@ -73,11 +75,13 @@ export function ask(asker: Asker, parents: readonly Parent[], question: Question
   return {
     pause: () => ((paused = true), under?.pause()),
     resume: () => ((paused = false), under?.resume()),
+    write: (piece) => under?.write(piece) ?? true,
+    end: () => under?.end(),
     abort: () => ((aborted = true), under?.abort())
   }
 }
 
-interface SendReceiver extends Pick<AnswerReceiver, 'data' | 'end'> {
+interface SendReceiver extends Pick<AnswerReceiver, 'data' | 'end' | 'connected' | 'drained'> {
   head(status: number, fields: FieldList): void
   trouble(trouble: UpstreamTrouble, begun: boolean): void
 }
@@ -91,7 +95,7 @@ function send(asker: Asker, parent: Parent, question: Question, receiver: SendRe
   let over = false
   let watch: NodeJS.Timeout | undefined
   const settled = (): void => clearTimeout(watch)
-  const request = { server: parent.server, method: question.method, path: parent.pathPrefix + question.target, fields, connectMs: CONNECT_MS, responseMs: parent.responseMs }
+  const request = { server: parent.server, method: question.method, path: parent.pathPrefix + question.target, fields, connectMs: CONNECT_MS, responseMs: parent.responseMs, once: question.once === true }
   const fetching = asker.client.fetch(request, {
     head(status, answer) {
       settled()
@@ -104,6 +108,8 @@ function send(asker: Asker, parent: Parent, question: Question, receiver: SendRe
     },
     data: receiver.data,
     end: receiver.end,
+    connected: () => receiver.connected?.(),
+    drained: () => receiver.drained?.(),
     trouble(trouble) {
       settled()
       over = true
@@ -117,7 +123,7 @@ function send(asker: Asker, parent: Parent, question: Question, receiver: SendRe
     receiver.trouble({ kind: 'timeout', detail: `it hangs: ${trouble.detail}` }, false)
   }
   if (isTier) watch = setTimeout(() => suspect(asker, parent, hangs), SUSPECT_MS)
-  return { pause: fetching.pause, resume: fetching.resume, abort: () => ((over = true), settled(), fetching.abort()) }
+  return { ...fetching, abort: () => ((over = true), settled(), fetching.abort()) }
 }
 
 /**

@@ -1,8 +1,8 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 
 // Tiers prove to each other that they are of one fleet. A request carries a proof bound to the time, to a nonce and to what
-// it asks for; the response one bound to that nonce and to its status. Whoever replays a request within the window gets
-// what it got: the tiers serve GET and HEAD only. The bodies are not covered: on a path where they may be altered, use TLS.
+// it asks for; the response one bound to that nonce and to its status. Whoever replays a GET or HEAD within the window gets
+// what it got; what may have an effect is taken once. The bodies are not covered: on a path where they may be altered, use TLS.
 
 /** The field that carries a proof, both ways. */
 export const TIER_FIELD = 'x-nearcast-tier'
@@ -34,6 +34,7 @@ export function makeTierAuth(secret: string): TierAuth {
   const sign = (text: string): string => createHmac('sha256', key).update(text, 'latin1').digest('hex')
   const ofRequest = (time: string, nonce: string, asking: Asking): string => sign(`request\n${time}\n${nonce}\n${asking.method}\n${asking.host}\n${asking.target}`)
   const ofResponse = (nonce: string, status: number): string => sign(`response\n${nonce}\n${status}`)
+  const isFirst = makeOnce()
   return {
     prove(asking, now) {
       const time = String(now)
@@ -43,10 +44,29 @@ export function makeTierAuth(secret: string): TierAuth {
     accept(value, asking, now) {
       const match = /^(\d{1,15})\.([0-9a-f]{24})\.([0-9a-f]{64})$/.exec(value ?? '')
       if (match === null || Math.abs(now - Number(match[1])) > WINDOW) return undefined
-      return same(match[3]!, ofRequest(match[1]!, match[2]!, asking)) ? match[2] : undefined
+      const nonce = match[2]!
+      if (!same(match[3]!, ofRequest(match[1]!, nonce, asking))) return undefined
+      return asking.method === 'GET' || asking.method === 'HEAD' || isFirst(nonce, now) ? nonce : undefined
     },
     answer: ofResponse,
     isAnswer: (value, nonce, status) => value !== undefined && same(value, ofResponse(nonce, status))
+  }
+}
+
+/** Tells whether a nonce comes for the first time: it is remembered for as long as its proof could hold. */
+function makeOnce(): (nonce: string, now: number) => boolean {
+  let recent = new Set<string>()
+  let older = new Set<string>()
+  let since = 0
+  return (nonce, now) => {
+    if (Math.abs(now - since) > 2 * WINDOW) {
+      older = recent
+      recent = new Set()
+      since = now
+    }
+    if (recent.has(nonce) || older.has(nonce)) return false
+    recent.add(nonce)
+    return true
   }
 }
 

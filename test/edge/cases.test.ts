@@ -70,7 +70,9 @@ async function ask(play: Play, step: Step): Promise<void> {
     return
   }
   const own = step.lines.some((line) => /^host:/i.test(line)) ? [] : ['Host: site.nearcast.test']
-  play.client.send(`${method} ${target} HTTP/1.1\r\n${[...own, ...step.lines].join('\r\n')}\r\n\r\n`)
+  const content = step.lines.find((line) => line.startsWith('body '))?.slice(5)
+  const fields = [...own, ...step.lines.filter((line) => !line.startsWith('body ')), ...(content === undefined ? [] : [`Content-Length: ${expand(content).length}`])]
+  play.client.send(`${method} ${target} HTTP/1.1\r\n${fields.join('\r\n')}\r\n\r\n${expand(content ?? '')}`)
   play.reply = await play.client.reply(method === 'HEAD')
 }
 
@@ -93,6 +95,14 @@ async function play(play: Play, step: Step, where: string): Promise<void> {
       if (argument !== 'saw') return void origin.answers.set(argument!, readAnswer(step.lines))
       if (more.length > 0) t.equal(origin.asked.length, Number(more[0]), `${where}: requests at the origin`)
       for (const line of step.lines) {
+        if (line.startsWith('body')) {
+          t.equal(origin.contents.at(-1), expand(line.slice(5)), `${where}: ${line}`)
+          continue
+        }
+        if (/^[A-Z-]+$/.test(line)) {
+          t.equal(origin.asked.at(-1)?.method, line, `${where}: ${line}`)
+          continue
+        }
         const [name, value] = line.split(/: ?(.*)/)
         const got = origin.asked.at(-1)?.headers[(name!.startsWith('no ') ? name!.slice(3) : name!).toLowerCase()]
         t.equal(got, name!.startsWith('no ') ? undefined : value, `${where}: ${line}`)

@@ -19,8 +19,9 @@ export interface Answer {
 export interface Origin {
   readonly port: number
   readonly answers: Map<string, Answer>
-  /** What was asked, in order. */
+  /** What was asked, in order, and the content that came with it. */
   readonly asked: IncomingMessage[]
+  readonly contents: string[]
   close(): Promise<void>
 }
 
@@ -28,8 +29,15 @@ export interface Origin {
 export async function startOrigin(address = '127.0.0.1', port = 0): Promise<Origin> {
   const answers = new Map<string, Answer>()
   const asked: IncomingMessage[] = []
+  const contents: string[] = []
   const server = createServer((request, response) => {
-    asked.push(request)
+    const number = asked.push(request) - 1
+    contents.push('')
+    request.setEncoding('latin1')
+    request.on('data', (text: string) => (contents[number] += text))
+    request.on('end', () => answerTo(request, response))
+  })
+  const answerTo = (request: IncomingMessage, response: ServerResponse): void => {
     const answer = answers.get(request.url!)
     if (answer === undefined) return void response.writeHead(404, { 'Content-Length': 0 }).end()
     if (answer.gate === undefined) return send(answer, request, response)
@@ -37,12 +45,13 @@ export async function startOrigin(address = '127.0.0.1', port = 0): Promise<Orig
       () => send(answer, request, response),
       () => undefined
     )
-  })
+  }
   await new Promise<void>((resolve) => server.listen(port, address, resolve))
   return {
     port: (server.address() as AddressInfo).port,
     answers,
     asked,
+    contents,
     close: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

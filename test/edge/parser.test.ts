@@ -33,7 +33,7 @@ const HOST = 'Host: a.test\r\n'
 const get = (target: string, fields = HOST, version = 'HTTP/1.1'): string => `GET ${target} ${version}\r\n${fields}\r\n`
 
 const valid: Record<string, { text: string; want: Partial<RequestHead>[] }> = {
-  plain: { text: get('/'), want: [{ method: 'GET', target: '/', host: 'a.test', minor: 1, keepAlive: true, hasBody: false }] },
+  plain: { text: get('/'), want: [{ method: 'GET', target: '/', host: 'a.test', minor: 1, keepAlive: true, content: 0 }] },
   'host with port, capitals and final dot': { text: get('/', 'hOsT: \t WWW.A.Test.:8080 \t\r\n'), want: [{ host: 'www.a.test' }] },
   'IPv6 host': { text: get('/', 'Host: [2001:DB8::1]:80\r\n'), want: [{ host: '[2001:db8::1]' }] },
   'absolute form goes before Host': { text: get('HTTP://B.test:80/x?y'), want: [{ host: 'b.test', target: '/x?y' }] },
@@ -45,9 +45,9 @@ const valid: Record<string, { text: string; want: Partial<RequestHead>[] }> = {
   'HTTP/1.0 without Host': { text: get('/', '', 'HTTP/1.0'), want: [{ minor: 0, host: '', keepAlive: false }] },
   'HTTP/1.0 that stays': { text: get('/', `${HOST}Connection: keep-alive\r\n`, 'HTTP/1.0'), want: [{ minor: 0, keepAlive: true }] },
   'a later minor version': { text: get('/', HOST, 'HTTP/1.9'), want: [{ minor: 1 }] },
-  'an empty body': { text: get('/', `${HOST}Content-Length: 0\r\n`), want: [{ hasBody: false, keepAlive: true }] },
-  'a body': { text: get('/', `${HOST}Content-Length: 5\r\n`), want: [{ hasBody: true, keepAlive: false }] },
-  'a chunked body': { text: get('/', `${HOST}Transfer-Encoding: Chunked\r\n`), want: [{ hasBody: true, keepAlive: false }] },
+  'an empty body': { text: get('/', `${HOST}Content-Length: 0\r\n`), want: [{ content: 0, keepAlive: true }] },
+  'a body': { text: get('/', `${HOST}Content-Length: 5\r\n`), want: [{ content: 5, keepAlive: true }] },
+  'a chunked body': { text: get('/', `${HOST}Transfer-Encoding: Chunked\r\n`), want: [{ content: 'chunked', keepAlive: true }] },
   'an empty value and obs-text': { text: get('/', `${HOST}X:\r\nY: \u00e9\r\n`), want: [{ host: 'a.test' }] }
 }
 

@@ -1,0 +1,126 @@
+import { Fill, primaryKey } from './cache/index.ts'
+import { MOST_FLIGHTS } from './flight.ts'
+import { renderHead, type Way } from './head.ts'
+import { requestField, fieldName, type Fetching, type UpstreamTrouble } from './http/index.ts'
+import { fieldOf, toLines, type FieldList } from './message/index.ts'
+import { passedOn } from './passed.ts'
+import { upstreamFields } from './question.ts'
+import { relay } from './relay.ts'
+import { say } from './say.ts'
+import type { Viewer } from './serve.ts'
+import { behaviourFor, type Site } from './sites.ts'
+import { ask, type Parent } from './tiers/index.ts'
+import type { Worker } from './worker.ts'
+
+// Requests that no cache answers: by their method they may have an effect. They pass through every tier to the origin, and what
+// they have changed there is forgotten on the way back.
+
+const EXPECT = fieldName('expect')
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+/** Methods by which a request without content says so best by silence; the others say 0 (RFC 9110 §8.6). */
+const SILENT = new Set(['DELETE', 'OPTIONS'])
+const STATUS = 'fwd=method'
+
+/** Sends a request through, its content as it comes, and its answer back. */
+export function pass(worker: Worker, viewer: Viewer, site: Site): void {
+  const { request, reply, behaviour } = viewer
+  const id = viewer.id!
+  if (worker.underWay >= MOST_FLIGHTS) {
+    worker.counters.errors++
+    return say(worker, request, reply, { status: 503, text: 'too much is being fetched', lines: 'Retry-After: 1\r\n' }, viewer.nonce, id)
+  }
+  worker.underWay++
+  let isUnderWay = true
+  const done = (): void => {
+    if (isUnderWay) worker.underWay--
+    isUnderWay = false
+  }
+  const stop = (): void => {
+    done()
+    fetching.abort()
+  }
+  const fields = [...upstreamFields(worker.node, id, request, reply.remoteAddress, viewer.nonce !== undefined, 'whole'), ...framingOf(request.method, request.content)]
+  const fill = new Fill({ kept: false, flow: { pause: () => fetching.pause(), resume: () => fetching.resume() } })
+  let begun = false
+  const fetching: Fetching = ask(worker.asker, behaviour.parents, { method: request.method, host: request.host, target: request.target, fields, once: true }, {
+    connected: () => sendContent(viewer, fetching, stop),
+    drained: () => reply.resumeBody(),
+    head: (status, fields) => {
+      begun = true
+      if (!SAFE.has(request.method) && status >= 200 && status < 400) invalidate(worker, viewer, site, fields)
+      answerPassed(worker, viewer, status, fields, fill, stop)
+    },
+    data: (piece) => fill.push(piece),
+    end: () => {
+      done()
+      fill.end()
+    },
+    trouble: (trouble, parent) => {
+      done()
+      if (begun) fill.fail()
+      else answerTrouble(worker, viewer, trouble, parent)
+    }
+  })
+  reply.watch({ drained: () => undefined, gone: stop })
+}
+
+function framingOf(method: string, content: number | 'chunked'): FieldList {
+  if (content === 'chunked') return ['Transfer-Encoding', 'chunked']
+  return content === 0 && SILENT.has(method) ? [] : ['Content-Length', String(content)]
+}
+
+function sendContent({ request, reply }: Viewer, fetching: Fetching, stop: () => void): void {
+  if (request.content === 0) return fetching.end()
+  reply.readBody(
+    {
+      data: (piece) => {
+        if (!fetching.write(piece)) reply.pauseBody()
+      },
+      end: () => fetching.end(),
+      broken: stop
+    },
+    requestField(request, EXPECT)?.toLowerCase() === '100-continue'
+  )
+}
+
+function answerPassed(worker: Worker, viewer: Viewer, status: number, fields: FieldList, fill: Fill, stop: () => void): void {
+  const { request, reply } = viewer
+  const passed = passedOn(worker.node, fields, worker.clock.now())
+  const stated = fieldOf(fields, 'content-length')
+  const bodiless = status === 204 || status === 304
+  const framing = stated !== undefined || bodiless ? 'length' : request.minor === 1 ? 'chunked' : 'close'
+  const above = fieldOf(fields, 'cache-status')
+  const own = `${worker.node}; ${STATUS}`
+  const close = reply.closesAfter || framing === 'close'
+  const proof = viewer.nonce === undefined ? undefined : worker.auth.answer(viewer.nonce, status)
+  const way: Way = { cache: 'Miss', status: above === undefined ? own : `${above}, ${own}`, id: viewer.id!, close, keepAlive: request.minor === 0 && !close, proof }
+  const head = renderHead(worker, status, toLines(passed), { ...(stated === undefined || bodiless ? {} : { length: Number(stated) }), chunked: framing === 'chunked' }, way)
+  if (!bodiless) return relay(reply, head, framing, fill, () => { if (fill.state === 'open') stop() })
+  reply.whole(head)
+}
+
+function answerTrouble(worker: Worker, viewer: Viewer, trouble: UpstreamTrouble, parent: Parent): void {
+  const { request, reply } = viewer
+  worker.counters.errors++
+  worker.log.warn(`no answer to ${request.method} ${request.target}: ${parent.name}: ${trouble.detail}`)
+  const isLate = trouble.kind === 'timeout'
+  const text = `the ${parent.kind === 'origin' ? 'origin' : 'cache above'} ${isLate ? 'did not answer in time' : 'cannot be reached'}`
+  say(worker, request, reply, { status: isLate ? 504 : 502, text, lines: `Cache-Status: ${worker.node}; ${STATUS}; detail=${trouble.kind}\r\n` }, viewer.nonce, viewer.id)
+}
+
+/** Forgets what is held of the target, and of what the answer says is elsewhere on the same host (RFC 9111 §4.4). */
+function invalidate(worker: Worker, viewer: Viewer, site: Site, fields: FieldList): void {
+  const { request } = viewer
+  worker.forget(viewer.primary)
+  for (const name of ['location', 'content-location']) {
+    const value = fieldOf(fields, name)
+    const base = `http://${request.host}${request.target}`
+    if (value === undefined || !URL.canParse(value, base)) continue
+    const url = new URL(value, base)
+    const target = url.pathname + url.search
+    const behaviour = behaviourFor(site, target)
+    const host = behaviour?.origin.host ?? request.host
+    if (url.hostname !== request.host && url.hostname !== host) continue
+    worker.forget(primaryKey({ distribution: site.distribution, host, target }))
+  }
+}
