@@ -6,6 +6,7 @@
 //
 // Must never know a socket, a packet's header or a policy: a ROUTE record is the name of a policy and nothing more.
 export type { PlainRecord, ZoneChange } from './change.ts'
+export { makePacker, unpackRecords, type PackedRecords, type Packer } from './pack.ts'
 export { TYPE_ALIAS, TYPE_ROUTE, type Zone, type ZoneRecord, type ZoneRecords } from './record.ts'
 export { readZone, type ReadZoneOptions, type ZoneReading } from './read-zone.ts'
 export { rdataFromText, rdataToText, recordTypeToText } from './rdata.ts'
