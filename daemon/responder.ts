@@ -51,7 +51,7 @@ function limited({ answer, truncate, last, counters }: Answerer, { limits, bucke
     tick: limiter.tick,
     answer: (query, start, length, source, transport, out, outStart, outSize) => {
       const size = answer(query, start, length, source, transport, out, outStart, outSize)
-      if (size === 0 || transport !== 'udp') return size
+      if (size <= 0 || transport !== 'udp') return size
       const verdict = limiter.judge(source, last.query, last.finding.shared, out, outStart, size)
       if (verdict === VERDICT.PASS) return size
       counters[COUNT.OVER_RATE]!++

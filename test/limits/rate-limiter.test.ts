@@ -85,8 +85,9 @@ t.test('of what is withheld about one in two slips, errors never; a slip of 0 an
     for (let index = 0; index < 1010; index++) all[ask('A', name, 'from=192.0.2.7')]!++
     return all
   }
-  const { slip, drop } = verdicts({}, 'www.shop.test')
-  t.ok(slip! > 400 && drop! > 400 && slip! + drop! === 1000, `${slip} and ${drop}`)
+  const { slip = 0, drop = 0 } = verdicts({}, 'www.shop.test')
+  t.ok(slip > 400 && drop > 400, `${slip} and ${drop}`)
+  t.equal(slip + drop, 1000)
   t.match(verdicts({ slip: 1 }, 'www.shop.test'), { slip: 1000, drop: 0 })
   t.match(verdicts({ slip: 0 }, 'www.shop.test'), { slip: 0, drop: 1000 })
   t.match(verdicts({ slip: 1 }, 'other.test'), { slip: 0, drop: 1000 })

@@ -56,7 +56,14 @@ async function overTcp(from: string, name: string, count: number): Promise<numbe
   const answer = query(0, name).length + 16 + 2
   socket.on('data', (chunk) => (octets += chunk.length))
   socket.write(framed)
-  for (let tries = 0; tries < 200 && octets < answer * count; tries++) await sleep(10)
+  await new Promise<void>((resolve) => {
+    const limit = setTimeout(resolve, 5000)
+    socket.on('data', () => {
+      if (octets < answer * count) return
+      clearTimeout(limit)
+      resolve()
+    })
+  })
   socket.destroy()
   return octets / answer
 }
