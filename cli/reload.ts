@@ -26,7 +26,7 @@ export const reload: Command = {
     if (isSet(call, 'json')) call.io.out(`${JSON.stringify(reply)}\n`)
     else {
       for (const { origin, serial, records, state, file } of reply.zones) {
-        const kept = state === 'current' ? '' : ', still the old contents: the file has faults'
+        const kept = state !== 'old' && state !== 'last-good' ? '' : ', still the old contents: the file has faults'
         call.io.out(`${origin} serial ${serial}, ${records} records (${file})${kept}\n`)
       }
       for (const fault of reply.faults) call.io.err(`${fault}\n`)

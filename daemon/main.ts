@@ -105,7 +105,7 @@ function announce(channel: Channel, serving: Serving, loader: Loader, adminUrl: 
     notes: [
       ...serving.notes,
       `places: ${geo.about}; loopback and private networks are in ${geo.local}`,
-      ...zones.filter(({ state }) => state !== 'current').map(({ origin, file }) => `${origin} is served as it was when ${file} was last without faults`)
+      ...zones.filter(({ state }) => state === 'old' || state === 'last-good').map(({ origin, file }) => `${origin} is served as it was when ${file} was last without faults`)
     ]
   })
 }

@@ -63,10 +63,13 @@ export interface ZoneStatus {
   readonly origin: string
   readonly serial: number
   readonly records: number
-  /** As the operator named it: `zones/nearcast.test.zone`. */
+  /** As the operator named it: `zones/nearcast.test.zone`; `its primaries` for a secondary zone. */
   readonly file: string
-  /** `old`: the file has faults and what it said before is served; `last-good`: the same, from a copy kept over a restart. */
-  readonly state: 'current' | 'old' | 'last-good'
+  /**
+   * `old`: the file has faults and what it said before is served; `last-good`: the same, from a copy kept over a restart.
+   * Of secondary zones: `transferred`; `awaited`: nothing has come from a primary yet; `expired`: not refreshed for too long.
+   */
+  readonly state: 'current' | 'old' | 'last-good' | 'transferred' | 'awaited' | 'expired'
 }
 
 export interface ForceStatus {

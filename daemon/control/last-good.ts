@@ -73,7 +73,7 @@ function parse(content: Buffer, zonesFolder: string): Texts | undefined {
 }
 
 /** Writes beside, then renames: a reader sees the old file or the new one, and so does the next start after a power cut. */
-function replaceFile(file: string, parts: readonly Buffer[]): void {
+export function replaceFile(file: string, parts: readonly Buffer[]): void {
   const fresh = `${file}.new`
   const fd = openSync(fresh, 'w', 0o600)
   try {

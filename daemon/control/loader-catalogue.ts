@@ -1,43 +1,16 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { formatFault, messageOf, type Fault } from '../../core/trouble.ts'
-import type { RoutingImage } from '../routing/index.ts'
-import { buildZoneImage } from '../zone/index.ts'
-import type { ZoneStatus } from './api.ts'
-import { keepsNothing, openLastGood, type LastGood, type Texts } from './last-good.ts'
+import { messageOf, type Fault } from '../../core/trouble.ts'
+import { diffZones, lowerName, type PlainRecord, type ZoneChange, type ZoneStep } from '../zone/index.ts'
+import { keepsNothing, openLastGood, type Texts } from './last-good.ts'
+import { changeZone, expireZone, replaceZone, type Changed, type ChangedBy } from './loader-changes.ts'
 import { shownAs, wholeFault } from './loader-files.ts'
-import { noPolicies, POLICIES, readPolicyFile, restorePolicies, type Policies, type PolicyOptions } from './loader-policies.ts'
-import { readZoneFile, restoreZone, type Attempt, type ZoneFile } from './loader-zone.ts'
-
-/** What a load came to. Images are there when they differ from the last ones. */
-export interface LoadResult {
-  readonly zoneImage?: SharedArrayBuffer
-  readonly routing?: RoutingImage
-  /** Some policy is there: places have a say. */
-  readonly usesPolicies: boolean
-  readonly report: LoadReport
-}
-
-/** What is in service, and what is wrong with the files. */
-export interface LoadReport {
-  readonly zones: readonly ZoneStatus[]
-  readonly faults: readonly Fault[]
-  /** Names that are answered by a policy. */
-  readonly names: readonly string[]
-  /** Seconds. */
-  readonly routedTtl: number
-  /** What this load changed, a line each. */
-  readonly changes: readonly string[]
-}
-
-/** The state of one file of the folder: what is served of it, and what is wrong with it now. */
-interface Entry {
-  served?: ZoneFile
-  /** What is served came from its copy, and the file has not been taken since. */
-  isRestored: boolean
-  faults: readonly Fault[]
-  follows: ReadonlySet<string>
-}
+import { nothingOver } from './loader-over.ts'
+import { noPolicies, POLICIES, readPolicyFile, restorePolicies, type Policies } from './loader-policies.ts'
+import { contextOf, resetsOf, resultOf, type CatalogueOptions, type Change, type Entry, type LoadResult, type State } from './loader-state.ts'
+import { openSecondaries } from './loader-transfers.ts'
+import { readZoneFile, restoreZone, type Attempt } from './loader-zone.ts'
+import { openSecondaryStore, storesNothing } from './secondary-store.ts'
 
 export interface LoadRequest {
   /** Absolute paths; only what they concern is read. Absent: everything is. */
@@ -50,29 +23,32 @@ export interface LoadRequest {
 
 export interface Catalogue {
   load(request: LoadRequest): LoadResult
+  /** One step of a zone that did not come from its file; the result is there when it is to be put in service. */
+  change(change: ZoneChange, by: ChangedBy): Changed
+  /** All that a secondary zone holds from now on. */
+  replace(origin: Uint8Array, records: readonly PlainRecord[]): Changed
+  /** A secondary zone is answered for no longer. */
+  expire(origin: Uint8Array): Changed
   /** Files outside the folder, or in it by other names, that zones include. */
   follows(): Set<string>
 }
 
 export const isZoneFile = (name: string): boolean => /^[^.].*\.zone$/.test(name)
 
-interface State {
-  readonly options: PolicyOptions
-  readonly lastGood: LastGood
-  readonly zones: Map<string, Entry>
-  policies: Policies
-  policyFaults: readonly Fault[]
-  folderFaults: readonly Fault[]
-  hasLoaded: boolean
-}
-
 /** Opens what was kept under the state folder, if there is one; the first `load` then reads what is there now. */
-export function openCatalogue(options: PolicyOptions & { readonly stateFolder?: string }): Catalogue {
+export function openCatalogue(options: CatalogueOptions): Catalogue {
   const lastGood = options.stateFolder === undefined ? keepsNothing : openLastGood(options.stateFolder, options.folder.path)
-  const state: State = { options, lastGood, zones: new Map(), policies: noPolicies(options), policyFaults: [], folderFaults: [], hasLoaded: false }
+  const store = options.stateFolder === undefined ? storesNothing : openSecondaryStore(options.stateFolder)
+  const state: State = {
+    options, lastGood, store, over: options.over ?? nothingOver, zones: new Map(), secondaries: openSecondaries(options.secondaries ?? [], store),
+    policies: noPolicies(options), policyFaults: [], folderFaults: [], hasLoaded: false
+  }
   restore(state, lastGood.all())
   return {
     load: (request) => load(state, request),
+    change: (change, by) => changeZone(state, change, by),
+    replace: (origin, records) => replaceZone(state, origin, records),
+    expire: (origin) => expireZone(state, origin),
     follows: () => new Set([...state.zones.values()].flatMap(({ served, follows }) => [...follows, ...(served?.follows ?? [])]))
   }
 }
@@ -80,10 +56,9 @@ export function openCatalogue(options: PolicyOptions & { readonly stateFolder?: 
 function restore(state: State, kept: ReadonlyMap<string, Texts>): void {
   const texts = kept.get(POLICIES)
   if (texts !== undefined) state.policies = restorePolicies(state.options, texts) ?? state.policies
-  const { names } = state.policies
   for (const [name, texts] of kept) {
     if (!isZoneFile(name)) continue
-    const served = restoreZone(state.options.folder, name, texts, names)
+    const served = restoreZone(contextOf(state), name, texts)
     if (served !== undefined) state.zones.set(name, { served, isRestored: true, faults: [], follows: NONE })
   }
 }
@@ -97,7 +72,7 @@ function load(state: State, request: LoadRequest): LoadResult {
   const read = isPolicyDue ? readPolicyFile(options, before, force) : { policies: before, faults: state.policyFaults }
   const due = dueFiles(state, request)
   const attemptAll = (names: ReadonlySet<string>): Map<string, Attempt> =>
-    refuseTwins(state, new Map(due.map((name) => [name, readZoneFile(options.folder, name, zones.get(name)?.served, names, force)])))
+    refuseTwins(state, new Map(due.map((name) => [name, readZoneFile({ ...contextOf(state), policies: names }, name, zones.get(name)?.served, force)])))
   let attempts = attemptAll((read.policies ?? before).names)
   state.policies = read.policies ?? before
   state.policyFaults = read.faults
@@ -112,12 +87,13 @@ function load(state: State, request: LoadRequest): LoadResult {
   }
   const changes = [...commitPolicies(state, before), ...[...attempts].flatMap(([name, attempt]) => commitZone(state, name, attempt))]
   const isFirst = !state.hasLoaded
+  // What was restored is told with the first load: nobody has been told of it yet.
+  const restored = isFirst ? resetsOf(state) : []
   state.hasLoaded = true
   return {
-    ...(isFirst || changes.some((change) => change.isZone) ? { zoneImage: buildZoneImage(served(state).map(({ zone }) => zone)) } : {}),
-    ...(isFirst || state.policies !== before ? { routing: state.policies.image } : {}),
-    usesPolicies: state.policies.names.size > 0,
-    report: report(state, changes.map(({ text }) => text))
+    ...resultOf(state, changes, isFirst),
+    ...(isFirst ? { zoneChanges: restored } : {}),
+    ...(isFirst || state.policies !== before ? { routing: state.policies.image } : {})
   }
 }
 
@@ -147,14 +123,16 @@ function dueFiles(state: State, request: LoadRequest): string[] {
 }
 
 /** Two files for one origin: the one that is served, or else the first, keeps it. */
-function refuseTwins({ zones, options }: State, attempts: Map<string, Attempt>): Map<string, Attempt> {
+function refuseTwins(state: State, attempts: Map<string, Attempt>): Map<string, Attempt> {
+  const { zones, options } = state
   const owners = new Map<string, string>()
   for (const [name, { served }] of zones) if (served !== undefined && attempts.get(name)?.kind !== 'gone') owners.set(served.origin.toLowerCase(), name)
   for (const [name, attempt] of attempts) {
     if (attempt.kind !== 'new') continue
     const origin = attempt.file.origin.toLowerCase()
     const owner = owners.get(origin)
-    if (owner === undefined || owner === name) owners.set(origin, name)
+    if (state.secondaries.has(origin)) attempts.set(name, { kind: 'faulty', faults: [wholeFault(shownAs(options.folder, name), `${origin} is a secondary zone, which has no file`, 'take the file away, or primaries: out of its zone in nearcast.yaml')], follows: attempt.file.follows })
+    else if (owner === undefined || owner === name) owners.set(origin, name)
     else attempts.set(name, { kind: 'faulty', faults: [wholeFault(shownAs(options.folder, name), `${origin} is the zone of ${shownAs(options.folder, owner)} already`)], follows: attempt.file.follows })
   }
   return attempts
@@ -174,16 +152,11 @@ function missingPolicies({ zones, options }: State, attempts: ReadonlyMap<string
   return [...faults.values()]
 }
 
-interface Change {
-  readonly text: string
-  readonly isZone: boolean
-}
-
 function commitPolicies(state: State, before: Policies): Change[] {
   const { policies, options } = state
   if (policies === before) return []
   const text = `${shownAs(options.folder, POLICIES)}: ${policies.names.size} policies in service`
-  return [{ text, isZone: false }, ...keep(state, POLICIES, policies.texts)]
+  return [{ text }, ...keep(state, POLICIES, policies.texts)]
 }
 
 function commitZone(state: State, name: string, attempt: Attempt): Change[] {
@@ -194,7 +167,9 @@ function commitZone(state: State, name: string, attempt: Attempt): Change[] {
     case 'gone':
       zones.delete(name)
       state.lastGood.drop(name)
-      return entry.served === undefined ? [] : [{ text: `${shown}: is gone, and ${entry.served.origin} is served no more`, isZone: true }]
+      if (entry.served === undefined) return []
+      state.over.drop(lowerName(entry.served.zone.origin))
+      return [{ text: `${shown}: is gone, and ${entry.served.origin} is served no more`, steps: [{ origin: lowerName(entry.served.zone.origin), reset: true }] }]
     case 'faulty':
       zones.set(name, { ...entry, faults: attempt.faults, follows: attempt.follows })
       return []
@@ -203,9 +178,13 @@ function commitZone(state: State, name: string, attempt: Attempt): Change[] {
       return []
     case 'new': {
       const { file } = attempt
+      const before = entry.served
+      // The file may have been taken to be another zone's.
+      const gone: ZoneStep[] = before === undefined || before.origin.toLowerCase() === file.origin.toLowerCase() ? [] : [{ origin: lowerName(before.zone.origin), reset: true }]
+      const step = diffZones(gone.length > 0 ? undefined : before?.zone, file.zone)
       zones.set(name, { served: file, isRestored: false, faults: [], follows: file.follows })
       const text = `${shown}: ${file.origin} serial ${file.serial}, ${file.zone.records.length} records, in service`
-      return [{ text, isZone: true }, ...keep(state, name, attempt.texts)]
+      return [{ text, steps: [...gone, ...(step === undefined ? [] : [step])] }, ...keep(state, name, attempt.texts)]
     }
   }
 }
@@ -217,28 +196,6 @@ function keep({ lastGood }: State, name: string, texts: Texts): Change[] {
     else lastGood.drop(name)
     return []
   } catch (error) {
-    return [{ text: `${name}: no copy could be kept for the next start: ${messageOf(error)}`, isZone: false }]
+    return [{ text: `${name}: no copy could be kept for the next start: ${messageOf(error)}` }]
   }
 }
-
-const served = ({ zones }: State): ZoneFile[] => [...zones.values()].flatMap(({ served }) => (served === undefined ? [] : [served]))
-
-function report(state: State, changes: readonly string[]): LoadReport {
-  const { zones, options, policies, policyFaults, folderFaults } = state
-  const entries = [...zones].sort(([a], [b]) => (a < b ? -1 : 1))
-  const files = served(state)
-  return {
-    zones: entries.flatMap(([name, { served, faults, isRestored }]) => {
-      if (served === undefined) return []
-      const state = faults.length === 0 ? 'current' : isRestored ? 'last-good' : 'old'
-      return [{ origin: served.origin, serial: served.serial, records: served.zone.records.length, file: shownAs(options.folder, name), state }]
-    }),
-    faults: [...folderFaults, ...policyFaults, ...policies.warnings, ...entries.flatMap(([, { faults, served }]) => (faults.length > 0 ? faults : (served?.warnings ?? [])))],
-    names: files.flatMap(({ routed }) => routed),
-    routedTtl: Math.max(0, ...files.map(({ routedTtl }) => routedTtl)),
-    changes
-  }
-}
-
-/** The faults that keep something out of service, each in its line. */
-export const errorLines = ({ faults }: LoadReport): string[] => faults.filter(({ severity }) => severity === 'error').map(formatFault)

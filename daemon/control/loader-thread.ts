@@ -1,13 +1,16 @@
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemAfter, systemClock } from '../../core/clock.ts'
-import { messageOf } from '../../core/trouble.ts'
+import { messageOf, never } from '../../core/trouble.ts'
 import { buildPlaces, findDatabase, noPlaces, type PlacesImage } from '../../geodb/index.ts'
 import type { Target } from '../routing/index.ts'
-import { isZoneFile, openCatalogue, type LoadRequest, type LoadResult } from './loader-catalogue.ts'
+import { isZoneFile, openCatalogue, type LoadRequest } from './loader-catalogue.ts'
+import type { Changed, ChangedBy, ChangeReply } from './loader-changes.ts'
 import type { Folder } from './loader-files.ts'
 import { POLICIES } from './loader-policies.ts'
+import type { LoadResult } from './loader-state.ts'
 import { FileWatcher } from './watch.ts'
+import type { PlainRecord, ZoneChange } from '../zone/index.ts'
 
 // The entry of the loader thread: everything that reads files and takes time. It looks after the zones folder by itself and
 // tells the main thread of every load; the main thread asks only for a reload.
@@ -17,20 +20,29 @@ export interface LoaderData {
   readonly stateFolder?: string
   readonly targets: readonly Target[]
   readonly mostTargets: number
+  /** Names of the zones that have primaries, without final dot. */
+  readonly secondaries: readonly string[]
   readonly geo: { readonly folder: string; readonly setting: string; readonly local: string; readonly when: 'always' | 'for policies' }
 }
 
 export type FromLoader =
   | { readonly kind: 'places'; readonly places: PlacesImage }
-  /** `id` is of the reload that asked for it; absent when a file changed. */
-  | ({ readonly kind: 'loaded'; readonly id?: number } & LoadResult)
+  /** `id` is of the reload or the change that asked for it; absent when a file changed. `reply` is what a change is told once this is in service. */
+  | ({ readonly kind: 'loaded'; readonly id?: number; readonly reply?: ChangeReply } & LoadResult)
+  /** A change that nothing came of. */
+  | { readonly kind: 'unchanged'; readonly id: number; readonly reply: ChangeReply }
   /** There is no database of places, or the thread cannot go on for another reason that a restart does not mend. */
   | { readonly kind: 'refused'; readonly reason: string }
 
-export type ToLoader = { readonly kind: 'reload'; readonly id: number; readonly force: boolean } | { readonly kind: 'stop' }
+export type ToLoader =
+  | { readonly kind: 'reload'; readonly id: number; readonly force: boolean }
+  | { readonly kind: 'change'; readonly id: number; readonly change: ZoneChange; readonly by: ChangedBy }
+  | { readonly kind: 'replace'; readonly id: number; readonly origin: Uint8Array; readonly records: readonly PlainRecord[] }
+  | { readonly kind: 'expire'; readonly id: number; readonly origin: Uint8Array }
+  | { readonly kind: 'stop' }
 
 const port = parentPort!
-const { folder, stateFolder, targets, mostTargets, geo } = workerData as LoaderData
+const { folder, stateFolder, targets, mostTargets, secondaries, geo } = workerData as LoaderData
 const say = (message: FromLoader): void => port.postMessage(message)
 
 /** Places are read once, when they are first needed. */
@@ -52,7 +64,7 @@ try {
 }
 
 function run(): void {
-  const catalogue = openCatalogue({ folder, targets, mostTargets, ...(stateFolder !== undefined && { stateFolder }) })
+  const catalogue = openCatalogue({ folder, targets, mostTargets, secondaries, ...(stateFolder !== undefined && { stateFolder }) })
   // Before the first load, so that what changes during it is seen.
   const watcher = new FileWatcher({
     folder: folder.path,
@@ -62,20 +74,36 @@ function run(): void {
     after: systemAfter
   })
   let said = Promise.resolve()
+  const tell = (message: () => FromLoader, ready?: Promise<unknown>): void => {
+    // Loads are told in their order, and policies not before the places they speak of.
+    said = said.then(() => ready).then(() => say(message()))
+  }
+  const tellLoad = (result: LoadResult, more: { readonly id?: number; readonly reply?: ChangeReply }): void => {
+    const ready = result.usesPolicies ? (places ??= bringPlaces().catch((error: unknown) => say({ kind: 'refused', reason: messageOf(error) }))) : undefined
+    tell(() => ({ kind: 'loaded', ...more, ...result }), ready)
+  }
   const load = (request: LoadRequest, id?: number): void => {
     const result = catalogue.load(request)
     watcher.follow(catalogue.follows())
-    // Loads are told in their order, and policies not before the places they speak of.
-    const ready = result.usesPolicies ? (places ??= bringPlaces().catch((error: unknown) => say({ kind: 'refused', reason: messageOf(error) }))) : undefined
-    said = said.then(() => ready).then(() => say(id === undefined ? { kind: 'loaded', ...result } : { kind: 'loaded', id, ...result }))
+    tellLoad(result, id === undefined ? {} : { id })
+  }
+  const tellChange = (id: number, { reply, result }: Changed): void => {
+    if (result === undefined) tell(() => ({ kind: 'unchanged', id, reply }))
+    else tellLoad(result, { id, reply })
   }
   port.on('message', (message: ToLoader) => {
-    if (message.kind === 'reload') {
-      load({ force: message.force }, message.id)
-      return
+    switch (message.kind) {
+      case 'reload': return load({ force: message.force }, message.id)
+      case 'change': return tellChange(message.id, catalogue.change(message.change, message.by))
+      case 'replace': return tellChange(message.id, catalogue.replace(message.origin, message.records))
+      case 'expire': return tellChange(message.id, catalogue.expire(message.origin))
+      case 'stop':
+        watcher.close()
+        port.close()
+        return
+      default:
+        never(message)
     }
-    watcher.close()
-    port.close()
   })
   load({})
 }

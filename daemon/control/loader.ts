@@ -10,8 +10,10 @@ import type { PlacesImage } from '../../geodb/index.ts'
 import type { HealthTable } from '../../healthchecks/index.ts'
 import type { RoutingImage, Target } from '../routing/index.ts'
 import type { WorldImage } from '../world.ts'
+import type { PlainRecord, ZoneChange, ZoneStep } from '../zone/index.ts'
 import type { DaemonStatus, ReloadReply } from './api.ts'
-import { errorLines, type LoadReport } from './loader-catalogue.ts'
+import type { ChangedBy, ChangeReply } from './loader-changes.ts'
+import { errorLines, type LoadReport } from './loader-state.ts'
 import type { FromLoader, LoaderData, ToLoader } from './loader-thread.ts'
 
 export type LoaderSetup = Pick<Setup, 'config' | 'zonesFolder' | 'zonesLabel'> & Partial<Pick<Setup, 'stateFolder'>>
@@ -24,8 +26,8 @@ export interface LoaderOptions {
   readonly log: Logger
   /** The database of places is read at once, or only where there are policies. */
   readonly places: 'always' | 'for policies'
-  /** Told of every world; resolves when every thread answers from it. */
-  use(world: WorldImage): Promise<void>
+  /** Told of every world and of how the contents of its zones differ from those of the one before; resolves when every thread answers from it. */
+  use(world: WorldImage, zoneChanges: readonly ZoneStep[]): Promise<void>
 }
 
 /** Lines that one load may log of what it changed: a folder may have very many zones. */
@@ -49,6 +51,7 @@ export class Loader {
   readonly #options: LoaderOptions
   readonly #data: LoaderData
   readonly #waiting = new Map<number, (reply: ReloadReply) => void>()
+  readonly #changing = new Map<number, (reply: ChangeReply) => void>()
   readonly #parts: { places?: PlacesImage; zones?: SharedArrayBuffer; routing?: RoutingImage } = {}
   #report: LoadReport = { zones: [], faults: [], names: [], routedTtl: 0, changes: [] }
   #lastAt: number | undefined
@@ -67,6 +70,7 @@ export class Loader {
       ...(stateFolder !== undefined && { stateFolder }),
       targets: edgeTargets(config),
       mostTargets: options.health.words.length,
+      secondaries: Object.entries(config.zones).flatMap(([name, { primaries }]) => (primaries === undefined ? [] : [name])),
       geo: { folder: fileURLToPath(new URL('../../../geodb', import.meta.url)), setting: config.geo.database, local: config.geo.local, when: options.places }
     }
     this.first = new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
@@ -81,6 +85,36 @@ export class Loader {
       const id = ++this.#lastId
       this.#waiting.set(id, resolve)
       worker.postMessage({ kind: 'reload', id, force } satisfies ToLoader)
+    })
+  }
+
+  /**
+   * One step of a zone from the serial that is served: a dynamic update of a zone that has a file, or an incremental transfer
+   * into a secondary zone. Resolves, and never rejects, when it is durable and in service, or says why it is not: whatever of
+   * it the loader refuses leaves the zone as it was. The records must be RDATA of their types; those deleted are found by owner,
+   * type and data, whatever their TTL. Changes of one zone may be sent without waiting: they are taken in their order.
+   */
+  change(change: ZoneChange, by: ChangedBy): Promise<ChangeReply> {
+    return this.#ask((id) => ({ kind: 'change', id, change, by }))
+  }
+
+  /** All that a secondary zone holds from now on, as a whole transfer brought it: its SOA once. Resolves as `change` does; what holds the same already is done at once. */
+  replace(origin: Uint8Array, records: readonly PlainRecord[]): Promise<ChangeReply> {
+    return this.#ask((id) => ({ kind: 'replace', id, origin, records }))
+  }
+
+  /** A secondary zone has not been refreshed for longer than its SOA allows (RFC 1035 §3.3.13): it is answered for no longer, until a transfer brings it back. */
+  expire(origin: Uint8Array): Promise<ChangeReply> {
+    return this.#ask((id) => ({ kind: 'expire', id, origin }))
+  }
+
+  #ask(message: (id: number) => ToLoader): Promise<ChangeReply> {
+    const worker = this.#worker
+    if (worker === undefined) return Promise.resolve(LOADER_DIED)
+    return new Promise((resolve) => {
+      const id = ++this.#lastId
+      this.#changing.set(id, resolve)
+      worker.postMessage(message(id))
     })
   }
 
@@ -102,6 +136,7 @@ export class Loader {
     worker.on('message', (message: FromLoader) => {
       if (message.kind === 'places') this.#parts.places = message.places
       else if (message.kind === 'loaded') this.#take(message).catch((error: unknown) => log.error(`a world could not be put in service: ${messageOf(error)}`))
+      else if (message.kind === 'unchanged') this.#answer(message.id, message.reply)
       else this.#refuse(message.reason)
     })
     worker.on('error', (error) => log.error(`the loader died: ${error.stack ?? error.message}`))
@@ -125,11 +160,18 @@ export class Loader {
     this.#worker = undefined
     for (const reply of this.#waiting.values()) reply(this.#withoutLoader())
     this.#waiting.clear()
+    for (const reply of this.#changing.values()) reply(LOADER_DIED)
+    this.#changing.clear()
     setTimeout(() => (this.#worker = this.#start()), RESTART_MS).unref()
   }
 
   #withoutLoader(): ReloadReply {
     return { zones: this.#report.zones, faults: ['the loader died while reading and is being started again; what was served before is served on'] }
+  }
+
+  #answer(id: number, reply: ChangeReply): void {
+    this.#changing.get(id)?.(reply)
+    this.#changing.delete(id)
   }
 
   async #take(message: Extract<FromLoader, { kind: 'loaded' }>): Promise<void> {
@@ -145,14 +187,20 @@ export class Loader {
     if (message.zoneImage !== undefined || message.routing !== undefined) {
       const { zones, routing, places } = parts
       const world: WorldImage = { generation: ++this.#generation, zones, places: places!, routing, health, suspectTtl: setup.config.checks['suspect-ttl'] }
-      await use(world)
+      await use(world, message.zoneChanges)
       this.#settle?.resolve()
       this.#settle = undefined
     }
     if (message.id === undefined) return
+    if (message.reply !== undefined) this.#answer(message.id, message.reply)
     this.#waiting.get(message.id)?.({ zones: message.report.zones, faults: errorLines(message.report) })
     this.#waiting.delete(message.id)
   }
+}
+
+const LOADER_DIED: ChangeReply = {
+  outcome: 'refused',
+  faults: [{ file: 'zones', line: 1, column: 1, severity: 'error', reason: 'the loader died and is being started again; what was served before is served on' }]
 }
 
 const isError = ({ severity }: Fault): boolean => severity === 'error'

@@ -23,6 +23,8 @@ interface Draft {
   readonly nodeWild: Growing<Int32Array>
   /** Of an apex: the node of the same name in the zone above. */
   readonly nodeAbove: Growing<Int32Array>
+  /** Nodes outside the table, by apex and name. */
+  readonly hidden: Map<string, number>
   /** (hash, node) pairs, never more than half full. */
   table: Int32Array
   readonly recordNode: Growing<Int32Array>
@@ -39,7 +41,7 @@ export function buildZoneImage(zones: readonly Zone[]): SharedArrayBuffer {
   const draft: Draft = {
     name: makeScannedName(), names: { array: new Uint8Array(65536), used: 0 }, data: { array: new Uint8Array(65536), used: 0 },
     nodeName: int32(), nodeShown: int32(), nodeSize: int32(), nodeHash: int32(), nodeParent: int32(), nodeApex: int32(), nodeWild: int32(), nodeAbove: int32(),
-    table: new Int32Array(2048),
+    hidden: new Map(), table: new Int32Array(2048),
     recordNode: int32(), recordType: int32(), recordTtl: int32(), recordData: int32(), recordLength: int32()
   }
   // All apexes first: a name belongs to the nearest of them.
@@ -63,7 +65,6 @@ export function buildZoneImage(zones: readonly Zone[]): SharedArrayBuffer {
 function addRecord(draft: Draft, apex: number, owner: Uint8Array, type: number, ttl: number, rdata: Uint8Array): void {
   scanName(owner, 0, owner.length, draft.name)
   const node = nodeFor(draft, apex, owner)
-  if (node === 0) return
   push(draft.recordNode, node)
   push(draft.recordType, type)
   push(draft.recordTtl, ttl)
@@ -72,19 +73,23 @@ function addRecord(draft: Draft, apex: number, owner: Uint8Array, type: number, 
   if (draft.nodeShown.array[node] === 0) noteShown(draft, node, owner)
 }
 
-/** The node that takes a record of the zone of `apex`, or 0 when a zone of its own below hides it. */
+/** The node that takes a record of the zone of `apex`. What a lower zone of ours hides stands at nodes outside the table, for transfers alone. */
 function nodeFor(draft: Draft, apex: number, owner: Uint8Array): number {
   const node = ensure(draft, apex, 0, owner)
-  const { nodeApex, nodeAbove } = draft
-  if (node === 0 || nodeApex.array[node] === apex) return node
-  if (nodeApex.array[node] !== node) return 0
-  // The owner is the apex of a zone below: its NS and DS in this zone stand at a node of their own, outside the table.
-  if (nodeAbove.array[node] !== 0) return nodeApex.array[nodeAbove.array[node]!] === apex ? nodeAbove.array[node]! : 0
-  const parent = ensure(draft, apex, 1, owner)
-  if (parent === 0 || nodeApex.array[parent] !== apex) return 0
-  const hidden = addNode(draft, 0, parent, owner, false)
-  nodeAbove.array[node] = hidden
-  return hidden
+  const { nodeApex, nodeAbove, hidden } = draft
+  if (node !== 0 && nodeApex.array[node] === apex) return node
+  const key = `${apex} ${Buffer.from(draft.name.lower.buffer, 0, draft.name.length).toString('latin1')}`
+  const known = hidden.get(key)
+  if (known !== undefined) return known
+  // The NS and DS of the upper zone at the apex of a lower one are found from there.
+  const isCut = node !== 0 && nodeApex.array[node] === node
+  const parent = isCut ? ensure(draft, apex, 1, owner) : 0
+  const isNext = parent !== 0 && nodeApex.array[parent] === apex
+  const made = addNode(draft, 0, isNext ? parent : 0, owner, false)
+  nodeApex.array[made] = apex
+  if (isNext) nodeAbove.array[node] = made
+  hidden.set(key, made)
+  return made
 }
 
 /** The node of the scanned name's suffix from `label`, made with all that are missing above it; 0 when they would stand in another zone. */

@@ -5,11 +5,14 @@
 //   locate: where a name stands; judge: what its zone says to a type; lookup: both
 //
 // Must never know a socket, a packet's header or a policy: a ROUTE record is the name of a policy and nothing more.
-export type { PlainRecord, ZoneChange } from './change.ts'
+export { isReset, isSerialAfter, serialOf, withSerial, type PlainRecord, type ZoneChange, type ZoneReset, type ZoneStep } from './change.ts'
 export { makePacker, unpackRecords, type PackedRecords, type Packer } from './pack.ts'
 export { TYPE_ALIAS, TYPE_ROUTE, type Zone, type ZoneRecord, type ZoneRecords } from './record.ts'
 export { readZone, type ReadZoneOptions, type ZoneReading } from './read-zone.ts'
-export { rdataFromText, rdataToText, recordTypeToText } from './rdata.ts'
+export { applyChange, diffZones, lowerName, serialIn } from './diff.ts'
+export { readRecords, type CheckRecordsOptions } from './read-records.ts'
+export { isRdata, rdataFromText, rdataToText, recordTypeToText } from './rdata.ts'
 export { buildZoneImage } from './build-image.ts'
 export { findNode, findRrset, FLAG, NODE, nodeWord, openZoneImage, RRSET, rrsetWord, type ZoneImage } from './image.ts'
+export { findZone, recordsOfRrset, zoneRecords } from './zone-records.ts'
 export { judge, locate, lookup, makeFinding, type Finding, type Outcome, type Standing } from './lookup.ts'

@@ -155,6 +155,12 @@ function fieldTexts(codec: Codec, rdata: Uint8Array): string[] | undefined {
   return data.at === data.end ? texts : undefined
 }
 
+/** Whether the octets are RDATA (uncompressed) of the type; any are of a type that has no row. */
+export function isRdata(type: number, rdata: Uint8Array): boolean {
+  const codec = codecOf(type)
+  return rdata.length <= 65_535 && (codec.fields.length === 0 || fieldTexts(codec, rdata) !== undefined)
+}
+
 /** RDATA (uncompressed) as a zone file writes it; in the generic form of RFC 3597 when the type is unknown or the octets do not fit it. */
 export function rdataToText(type: number, rdata: Uint8Array): string {
   const texts = fieldTexts(codecOf(type), rdata)

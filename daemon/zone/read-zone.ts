@@ -3,7 +3,7 @@ import { nameFromText } from '../wire/name.ts'
 import { checkHidden, checkNames, checkPolicies } from './check.ts'
 import { checkTargets } from './check-targets.ts'
 import { type Groups, groupRecords, settleRRsets } from './group.ts'
-import { readMaster } from './reader.ts'
+import { readMaster, type Reading } from './reader.ts'
 import type { Zone, ZoneRecord, ZoneRecords } from './record.ts'
 import { dropTexts, faultsOf, positionOf, type Sources } from './sources.ts'
 import { dropIndex, ownerOf, rdataOf, type Table } from './table.ts'
@@ -36,7 +36,11 @@ export function readZone(options: ReadZoneOptions): ZoneReading {
     return { faults: [fault], files: [options.file] }
   }
   const { file, read, policies } = options
-  const reading = readMaster(origin === undefined ? { file, read } : { file, read, origin })
+  return checkReading(readMaster(origin === undefined ? { file, read } : { file, read, origin }), policies)
+}
+
+/** Checks what has been read as a whole, and makes a zone of it. */
+export function checkReading(reading: Reading, policies?: ReadonlySet<string>): ZoneReading {
   const { table, trouble, sources } = reading
   const groups = settleRRsets(table, groupRecords(table), trouble)
   const names = checkNames(reading, groups)

@@ -1,0 +1,47 @@
+import { nameToText, scanName, makeScannedName, TYPE } from '../wire/index.ts'
+import type { PlainRecord } from './change.ts'
+import { checkReading, type ZoneReading } from './read-zone.ts'
+import { isRdata, recordTypeToText } from './rdata.ts'
+import type { Reading } from './reader.ts'
+import { addSource, makeTrouble, note, type Sources } from './sources.ts'
+import { addRecord, internName, makeTable, reserve } from './table.ts'
+
+export interface CheckRecordsOptions {
+  /** What stands in messages in place of a file; the line is the number of the record. */
+  readonly from: string
+  /** The zone's name in wire form. */
+  readonly origin: Uint8Array
+  readonly records: Iterable<PlainRecord>
+  /** Names of the policies that ROUTE may name; without it any is taken. */
+  readonly policies?: ReadonlySet<string>
+}
+
+/** Makes a zone of records that were read elsewhere, with the checks that a zone file has to pass; RDATA and owners are judged too. */
+export function readRecords({ from, origin, records, policies }: CheckRecordsOptions): ZoneReading {
+  const table = makeTable(1 << 16)
+  const sources: Sources = { list: [], end: 0 }
+  const trouble = makeTrouble(sources)
+  const scanned = makeScannedName()
+  const all = [...records]
+  // One line per record, so that a position tells which.
+  addSource(sources, from, new Uint8Array(all.length).fill(10))
+  for (const [place, { owner, type, ttl, rdata }] of all.entries()) {
+    if (scanName(owner, 0, owner.length, scanned) !== owner.length) {
+      note(trouble, 'error', place, 'the owner is not a name')
+      continue
+    }
+    if (!isRdata(type, rdata)) note(trouble, 'error', place, () => `${nameToText(owner)} ${recordTypeToText(type)}: ${rdata.length} octets that are no data of this type`)
+    const octets = reserve(table, owner.length + rdata.length + 2)
+    octets.set(owner, table.used)
+    const name = internName(table, owner.length)
+    const start = table.used
+    octets[start] = rdata.length >>> 8
+    octets[start + 1] = rdata.length & 0xff
+    octets.set(rdata, start + 2)
+    table.used = start + 2 + rdata.length
+    addRecord(table, name, type, ttl & 0x7fff_ffff, start, place)
+  }
+  const zone = all.some(({ type }) => type === TYPE.SOA) ? origin : undefined
+  const reading: Reading = { read: () => '', sources, trouble, table, files: [from], zone: zone ?? origin, minimum: 0, incomplete: false, open: [] }
+  return checkReading(reading, policies)
+}
