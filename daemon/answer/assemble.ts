@@ -28,8 +28,10 @@ export interface Assembly {
   readonly owner: Owner
   readonly other: Owner
   readonly before: Mark
-  /** Nodes an alias has led through; then those whose addresses have been added. */
+  /** Nodes an alias has led through, those of DNAMEs negative; then those whose addresses have been added. */
   readonly visited: Int32Array
+  /** Hashes of the names that were looked up there: beneath a DNAME only the name tells a circle from another turn. */
+  readonly hashes: Int32Array
   added: number
   readonly target: Uint8Array
 }
@@ -50,7 +52,7 @@ export function makeAssembly(): Assembly {
   return {
     reply, finding: makeFinding(), rcode: 0, authoritative: true, outcome: 'found', single: false, chased: makeScannedName(),
     owner: { pointer: QUESTION, bytes: reply.bytes, at: 0 }, other: { pointer: 0, bytes: reply.bytes, at: 0 },
-    before: { at: 0, pointerCount: 0 }, visited: new Int32Array(Math.max(LONGEST_CHAIN + 1, MOST_ADDITIONAL)), added: 0, target: new Uint8Array(512)
+    before: { at: 0, pointerCount: 0 }, visited: new Int32Array(Math.max(LONGEST_CHAIN + 1, MOST_ADDITIONAL)), hashes: new Int32Array(LONGEST_CHAIN + 1), added: 0, target: new Uint8Array(512)
   }
 }
 
@@ -120,19 +122,33 @@ export function assemble(assembly: Assembly, image: ZoneImage, query: Query, isT
       case 'dname': {
         if (hops === 0) assembly.single = true
         const name = hops === 0 ? query.name : assembly.chased
+        const turns = turnsAt(assembly, node, name.hashes[0]!, hops)
+        if (turns < 0) return aliasNode === 0 ? undefined : fail(assembly)
         if (!substitute(assembly, image, name, rrset)) return aliasNode === 0 ? overlong(assembly, image, node, rrset) : fail(assembly)
         if (aliasNode !== 0) scanName(assembly.target, 0, assembly.target.length, assembly.chased)
-        else if (!writeDname(assembly, image, node, rrset) || query.type === TYPE.CNAME) return
+        else if (!writeDname(assembly, image, node, rrset, turns > 0) || query.type === TYPE.CNAME) return
         break
       }
       default:
         never(outcome)
     }
     // Names that a DNAME makes grow from turn to turn; every other chain that comes back to a node is a circle.
-    assembly.visited[hops] = outcome === 'dname' ? 0 : node
+    assembly.visited[hops] = outcome === 'dname' ? -node : node
     locate(image, assembly.chased, query.type, finding)
     if (hops === LONGEST_CHAIN || assembly.visited.lastIndexOf(finding.node, hops) >= 0) return aliasNode === 0 ? undefined : fail(assembly)
   }
+}
+
+/** How often the DNAME of a node has been met before this hop; -1 when it was by this very name. */
+function turnsAt({ visited, hashes }: Assembly, node: number, hash: number, hops: number): number {
+  let turns = 0
+  for (let before = 0; before < hops; before++) {
+    if (visited[before] !== -node) continue
+    if (hashes[before] === hash) return -1
+    turns++
+  }
+  hashes[hops] = hash
+  return turns
 }
 
 /** An ALIAS that leads to nothing we can answer. */
@@ -239,12 +255,12 @@ function substitute(assembly: Assembly, image: ZoneImage, name: ScannedName, rrs
   return true
 }
 
-/** The DNAME, and the CNAME it comes to for this name, with its TTL (RFC 6672 §3.1). */
-function writeDname(assembly: Assembly, image: ZoneImage, node: number, rrset: number): boolean {
+/** The DNAME, unless it stands in the answer already, and the CNAME it comes to for this name, with its TTL (RFC 6672 §3.1). */
+function writeDname(assembly: Assembly, image: ZoneImage, node: number, rrset: number, isTold: boolean): boolean {
   const { reply, owner, other, before, target } = assembly
   const ttl = rrsetWord(image, rrset, RRSET.TTL)
   nameOwner(image, node, other)
-  if (!writeRrset(assembly, image, other, rrset, ttl, 'answers')) {
+  if (!isTold && !writeRrset(assembly, image, other, rrset, ttl, 'answers')) {
     reply.truncated = true
     return false
   }

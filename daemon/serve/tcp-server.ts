@@ -5,8 +5,9 @@ import { ANSWERED, RECEIVED, TCP_ACCEPTED, TCP_OPEN, TCP_REFUSED, TCP_SHED, type
 // DNS over TCP (RFC 1035 §4.2.2, RFC 7766): each message behind two octets of length, many to a connection, in any pieces.
 
 const LONGEST = 65535
-/** A message shorter than a header is no DNS: the connection is closed. */
+/** A message shorter than a header is no DNS, and a response asks nothing: the connection is closed. */
 const HEADER = 12
+const RESPONSE = 0x80
 /** Answers that the client has not taken: above this it is not read from until they are gone. */
 const UNREAD = 64 << 10
 /** How often connections are looked over for the idle ones, as a share of the limit. */
@@ -148,7 +149,7 @@ function serve(client: Client, state: State): void {
   let at = 0
   while (client.length - at >= 2 && size < UNREAD) {
     const length = client.pending.readUInt16BE(at)
-    if (length < HEADER) {
+    if (length < HEADER || (client.length - at > 4 && client.pending[at + 4]! >= RESPONSE)) {
       socket.destroy()
       return
     }

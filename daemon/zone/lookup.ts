@@ -43,23 +43,38 @@ export function locate(image: ZoneImage, name: ScannedName, type: number, findin
   let node = findNode(image, name, label)
   while (node === 0 && label < labels) node = findNode(image, name, ++label)
   if (node === 0) return found(finding, 'not ours', 0, 0)
-  if (label === 0) return locateExact(image, node, labels, type, finding)
-  // `node` is the closest encloser: the name itself does not exist (RFC 4592 §3.3.1).
+  if (label === 0) locateExact(image, name, node, type, finding)
+  else locateBelow(image, node, labels - label, finding)
+}
+
+/** The name itself does not exist: `node`, its closest encloser, says what does (RFC 4592 §3.3.1). */
+function locateBelow(image: ZoneImage, node: number, labels: number, finding: Finding): void {
   const shape = nodeWord(image, node, NODE.SHAPE)
   const hidden = (shape & FLAG.APEX) === 0 ? nodeWord(image, node, NODE.ABOVE) : 0
   const above = hidden !== 0 ? hidden : (shape & (FLAG.CUT | FLAG.DNAME)) !== 0 ? node : 0
   if (above !== 0) return foundAbove(image, above, finding)
   const wild = nodeWord(image, node, NODE.WILD)
-  if (wild !== 0) found(finding, 'wildcard', wild, labels - label)
+  if (wild !== 0) found(finding, 'wildcard', wild, labels)
   else found(finding, 'nxdomain', nodeWord(image, node, NODE.APEX), labelsOf(image, nodeWord(image, node, NODE.APEX)))
 }
 
-function locateExact(image: ZoneImage, node: number, labels: number, type: number, finding: Finding): void {
+function locateExact(image: ZoneImage, name: ScannedName, node: number, type: number, finding: Finding): void {
+  const { labels } = name
   const shape = nodeWord(image, node, NODE.SHAPE)
   const above = nodeWord(image, node, NODE.ABOVE)
-  if ((shape & FLAG.APEX) !== 0) found(finding, 'exact', type === TYPE.DS && above !== 0 ? above : node, labels)
-  else if (above !== 0) foundAbove(image, above, finding)
-  else found(finding, (shape & FLAG.CUT) !== 0 && type !== TYPE.DS ? 'delegation' : 'exact', node, labels)
+  if ((shape & FLAG.APEX) === 0) {
+    if (above !== 0) foundAbove(image, above, finding)
+    else found(finding, (shape & FLAG.CUT) !== 0 && type !== TYPE.DS ? 'delegation' : 'exact', node, labels)
+  } else if (type !== TYPE.DS) found(finding, 'exact', node, labels)
+  else if (above !== 0) locateExact(image, name, above, type, finding)
+  else {
+    // The zone above, where we serve one, has no such name: that is what it says of the DS, whatever we serve below.
+    let label = 1
+    let encloser = 0
+    while (encloser === 0 && label <= labels) encloser = findNode(image, name, label++)
+    if (encloser === 0) found(finding, 'exact', node, labels)
+    else locateBelow(image, encloser, labels - label + 1, finding)
+  }
 }
 
 function foundAbove(image: ZoneImage, node: number, finding: Finding): void {

@@ -95,23 +95,26 @@ function soaQuestion(origin: string): Question {
 /** Leaves out of the zones what the difference does not need, within so many tries. */
 export async function shrink(finding: Finding, port: number, tries: number): Promise<Finding> {
   let best = finding
-  let left = tries
-  const stillThere = async (zones: readonly DraftZone[]): Promise<boolean> => {
-    left--
-    const { findings } = await runRound(zones, () => [finding.question], port)
-    const found = findings.find(({ difference }) => difference.part === finding.difference.part && difference.kind === finding.difference.kind)
-    if (found !== undefined) best = found
-    return found !== undefined
-  }
-  for (let size = Math.ceil(best.zones.reduce((sum, { lines }) => sum + lines.length, 0) / 2); left > 0; size = Math.ceil(size / 2)) {
-    for (let from = 0; left > 0; ) {
-      const total = best.zones.reduce((sum, { lines }) => sum + lines.length, 0)
-      if (from >= total) break
-      let at = 0
-      const zones = best.zones.map((zone) => ({ ...zone, lines: zone.lines.filter(({ type, owner }) => (at++, at <= from || at > from + size || type === 'SOA' || (type === 'NS' && owner === zone.origin))) }))
-      if (zones.reduce((sum, { lines }) => sum + lines.length, 0) === total || !(await stillThere(zones))) from += size
-    }
+  let size = Math.ceil(countLines(finding.zones) / 2)
+  let from = 0
+  for (let tried = 0; tried < tries; tried++) {
+    const zones = withoutLines(best.zones, from, size)
+    const { findings } = countLines(zones) === countLines(best.zones) ? { findings: [] } : await runRound(zones, () => [finding.question], port)
+    const still = findings.find(({ difference }) => difference.part === finding.difference.part && difference.kind === finding.difference.kind)
+    if (still === undefined) from += size
+    else best = still
+    if (from < countLines(best.zones)) continue
     if (size === 1) break
+    size = Math.ceil(size / 2)
+    from = 0
   }
   return best
+}
+
+const countLines = (zones: readonly DraftZone[]): number => zones.reduce((sum, { lines }) => sum + lines.length, 0)
+
+/** The zones without so many lines from there on; what makes them zones stays. */
+function withoutLines(zones: readonly DraftZone[], from: number, size: number): DraftZone[] {
+  let at = -1
+  return zones.map((zone) => ({ ...zone, lines: zone.lines.filter(({ type, owner }) => (at++, at < from || at >= from + size || type === 'SOA' || (type === 'NS' && owner === zone.origin))) }))
 }
