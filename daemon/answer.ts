@@ -1,38 +1,40 @@
+import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
 import {
-  assemble, COUNT, ENTRY, findForClass, findPrepared, finish, forgetAll, forgetImage, HEADER, isAskedAgain, isKeepable, keepEntry, keepVariant, makeAssembly, makeCounters, makePrepared,
-  movePointers, optLength, OUTCOMES, putBody, putWords, shareEntry, STATE, UDP_PAYLOAD, VARIANT, variantsOf, type Assembly, type Exchange, type Prepared, type Steered
+  assemble, COOKIE, COUNT, ENTRY, findForClass, findPrepared, finish, forgetAll, forgetImage, HEADER, identityOctets, introduce, isAskedAgain, isKeepable, judgeCookie, keepEntry, keepVariant, makeAssembly, makeCookieJar,
+  makeCounters, makePrepared, movePointers, nextRandom, optLength, OUTCOMES, placeOf, putBody, putWords, shareEntry, STATE, useSecrets, VARIANT, variantsOf, type Assembly, type Exchange, type Identity, type Prepared, type Source,
+  type Steered, type Transport
 } from './answer/index.ts'
-import { beginReply, CLASS, makeQuery, nameToText, parseQuery, RCODE, SILENCE, TYPE, writeRecord, type Query } from './wire/index.ts'
+import { CLASS, COOKIE_ALONE, makeQuery, nameToText, parseQuery, RCODE, SILENCE, TYPE, type Query } from './wire/index.ts'
 import type { World } from './world.ts'
 import { judge, locate, makeFinding, NODE, nodeWord, RRSET, rrsetWord, type Finding } from './zone/index.ts'
 
 // The life of a query, from its bytes to those of the reply: read `respond` first, then downwards.
 
-/** Where a query came from. */
-export interface Source {
-  readonly family: 4 | 6
-  /** 4 or 16 octets from `at`. */
-  readonly bytes: Uint8Array
-  readonly at: number
-}
+export type { Source } from './answer/index.ts'
 
-export type Transport = 'udp' | 'tcp'
-
-export interface AnswererOptions {
+export interface AnswererOptions extends Identity {
   readonly world: World
-  /** Told to whoever asks for NSID (RFC 5001) or, in class CHAOS, for id.server and hostname.bind (RFC 4892). Absent: nobody is told. */
-  readonly serverId?: string
-  /** Told to whoever asks for version.bind in class CHAOS. Absent: REFUSED. */
-  readonly version?: string
   /** Our own trouble, with the question it came with. The client got SERVFAIL. */
   readonly onError?: (error: unknown, question: string) => void
   /** The slots of COUNTERS, in shared memory; a set of its own without. */
   readonly counters?: Float64Array
+  /** Octets we take over UDP and send there at most; 1232 without. */
+  readonly payload?: number
+  /** Milliseconds that a connection may be idle, told to whoever asks (RFC 7828); 10 s without. */
+  readonly idleMs?: number
+  /** DNS cookies, by the secrets of the world; absent: off. `isEnforced`: over UDP a client that has cookies gets no answer before it has shown one of ours. */
+  readonly cookies?: { readonly isEnforced: boolean; readonly clock: Pick<Clock, 'now'> }
   /** Octets for answers kept ready. */
   readonly preparedSize?: number
   /** Starts the random choices between answers. */
   readonly seed?: number
+}
+
+/** What is known of whoever asked; the same object from query to query. */
+export interface Client {
+  /** It sent a cookie that only a client at its address can have: its address is not forged. */
+  hasCookie: boolean
 }
 
 /** Answers queries, one at a time; each thread has its own. */
@@ -40,6 +42,8 @@ export interface Answerer {
   readonly counters: Float64Array
   /** The query answered last, and where its name stood. */
   readonly last: { readonly query: Query; readonly finding: Finding }
+  /** Of the query answered last. */
+  readonly client: Client
   /** From now on answers come from this world. */
   use(world: World): void
   /**
@@ -62,11 +66,11 @@ interface State extends Exchange {
   readonly finding: Finding
   readonly assembly: Assembly
   readonly steer: (rrset: number) => Steered
-  random: number
-  readonly address: Uint8Array
+  readonly random: Int32Array
 
   source: Source
   isTcp: boolean
+  readonly client: Client
   /** Of the routed name in the answer, once one is met: its policy, or -1; its place class, or -1 when the place has no say. */
   policy: number
   placeClass: number
@@ -74,8 +78,9 @@ interface State extends Exchange {
 }
 
 const PREPARED_SIZE = 16 << 20
-/** Octets of a text that says who we are: it fits into the smallest packet beside the longest question. */
-const LONGEST_TEXT = 128
+/** What passes unfragmented nearly everywhere (DNS flag day 2020; RFC 9715 §3.2 allows up to 1400). */
+const UDP_PAYLOAD = 1232
+const IDLE_MS = 10_000
 
 /** What sort of key stands in the table of prepared answers, beside the type << 2. */
 const KIND = { EXACT: 0, WILDCARD: 1, DELEGATION: 2, NXDOMAIN: 3 } as const
@@ -88,19 +93,24 @@ export function makeAnswerer(options: AnswererOptions): Answerer {
   const nowhere = new Uint8Array(0)
   const noView = new DataView(nowhere.buffer)
   const state: State = {
-    world: options.world, healthGeneration: Atomics.load(options.world.health.generation, 0), options, serverId: Buffer.from(options.serverId ?? '').subarray(0, LONGEST_TEXT),
+    world: options.world, healthGeneration: Atomics.load(options.world.health.generation, 0), options,
+    serverId: identityOctets(options.serverId), payload: options.payload ?? UDP_PAYLOAD, idleTime: Math.min(65535, Math.ceil((options.idleMs ?? IDLE_MS) / 100)),
+    cookies: makeCookieJar(), client: { hasCookie: false }, transport: 'udp',
     counters: options.counters ?? makeCounters(), prepared: makePrepared(options.preparedSize ?? PREPARED_SIZE),
     query: makeQuery(), finding: makeFinding(), assembly: makeAssembly(), steer: (rrset) => steer(state, rrset),
-    random: (options.seed ?? 0x6d2b79f5) | 1, address: new Uint8Array(16),
+    random: Int32Array.of((options.seed ?? 0x6d2b79f5) | 1), address: new Uint8Array(16),
     bytes: nowhere, view: noView, source: { family: 4, bytes: nowhere, at: 0 }, isTcp: false, out: nowhere, outView: noView, outStart: 0, room: 0,
     scope: 0, policy: -1, placeClass: -1, failOpen: false, steered: undefined
   }
+  useSecrets(state.cookies, options.cookies === undefined ? [] : (options.world.cookies ?? []))
   return {
     counters: state.counters,
     last: { query: state.query, finding: state.finding },
     truncate: () => truncate(state),
+    client: state.client,
     use(world) {
       state.world = world
+      useSecrets(state.cookies, options.cookies === undefined ? [] : (world.cookies ?? []))
       forgetAll(state.prepared)
       forgetImage(state.assembly)
     },
@@ -114,7 +124,8 @@ export function makeAnswerer(options: AnswererOptions): Answerer {
         state.outView = new DataView(out.buffer, out.byteOffset, out.length)
       }
       state.source = source
-      state.isTcp = transport === 'tcp'
+      state.transport = transport
+      state.isTcp = transport !== 'udp'
       state.outStart = outStart
       state.room = outSize
       try {
@@ -127,12 +138,13 @@ export function makeAnswerer(options: AnswererOptions): Answerer {
 }
 
 function respond(state: State, start: number, length: number): number {
-  const { query, counters } = state
+  const { query, counters, options } = state
   counters[COUNT.QUERIES]!++
   counters[state.isTcp ? COUNT.TCP : COUNT.UDP]!++
   state.scope = 0
   state.policy = -1
   state.failOpen = false
+  state.client.hasCookie = false
   const fault = parseQuery(state.bytes, start, length, query)
   if (fault === SILENCE) {
     counters[COUNT.SILENT]!++
@@ -140,10 +152,13 @@ function respond(state: State, start: number, length: number): number {
   }
   if (query.edns) counters[COUNT.EDNS]!++
   if (query.subnetAt !== 0) counters[COUNT.SUBNET]!++
-  const largest = state.isTcp ? 65535 : query.payload < UDP_PAYLOAD ? query.payload : UDP_PAYLOAD
+  const largest = state.isTcp ? 65535 : query.payload < state.payload ? query.payload : state.payload
   if (state.room > largest) state.room = largest
+  const cookie = query.cookieAt === 0 ? COOKIE.ABSENT : judgeClient(state)
+  if (fault === COOKIE_ALONE) return refuse(state, cookie === COOKIE.ABSENT ? RCODE.FORMERR : cookie === COOKIE.VALID || query.cookieLength === 8 ? RCODE.NOERROR : RCODE.BADCOOKIE)
   if (fault !== RCODE.NOERROR) return refuse(state, fault)
-  if (query.class !== CLASS.IN) return query.class === CLASS.CH ? introduce(state) : refuse(state, RCODE.REFUSED)
+  if (cookie === COOKIE.UNPROVEN && !state.isTcp && options.cookies!.isEnforced) return refuse(state, RCODE.BADCOOKIE)
+  if (query.class !== CLASS.IN) return query.class === CLASS.CH ? introduce(state, options) || refuse(state, RCODE.REFUSED) : refuse(state, RCODE.REFUSED)
   if (query.type === TYPE.AXFR || query.type === TYPE.IXFR) return refuseTransfer(state)
 
   dropStale(state)
@@ -169,6 +184,22 @@ function respond(state: State, start: number, length: number): number {
   }
 }
 
+/** What the client's cookie says of it (RFC 7873 §5.2); the one that goes back is in the jar. Where cookies are off the option is as if unknown. */
+function judgeClient(state: State): number {
+  const { cookies, query, source, options, counters, client } = state
+  if (cookies.keys.length === 0) {
+    query.cookieAt = 0
+    return COOKIE.ABSENT
+  }
+  counters[COUNT.COOKIES]!++
+  const now = (options.cookies!.clock.now() / 1000) | 0
+  const judged = judgeCookie(cookies, state.bytes, query, source.bytes, source.at, source.family === 4 ? 4 : 16, now)
+  if (judged !== COOKIE.VALID) return judged
+  counters[COUNT.COOKIES_VALID]!++
+  client.hasCookie = true
+  return judged
+}
+
 /** What is kept ready holds for one state of health. */
 function dropStale(state: State): void {
   // A plain read: it may come late by a moment, as the packet might have come early.
@@ -185,7 +216,7 @@ function fromPrepared(state: State, node: number, kind: number): number {
   if (entry < 0) return fromNoData(state, node, kind)
   if ((prepared.words[entry]! & STATE.STEERED) !== 0) {
     const policy = prepared.words[entry + ENTRY.POLICY]!
-    entry = findForClass(prepared, entry, node, kind, world.routing.classOf(policy, placeOf(state)))
+    entry = findForClass(prepared, entry, node, kind, world.routing.classOf(policy, placeOf(state, world.places, state.source)))
     if (entry < 0) return theLongWay(state, node, kind)
   }
   return sendPrepared(state, entry)
@@ -210,7 +241,7 @@ function sendPrepared(state: State, entry: number): number {
   const flags = words[entry]!
   let at = entry + ENTRY.WORDS
   if (words[entry + ENTRY.COUNT] !== 1) {
-    const pick = nextRandom(state)
+    const pick = nextRandom(state.random)
     while (pick > words[at + VARIANT.UP_TO]! >>> 0) at += VARIANT.WORDS
   }
   const length = words[at + VARIANT.LENGTH]!
@@ -239,7 +270,7 @@ function theLongWay(state: State, node: number, kind: number): number {
   if (entry >= 0) return sendPrepared(state, entry)
   const { variants } = (state.steered as Steered | undefined) ?? NO_CHOICE
   if (variants.length > 1) {
-    const pick = nextRandom(state)
+    const pick = nextRandom(state.random)
     assemble(assembly, world.zones, query, state.isTcp, limit, state.steer, variants.findIndex(({ upTo }) => pick <= upTo))
   }
   const bodyAt = HEADER + query.name.length + 4
@@ -285,7 +316,7 @@ function steer(state: State, rrset: number): Steered {
   const policy = routing.find(name)
   if (policy === undefined) throw new Error(`there is no policy ${name}`)
   const usesPlace = routing.usesPlace(policy)
-  const placeClass = routing.classOf(policy, usesPlace ? placeOf(state) : 0)
+  const placeClass = routing.classOf(policy, usesPlace ? placeOf(state, world.places, state.source) : 0)
   const family = query.type === TYPE.A ? 4 : query.type === TYPE.AAAA ? 6 : undefined
   const choice = routing.choose(policy, placeClass, world.health, family)
   state.policy = policy
@@ -293,35 +324,6 @@ function steer(state: State, rrset: number): Steered {
   state.failOpen = choice.failOpen
   state.steered = { variants: variantsOf(choice, world.targets, query.type), longestTtl: choice.unsettled ? world.suspectTtl : Infinity }
   return state.steered
-}
-
-/** Where the client is: by its subnet when the query has one, else by the address it came from. Sets the scope the answer will hold for. */
-function placeOf(state: State): number {
-  const { query, source, world } = state
-  // A source prefix of 0 asks us to look at no address but the resolver's, and holds for everybody (RFC 7871 §7.1.2).
-  if (query.subnetAt === 0 || query.subnetSource === 0) return placeOfAddress(world, source.family, source.bytes, source.at) >>> 8
-  const { bytes, address } = state
-  const { subnetAt, subnetOctets } = query
-  const octets = query.subnetFamily === 1 ? 4 : 16
-  for (let octet = 0; octet < octets; octet++) address[octet] = octet < subnetOctets ? bytes[subnetAt + 4 + octet]! : 0
-  const found = placeOfAddress(world, query.subnetFamily === 1 ? 4 : 6, address, 0)
-  state.scope = found & 0xff
-  return found >>> 8
-}
-
-function placeOfAddress(world: World, family: 4 | 6, bytes: Uint8Array, at: number): number {
-  if (family === 6) return world.places.find6(bytes, at)
-  return world.places.find4(((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0)
-}
-
-/** xorshift32: good enough to share out answers, and without allocation. */
-function nextRandom(state: State): number {
-  let x = state.random
-  x ^= x << 13
-  x ^= x >>> 17
-  x ^= x << 5
-  state.random = x
-  return x >>> 0
 }
 
 /** A reply that is an RCODE and nothing else. */
@@ -348,22 +350,6 @@ function refuseTransfer(state: State): number {
   locate(world.zones, query.name, TYPE.SOA, finding)
   const isZone = finding.standing === 'exact' && nodeWord(world.zones, finding.node, NODE.APEX) === finding.node
   return refuse(state, isZone ? RCODE.REFUSED : RCODE.NOTAUTH)
-}
-
-/** Class CHAOS: who we are, to the extent that the operator lets us say (RFC 4892). */
-function introduce(state: State): number {
-  const { query, assembly, options } = state
-  const name = nameToText(query.name.lower.subarray(0, query.name.length))
-  const text = name === 'version.bind.' || name === 'version.server.' ? options.version : name === 'id.server.' || name === 'hostname.bind.' ? options.serverId : undefined
-  if (text === undefined || query.type !== TYPE.TXT) return refuse(state, RCODE.REFUSED)
-  const { reply } = assembly
-  const bodyAt = HEADER + query.name.length + 4
-  const octets = Buffer.from(text).subarray(0, LONGEST_TEXT)
-  const rdata = Buffer.concat([Buffer.of(octets.length), octets])
-  beginReply(reply, query.name, query.name.labels, state.room)
-  writeRecord(reply, { pointer: HEADER, bytes: rdata, at: 0 }, TYPE.TXT, 0, rdata, 0, rdata.length)
-  reply.bytes[bodyAt + 5] = CLASS.CH
-  return finish(state, RCODE.NOERROR, true, false, 1, 0, putBody(state, reply.bytes, bodyAt, reply.at - bodyAt))
 }
 
 /** A fault of ours: counted, told, and answered SERVFAIL. */

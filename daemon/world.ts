@@ -13,6 +13,8 @@ export interface World {
   readonly health: HealthTable
   /** TTL of routed answers, in seconds, while a target in question is suspect or down. */
   readonly suspectTtl: number
+  /** Secrets of DNS cookies, 16 octets each: the first makes them, all are accepted. */
+  readonly cookies?: readonly Uint8Array[]
 }
 
 /** A world on its way to another thread: shared memory and plain values. `openWorld` makes it readable there. */
@@ -23,11 +25,12 @@ export interface WorldImage {
   readonly routing: RoutingImage
   readonly health: HealthTable
   readonly suspectTtl: number
+  readonly cookies?: readonly Uint8Array[]
 }
 
 /** Makes an image readable in this thread; cheap, for what is big is shared. */
 export function openWorld(image: WorldImage): World {
   const places = openPlaces(image.places)
-  const { generation, health, suspectTtl } = image
-  return { generation, zones: openZoneImage(image.zones), places, routing: openRouting(image.routing, places), targets: image.routing.targets, health, suspectTtl }
+  const { generation, health, suspectTtl, cookies } = image
+  return { generation, zones: openZoneImage(image.zones), places, routing: openRouting(image.routing, places), targets: image.routing.targets, health, suspectTtl, ...(cookies !== undefined && { cookies }) }
 }

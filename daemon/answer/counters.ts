@@ -8,7 +8,7 @@ export const OUTCOMES: readonly Outcome[] = ['not ours', 'found', 'nodata', 'nxd
  * each that was looked up once under what came of it. Of the answers over a rate, those withheld count as dropped or slipped.
  */
 export const COUNTERS = [
-  'queries', 'udp', 'tcp', 'edns', 'subnet', 'silent', 'truncated', 'prepared', 'fail-open', 'errors', 'over rate', 'dropped', 'slipped',
+  'queries', 'udp', 'tcp', 'edns', 'subnet', 'silent', 'truncated', 'prepared', 'cookies', 'cookies valid', 'fail-open', 'errors', 'over rate', 'dropped', 'slipped',
   'noerror', 'formerr', 'servfail', 'nxdomain', 'notimp', 'refused', 'other-rcode',
   ...OUTCOMES.map((outcome) => `outcome ${outcome}` as const)
 ] as const
@@ -20,7 +20,7 @@ const slot = (name: CounterName): number => COUNTERS.indexOf(name)
 /** The slots that the hot path counts in. */
 export const COUNT = {
   QUERIES: slot('queries'), UDP: slot('udp'), TCP: slot('tcp'), EDNS: slot('edns'), SUBNET: slot('subnet'), SILENT: slot('silent'),
-  TRUNCATED: slot('truncated'), PREPARED: slot('prepared'), FAIL_OPEN: slot('fail-open'), ERRORS: slot('errors'),
+  TRUNCATED: slot('truncated'), PREPARED: slot('prepared'), COOKIES: slot('cookies'), COOKIES_VALID: slot('cookies valid'), FAIL_OPEN: slot('fail-open'), ERRORS: slot('errors'),
   OVER_RATE: slot('over rate'), DROPPED: slot('dropped'), SLIPPED: slot('slipped'), OUTCOME: slot('outcome not ours')
 } as const
 

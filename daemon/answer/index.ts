@@ -5,7 +5,10 @@
 //
 // Must never know a socket.
 export { assemble, forgetImage, makeAssembly, type Assembly, type Steered } from './assemble.ts'
+export { COOKIE, judgeCookie, makeCookieJar, useSecrets, type CookieJar } from './cookie.ts'
 export { COUNT, COUNTERS, makeCounters, OUTCOMES, RCODE_SLOTS, readCounters, type CounterName } from './counters.ts'
+export { identityOctets, introduce, type Identity } from './identity.ts'
+export { nextRandom, placeOf, type Source } from './place.ts'
 export { ENTRY, findForClass, findPrepared, forgetAll, isAskedAgain, isKeepable, keepEntry, keepVariant, makePrepared, shareEntry, STATE, VARIANT, type Prepared } from './prepared.ts'
-export { finish, HEADER, movePointers, optLength, putBody, putWords, UDP_PAYLOAD, type Exchange } from './send.ts'
+export { finish, HEADER, movePointers, optLength, putBody, putWords, type Exchange, type Transport } from './send.ts'
 export { variantsOf, type Variant } from './variants.ts'

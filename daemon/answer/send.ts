@@ -1,5 +1,9 @@
 import { CLASS, RCODE, TYPE, type Query } from '../wire/index.ts'
+import { COOKIE_OCTETS, type CookieJar } from './cookie.ts'
 import { COUNT, RCODE_SLOTS } from './counters.ts'
+
+/** `tls`: a connection that nobody reads along. */
+export type Transport = 'udp' | 'tcp' | 'tls'
 
 /** A query at hand and where its reply goes. */
 export interface Exchange {
@@ -7,6 +11,12 @@ export interface Exchange {
   readonly counters: Float64Array
   /** Octets told to whoever asks for NSID (RFC 5001). */
   readonly serverId: Uint8Array
+  /** Octets we say we take over UDP (RFC 6891 §6.2.5). */
+  readonly payload: number
+  readonly cookies: CookieJar
+  /** How long a connection may be idle, in tenths of a second (RFC 7828 §3.1): told to whoever asks over `transport` tcp and tls. */
+  readonly idleTime: number
+  transport: Transport
   /** The array the query stands in, and a view of the same octets. */
   bytes: Uint8Array
   view: DataView
@@ -15,17 +25,19 @@ export interface Exchange {
   outStart: number
   /** Octets the reply may have. */
   room: number
+  /** A client subnet's address, filled up with zeros. */
+  readonly address: Uint8Array
   /** ECS scope: how long a prefix the answer holds for. */
   scope: number
   failOpen: boolean
 }
 
-/** Most octets of a UDP reply: what passes unfragmented nearly everywhere (RFC 9715 §3.2 allows up to 1400). */
-export const UDP_PAYLOAD = 1232
 /** Octets of a message's header. */
 export const HEADER = 12
 
-const OPTION = { NSID: 3, CLIENT_SUBNET: 8, EXTENDED_ERROR: 15 } as const
+const OPTION = { NSID: 3, CLIENT_SUBNET: 8, COOKIE: 10, KEEPALIVE: 11, PADDING: 12, EXTENDED_ERROR: 15 } as const
+/** Padded answers are so many octets, or a multiple of it (RFC 8467 §4.1). */
+const PADDED = 468
 /** Extended errors (RFC 8914 §4): INFO-CODE and EXTRA-TEXT. */
 const NOT_AUTHORITATIVE = Buffer.from([0, 20])
 const ALL_DOWN = Buffer.from('\0\0every target is down; answered as if all were up', 'latin1')
@@ -74,11 +86,12 @@ export function movePointers(exchange: Exchange, list: Uint8Array, listAt: numbe
   }
 }
 
-/** Octets of the OPT that goes with the reply; an extended error is added where there is room. */
+/** Octets of the OPT that goes with the reply; an extended error and padding are added where there is room. */
 export function optLength(exchange: Exchange): number {
   const { query } = exchange
   if (!query.edns) return 0
-  return 11 + (query.subnetAt !== 0 ? 8 + query.subnetOctets : 0) + (query.wantsServerId ? 4 + exchange.serverId.length : 0)
+  return 11 + (query.subnetAt !== 0 ? 8 + query.subnetOctets : 0) + (query.wantsServerId ? 4 + exchange.serverId.length : 0) +
+    (query.cookieAt !== 0 ? 4 + COOKIE_OCTETS : 0) + (query.wantsKeepalive && exchange.transport !== 'udp' ? 6 : 0)
 }
 
 /** Header and OPT. @param counts answers | authorities << 16 @returns octets of the reply */
@@ -111,8 +124,8 @@ function putOpt(exchange: Exchange, rcode: number, start: number): number {
   out[start] = 0
   out[start + 1] = 0
   out[start + 2] = TYPE.OPT
-  out[start + 3] = UDP_PAYLOAD >>> 8
-  out[start + 4] = UDP_PAYLOAD & 0xff
+  out[start + 3] = exchange.payload >>> 8
+  out[start + 4] = exchange.payload
   out[start + 5] = rcode >>> 4
   out[start + 6] = 0
   out[start + 7] = query.dnssecOk ? 0x80 : 0
@@ -126,11 +139,28 @@ function putOpt(exchange: Exchange, rcode: number, start: number): number {
     at += length
   }
   if (query.wantsServerId) at = putOption(out, at, OPTION.NSID, exchange.serverId)
+  if (query.cookieAt !== 0) at = putOption(out, at, OPTION.COOKIE, exchange.cookies.sent)
+  if (query.wantsKeepalive && exchange.transport !== 'udp') {
+    at = putOptionHead(out, at, OPTION.KEEPALIVE, 2)
+    out[at++] = exchange.idleTime >>> 8
+    out[at++] = exchange.idleTime
+  }
   const error = exchange.failOpen ? ALL_DOWN : rcode === RCODE.REFUSED && query.class === CLASS.IN ? NOT_AUTHORITATIVE : undefined
   if (error !== undefined && at + 4 + error.length <= exchange.outStart + exchange.room) at = putOption(out, at, OPTION.EXTENDED_ERROR, error)
+  if (query.wantsPadding && exchange.transport === 'tls') at = putPadding(exchange, at)
   out[start + 9] = (at - start - 11) >>> 8
   out[start + 10] = at - start - 11
   return at
+}
+
+/** Zeros up to a length that many answers have, so that an encrypted one is not known by its own; the last option of a reply. */
+function putPadding({ out, outStart, room }: Exchange, start: number): number {
+  const length = start + 4 - outStart
+  const whole = Math.min(room, Math.ceil(length / PADDED) * PADDED)
+  if (whole < length) return start
+  const at = putOptionHead(out, start, OPTION.PADDING, whole - length)
+  out.fill(0, at, outStart + whole)
+  return outStart + whole
 }
 
 function putOptionHead(out: Uint8Array, at: number, code: number, length: number): number {

@@ -1,10 +1,12 @@
 import { makeScannedName, scanName, type ScannedName } from './scan.ts'
 
 /** Response codes; 16 and up need an OPT record for their upper bits (RFC 6891 §6.1.3). */
-export const RCODE = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, YXDOMAIN: 6, NOTAUTH: 9, BADVERS: 16 } as const
+export const RCODE = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, YXDOMAIN: 6, NOTAUTH: 9, BADVERS: 16, BADCOOKIE: 23 } as const
 
 /** Told by `parseQuery`: nothing is to be said. */
 export const SILENCE = -1
+/** Told by `parseQuery`: no question, but a COOKIE option that asks for a server cookie (RFC 7873 §5.4). */
+export const COOKIE_ALONE = -2
 
 const TYPE_OPT = 41
 const TYPE_TSIG = 250
@@ -13,6 +15,8 @@ const TYPE_IXFR = 251
 const OPTION_NSID = 3
 const OPTION_CLIENT_SUBNET = 8
 const OPTION_COOKIE = 10
+const OPTION_KEEPALIVE = 11
+const OPTION_PADDING = 12
 
 /** A query read from its packet. One is filled again and again; positions count in the packet's array. */
 export interface Query {
@@ -29,6 +33,12 @@ export interface Query {
   /** The payload size the client offers; 512 without EDNS, never less. */
   payload: number
   wantsServerId: boolean
+  /** How long it may keep its connection (RFC 7828), and an answer whose length tells little (RFC 7830). */
+  wantsKeepalive: boolean
+  wantsPadding: boolean
+  /** Where the COOKIE option's data stands, 0 without, and its octets: 8, or 16 to 40 (RFC 7873 §4). */
+  cookieAt: number
+  cookieLength: number
   /** Where the client subnet's option data stands, 0 without; its family, prefix length and count of address octets (RFC 7871 §6). */
   subnetAt: number
   subnetFamily: number
@@ -39,7 +49,7 @@ export interface Query {
 export function makeQuery(): Query {
   return {
     name: makeScannedName(), at: 0, end: 0, questionEnd: 0, type: 0, class: 0, edns: false, dnssecOk: false, payload: 512,
-    wantsServerId: false, subnetAt: 0, subnetFamily: 0, subnetSource: 0, subnetOctets: 0
+    wantsServerId: false, wantsKeepalive: false, wantsPadding: false, cookieAt: 0, cookieLength: 0, subnetAt: 0, subnetFamily: 0, subnetSource: 0, subnetOctets: 0
   }
 }
 
@@ -56,10 +66,13 @@ export function parseQuery(bytes: Uint8Array, start: number, length: number, que
   query.dnssecOk = false
   query.payload = 512
   query.wantsServerId = false
+  query.wantsKeepalive = false
+  query.wantsPadding = false
+  query.cookieAt = 0
   query.subnetAt = 0
   if (length < 12 || bytes[start + 2]! >= 0x80) return SILENCE
   if ((bytes[start + 2]! & 0x78) !== 0) return RCODE.NOTIMP
-  if (bytes[start + 4] !== 0 || bytes[start + 5] !== 1) return RCODE.FORMERR
+  if (bytes[start + 4] !== 0 || bytes[start + 5] !== 1) return parseWithoutQuestion(bytes, query)
   const nameLength = scanName(bytes, start + 12, end, query.name)
   const at = start + 12 + nameLength
   if (nameLength === 0 || at + 4 > end) return RCODE.FORMERR
@@ -71,13 +84,21 @@ export function parseQuery(bytes: Uint8Array, start: number, length: number, que
   if (query.type === TYPE_IXFR) return records === 1 && bytes[start + 9] === 1 ? RCODE.NOERROR : RCODE.FORMERR
   if (records !== 0) return RCODE.FORMERR
   if (bytes[start + 10] === 0 && bytes[start + 11] === 0) return RCODE.NOERROR
-  return parseAdditional(bytes, query, (bytes[start + 10]! << 8) | bytes[start + 11]!)
+  return parseAdditional(bytes, query, at + 4, (bytes[start + 10]! << 8) | bytes[start + 11]!)
+}
+
+/** A header that counts no question, and an OPT with a COOKIE: all else without exactly one question is of a bad form. */
+function parseWithoutQuestion(bytes: Uint8Array, query: Query): number {
+  const { at } = query
+  for (let count = at + 4; count < at + 11; count++) if (bytes[count] !== 0) return RCODE.FORMERR
+  const isAlone = bytes[at + 11] === 1 && parseAdditional(bytes, query, at + 12, 1) === RCODE.NOERROR && query.cookieAt !== 0
+  return isAlone ? COOKIE_ALONE : withoutOpt(query)
 }
 
 /** One OPT of the root's name (RFC 6891 §6.1.1) and, as the last record, a TSIG (RFC 8945 §5.1); anything else has no place in a query. */
-function parseAdditional(bytes: Uint8Array, query: Query, count: number): number {
+function parseAdditional(bytes: Uint8Array, query: Query, start: number, count: number): number {
   const { end } = query
-  let at = query.questionEnd
+  let at = start
   let rcode: number = RCODE.NOERROR
   for (let left = count; left > 0; left--) {
     let nameLength = 0
@@ -102,7 +123,7 @@ function parseAdditional(bytes: Uint8Array, query: Query, count: number): number
     } else return withoutOpt(query)
     at = dataEnd
   }
-  if (rcode !== RCODE.NOERROR) query.subnetAt = 0
+  if (rcode !== RCODE.NOERROR) query.subnetAt = query.cookieAt = 0
   return rcode
 }
 
@@ -120,7 +141,7 @@ function isTsig(bytes: Uint8Array, at: number, end: number): boolean {
 
 function withoutOpt(query: Query): number {
   query.edns = false
-  query.subnetAt = 0
+  query.subnetAt = query.cookieAt = 0
   return RCODE.FORMERR
 }
 
@@ -138,9 +159,14 @@ function parseOptions(bytes: Uint8Array, start: number, end: number, query: Quer
     if (code === OPTION_CLIENT_SUBNET) {
       if (query.subnetAt === 0 && !readSubnet(bytes, at, length, query)) rcode = RCODE.FORMERR
     } else if (code === OPTION_COOKIE) {
-      // A client's cookie alone, or with a server's of 8 to 32 octets (RFC 7873 §4).
       if (length !== 8 && (length < 16 || length > 40)) rcode = RCODE.FORMERR
+      else if (query.cookieAt === 0) {
+        query.cookieAt = at
+        query.cookieLength = length
+      }
     } else if (code === OPTION_NSID) query.wantsServerId = true
+    else if (code === OPTION_KEEPALIVE) query.wantsKeepalive = true
+    else if (code === OPTION_PADDING) query.wantsPadding = true
     at += length
   }
   return rcode

@@ -3,8 +3,9 @@
 //   zone NAME / policies        the indented lines below are the file's
 //   edge NAME ADDRESS… [LATITUDE LONGITUDE]
 //   place PREFIX COUNTRY CONTINENT LATITUDE LONGITUDE
+//   cookies on|enforced SECONDS SECRET…      what the clock says, and the secrets in hexadecimal; without, cookies are off
 //   down|up|suspect|drain EDGE  before the questions or between them
-//   query TYPE NAME [rd] [do] [edns] [size=N] [version=N] [subnet=PREFIX] [nsid] [cookie=HEX] [option=CODE:HEX] [from=ADDRESS] [tcp] [class=CH]
+//   query TYPE NAME [rd] [do] [edns] [size=N] [version=N] [subnet=PREFIX] [nsid] [cookie=HEX] [option=CODE:HEX] [keepalive] [padding] [from=ADDRESS] [tcp|tls] [class=CH]
 //   packet HEX [tcp]            octets as they are, blanks ignored
 //
 // The indented lines below a question are the whole reply, as `replyLines` says it; `counters` lines name those that must have moved by so much.
@@ -29,6 +30,7 @@ export interface Case {
   readonly policies: string
   readonly edges: readonly string[][]
   readonly places: readonly string[][]
+  readonly cookies?: { readonly isEnforced: boolean; readonly seconds: number; readonly secrets: readonly Uint8Array[] }
   readonly steps: readonly (Question | Change)[]
 }
 
@@ -47,7 +49,7 @@ export function readCase(file: string, text: string): Case {
     else if (line.startsWith('    ')) blocks.at(-1)!.body.push(line.slice(4))
     else if (line.trim() !== '' && !line.startsWith(';')) blocks.push({ line: index + 1, head: line, body: [] })
   }
-  const found = { about: about.join(' '), zones: [] as { name: string; text: string }[], policies: '', edges: [] as string[][], places: [] as string[][], steps: [] as (Question | Change)[] }
+  const found = { about: about.join(' '), zones: [] as { name: string; text: string }[], policies: '', edges: [] as string[][], places: [] as string[][], cookies: undefined as Case['cookies'], steps: [] as (Question | Change)[] }
   for (const { line, head, body } of blocks) {
     const [word, ...words] = head.split(/\s+/)
     switch (word) {
@@ -55,12 +57,14 @@ export function readCase(file: string, text: string): Case {
       case 'policies': found.policies = `policies:\n${body.map((each) => `  ${each}\n`).join('')}`; break
       case 'edge': found.edges.push(words); break
       case 'place': found.places.push(words); break
+      case 'cookies': found.cookies = { isEnforced: words[0] === 'enforced', seconds: Number(words[1]), secrets: words.slice(2).map((hex) => Buffer.from(hex, 'hex')) }; break
       case 'down': case 'up': case 'suspect': case 'drain': found.steps.push({ kind: 'health', state: word, edge: words[0]! }); break
       case 'query': case 'packet': found.steps.push({ kind: word, words, ...readExpected(body), line }); break
       default: throw new Error(`${file}:${line}: ${word}?`)
     }
   }
-  return found
+  const { cookies, ...rest } = found
+  return cookies === undefined ? rest : { ...rest, cookies }
 }
 
 function readExpected(body: readonly string[]): { expected: string[]; counters: Map<string, number> } {

@@ -14,8 +14,9 @@ const TIMES = 3
 for (const file of readdirSync(folder).filter((name) => name.endsWith('.case'))) {
   const found = readCase(file, readFileSync(folder + file, 'utf8'))
   t.test(`${file}: ${found.about}`, async (t) => {
-    const world = worldOf(found)
-    const answerer = makeAnswerer({ world, serverId: 'pop1', version: 'nearcast', onError: (error) => t.error(error) })
+    const world = { ...worldOf(found), cookies: found.cookies?.secrets ?? [] }
+    const cookies = found.cookies === undefined ? {} : { cookies: { isEnforced: found.cookies.isEnforced, clock: { now: () => found.cookies!.seconds * 1000 } } }
+    const answerer = makeAnswerer({ world, serverId: 'pop1', version: 'nearcast', ...cookies, onError: (error) => t.error(error) })
     const out = new Uint8Array(65535)
     for (const step of found.steps) {
       if (step.kind === 'health') {

@@ -6,7 +6,7 @@ import { classFromText, nameFromText, typeFromText, typeToText } from '../../dae
 export interface Asked {
   readonly bytes: Uint8Array
   readonly source: { family: 4 | 6; bytes: Uint8Array; at: number }
-  readonly transport: 'udp' | 'tcp'
+  readonly transport: 'udp' | 'tcp' | 'tls'
 }
 
 const RCODES = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED', 'YXDOMAIN', 'YXRRSET', 'NXRRSET', 'NOTAUTH']
@@ -24,12 +24,14 @@ export function writeQuery([type, name, ...modifiers]: readonly string[]): Asked
   const opt = Buffer.concat([Buffer.of(0), u16(41), u16(Number(value('size') ?? 1232)), Buffer.of(0, Number(value('version') ?? 0), has('do') ? 0x80 : 0, 0), u16(rdata.length), rdata])
   const header = Buffer.concat([u16(0x1234), Buffer.of(has('rd') ? 1 : 0, 0), u16(1), u16(0), u16(0), u16(edns ? 1 : 0)])
   const { family, bytes } = parseAddress(value('from') ?? '127.0.0.1')!
-  return { bytes: Buffer.concat([header, question, edns ? opt : Buffer.alloc(0)]), source: { family, bytes, at: 0 }, transport: has('tcp') ? 'tcp' : 'udp' }
+  return { bytes: Buffer.concat([header, question, edns ? opt : Buffer.alloc(0)]), source: { family, bytes, at: 0 }, transport: has('tls') ? 'tls' : has('tcp') ? 'tcp' : 'udp' }
 }
 
 function optionOf(word: string): Buffer[] {
   const [key, value = ''] = word.split('=', 2)
   if (key === 'nsid') return [option(3, Buffer.alloc(0))]
+  if (key === 'keepalive') return [option(11, Buffer.alloc(0))]
+  if (key === 'padding') return [option(12, Buffer.alloc(1))]
   if (key === 'cookie') return [option(10, Buffer.from(value, 'hex'))]
   if (key === 'option') return [option(Number(value.split(':')[0]), Buffer.from(value.split(':')[1]!, 'hex'))]
   if (key !== 'subnet') return []
@@ -50,13 +52,13 @@ export function replyLines(bytes: Uint8Array): string[] {
   const opt = message.additionals?.find((record) => record.type === 'OPT') as packet.OptAnswer | undefined
   const rcode = ((opt?.extendedRcode ?? 0) << 4) | (bytes[3]! & 15)
   const flags = [message.flag_aa && 'aa', message.flag_tc && 'tc', message.flag_rd && 'rd', message.flag_ra && 'ra', message.flag_ad && 'ad', message.flag_cd && 'cd']
-  const lines = [[rcode === 16 ? 'BADVERS' : RCODES[rcode], ...flags.filter((flag) => flag !== false)].join(' ')]
+  const lines = [[rcode === 16 ? 'BADVERS' : rcode === 23 ? 'BADCOOKIE' : RCODES[rcode], ...flags.filter((flag) => flag !== false)].join(' ')]
   const question = message.questions?.[0]
   if (question === undefined) lines.push('no question')
   for (const [section, records] of [['answer', message.answers], ['authority', message.authorities], ['additional', message.additionals]] as const) {
     for (const record of records ?? []) if (record.type !== 'OPT') lines.push(`${section} ${recordText(record)}`)
   }
-  if (opt !== undefined) lines.push(['edns', `udp ${opt.udpPayloadSize}`, opt.flag_do ? 'do' : '', ...opt.options.map(optionText)].filter((part) => part !== '').join(' '))
+  if (opt !== undefined) lines.push(['edns', `udp ${opt.udpPayloadSize}`, opt.flag_do ? 'do' : '', ...opt.options.map((option) => optionText(option, bytes.length))].filter((part) => part !== '').join(' '))
   return lines
 }
 
@@ -82,7 +84,7 @@ function dataText(record: packet.Answer): string {
   }
 }
 
-function optionText(option: packet.PacketOpt): string {
+function optionText(option: packet.PacketOpt, size: number): string {
   const { code, data } = option as unknown as { code: number; data: Buffer }
   if (code === 8) {
     const [, family, source, scope] = data
@@ -90,6 +92,9 @@ function optionText(option: packet.PacketOpt): string {
     const text = family === 1 ? address.slice(0, 4).join('.') : family === 2 ? (option as unknown as { ip: string }).ip : 'none'
     return `subnet ${text}/${source} scope ${scope}`
   }
+  if (code === 10) return `cookie ${Buffer.from(data).toString('hex')}`
+  if (code === 11) return `keepalive ${data.readUInt16BE(0) / 10}s`
+  if (code === 12) return `padding to ${size}`
   if (code === 3) return `nsid "${data.toString()}"`
   if (code === 15) return `error ${data.readUInt16BE(0)}${data.length > 2 ? ` "${data.subarray(2).toString()}"` : ''}`
   return `option ${code} ${data.toString('hex')}`
