@@ -67,6 +67,8 @@ const rateLimit = z
   .prefault({})
   .meta({ description: 'response rate limiting over UDP: answers to one network are withheld past a rate, so that queries in its name do it no harm' })
 
+const text = z.string({ error: 'expected a text' }).min(1).refine((value) => Buffer.byteLength(value) <= 128, { message: 'expected a text of at most 128 octets' })
+
 const dns = z
   .strictObject({
     listen: z.array(address).min(1).default(['127.0.0.1', '::1']).meta({ description: 'addresses that answer DNS over UDP and TCP', unit: 'list of addresses' }),
@@ -76,6 +78,11 @@ const dns = z
     'tcp-clients-per-address': z.int().min(1).max(100_000).default(50).meta({ description: 'TCP connections held at once from one address' }),
     'tcp-idle': duration('a TCP connection without a query for this long is closed', '10s'),
     exempt: z.array(prefix).max(100).default(['127.0.0.0/8', '::1']).meta({ description: 'clients that `dns.rate-limit` does not hold for', unit: 'list of addresses and prefixes' }),
+    payload: z.int().min(512).max(1400).default(1232).meta({ description: 'octets of the largest answer over UDP; longer ones are cut, and asked for again over TCP' }),
+    cookies: z.enum(['off', 'on', 'enforced']).default('on').meta({ description: 'DNS cookies (RFC 7873, 9018): `enforced` answers a client that has cookies over UDP only once it has shown one of ours' }),
+    'cookie-secrets': z.string().min(1).optional().meta({ description: 'file of the secrets that cookies are made with, 32 hexadecimal digits a line: the first makes them, the others are accepted; taken anew when it changes; absent: one made up at each start', unit: 'path' }),
+    identity: text.default('hostname').meta({ description: 'told to whoever asks for NSID, `id.server` or `hostname.bind`: `hostname`, `off`, or any text' }),
+    version: text.default('off').meta({ description: 'told to whoever asks for `version.bind`: `off`, or any text' }),
     'rate-limit': rateLimit
   })
   .prefault({})

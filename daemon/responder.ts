@@ -4,6 +4,7 @@ import { makeRateLimiter, VERDICT, type Buckets, type RateLimits } from './limit
 import { makeReclaimer } from './reclaim.ts'
 import type { Reports, Responder } from './serve/index.ts'
 import { openWorld, type WorldImage } from './world.ts'
+import { systemClock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
 
 // What a serving thread answers with: the module that daemon/serve is given by its address.
@@ -13,6 +14,9 @@ export interface ResponderData {
   readonly counters: Float64Array
   readonly serverId?: string
   readonly version?: string
+  readonly cookies?: 'on' | 'enforced'
+  readonly payload?: number
+  readonly idleMs?: number
   readonly seed: number
   /** Absent: answers are not limited. The buckets are the same for all threads. */
   readonly rateLimit?: { readonly limits: RateLimits; readonly buckets: Buckets }
@@ -24,12 +28,12 @@ const LOGGED = 1000
 /** Opens an answerer over a world that has come from another thread. */
 export function openResponder(data: unknown, world: unknown, { trouble, notice }: Reports): Responder {
   const first = world as WorldImage
-  const { rateLimit, ...own } = data as ResponderData
+  const { rateLimit, cookies, ...own } = data as ResponderData
   let faults = 0
   const onError = (error: unknown, question: string): void => {
     if (faults++ % LOGGED === 0) trouble(`${question} was answered SERVFAIL: ${error instanceof Error ? error.stack : messageOf(error)}`)
   }
-  const answerer = makeAnswerer({ ...own, world: openWorld(first), onError })
+  const answerer = makeAnswerer({ ...own, ...(cookies !== undefined && { cookies: { isEnforced: cookies === 'enforced', clock: systemClock } }), world: openWorld(first), onError })
   const reclaim = makeReclaimer()
   reclaim(first.zones.byteLength)
   return {
@@ -43,7 +47,7 @@ export function openResponder(data: unknown, world: unknown, { trouble, notice }
 }
 
 /** Answers over UDP no more often than the limits allow. */
-function limited({ answer, truncate, last, counters }: Answerer, { limits, buckets }: NonNullable<ResponderData['rateLimit']>, seed: number, notice: Reports['notice']): Pick<Responder, 'answer' | 'tick'> {
+function limited({ answer, truncate, last, client, counters }: Answerer, { limits, buckets }: NonNullable<ResponderData['rateLimit']>, seed: number, notice: Reports['notice']): Pick<Responder, 'answer' | 'tick'> {
   const limiter = makeRateLimiter(limits, buckets, seed, ({ prefix, what }) => {
     notice(`rate limit: ${what} to ${prefix} are ${limits.logOnly ? 'more than allowed (only logged)' : 'withheld'}`)
   })
@@ -51,7 +55,8 @@ function limited({ answer, truncate, last, counters }: Answerer, { limits, bucke
     tick: limiter.tick,
     answer: (query, start, length, source, transport, out, outStart, outSize) => {
       const size = answer(query, start, length, source, transport, out, outStart, outSize)
-      if (size <= 0 || transport !== 'udp') return size
+      // A cookie shows that the address is not forged: whoever would be flooded asks itself (RFC 7873 §5.2.5).
+      if (size <= 0 || transport !== 'udp' || client.hasCookie) return size
       const verdict = limiter.judge(source, last.query, last.finding.shared, out, outStart, size)
       if (verdict === VERDICT.PASS) return size
       counters[COUNT.OVER_RATE]!++

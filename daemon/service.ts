@@ -1,12 +1,13 @@
 import { webcrypto } from 'node:crypto'
 import { hostname } from 'node:os'
 import { makeCounters } from './answer/index.ts'
-import { Loader, type LoaderSetup } from './control/index.ts'
+import { CookieSecrets, Loader, type LoaderSetup } from './control/index.ts'
 import { makeBuckets, rateLimitsOf } from './limits/index.ts'
 import type { ResponderData } from './responder.ts'
 import { startServing, type Serving } from './serve/index.ts'
 import type { WorldImage } from './world.ts'
-import { systemClock, type Clock } from '../core/clock.ts'
+import { systemAfter, systemClock, type Clock } from '../core/clock.ts'
+import type { Config } from '../core/config.ts'
 import type { Logger } from '../core/log.ts'
 import type { HealthTable } from '../healthchecks/index.ts'
 
@@ -44,17 +45,19 @@ export interface Service {
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { setup, health, clock, log, places, onWorld } = options
   const now: { world?: WorldImage; serving?: Serving } = {}
+  const put = async (world: WorldImage): Promise<void> => {
+    now.world = { ...world, cookies: secrets.now }
+    onWorld?.(now.world)
+    await now.serving?.use(now.world)
+  }
+  const secrets = new CookieSecrets({ file: setup.config.dns['cookie-secrets'], clock, after: systemAfter, log, changed: () => now.world !== undefined && void put(now.world) })
   const loader = new Loader({
     setup,
     health,
     clock,
     log,
     places,
-    use: async (world) => {
-      now.world = world
-      onWorld?.(world)
-      await now.serving?.use(world)
-    }
+    use: put
   })
   const counters: Float64Array[] = []
   try {
@@ -64,8 +67,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     now.serving = serving
     // What was edited while the threads came up.
     if (now.world !== world) await serving.use(now.world)
-    return { loader, serving, counters, close: async (withinMs) => void (await Promise.all([serving.close(withinMs), loader.close()])) }
+    const close = async (withinMs: number): Promise<void> => {
+      secrets.close()
+      await Promise.all([serving.close(withinMs), loader.close()])
+    }
+    return { loader, serving, counters, close }
   } catch (error) {
+    secrets.close()
     await loader.close()
     throw error
   }
@@ -74,6 +82,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 function startSockets({ setup, port, settings, log }: ServiceOptions, world: WorldImage, counters: Float64Array[]): Promise<Serving> {
   const { dns } = setup.config
   const rateLimit = makeRateLimit(dns)
+  const hello = helloOf(dns)
   return startServing({
     listen: dns.listen,
     port,
@@ -84,7 +93,7 @@ function startSockets({ setup, port, settings, log }: ServiceOptions, world: Wor
       module: new URL('./responder.js', import.meta.url),
       data: (thread): ResponderData => {
         counters[thread] = makeCounters()
-        return { counters: counters[thread], serverId: hostname(), seed: systemClock.now() + thread * 7919, ...(rateLimit !== undefined && { rateLimit }) }
+        return { counters: counters[thread], ...hello, seed: systemClock.now() + thread * 7919, ...(rateLimit !== undefined && { rateLimit }) }
       }
     },
     world,
@@ -98,4 +107,16 @@ function makeRateLimit(dns: ServiceOptions['setup']['config']['dns']): Responder
   const limits = rateLimitsOf(dns)
   const [a = 0, b = 0] = webcrypto.getRandomValues(new Int32Array(2))
   return limits && { limits, buckets: makeBuckets(dns['rate-limit'].table, [a, b]) }
+}
+
+/** What each thread says of itself and of what it takes. */
+function helloOf(dns: Config['dns']): Omit<ResponderData, 'counters' | 'seed'> {
+  const { identity, version, cookies, payload } = dns
+  return {
+    ...(identity !== 'off' && { serverId: identity === 'hostname' ? hostname() : identity }),
+    ...(version !== 'off' && { version }),
+    ...(cookies !== 'off' && { cookies }),
+    payload,
+    idleMs: dns['tcp-idle']
+  }
 }
