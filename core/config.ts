@@ -177,7 +177,8 @@ const origin = z.union(
 const behaviour = z.strictObject({
   path: z.string().regex(/^\/[\x21-\x7e]*$/, { message: 'expected a path pattern that begins with /, with * and ? as wildcards' }).meta({ description: 'path pattern; the first behaviour that matches applies' }),
   origin: label.meta({ description: 'the origin it is fetched from' }),
-  'default-ttl': duration('freshness of responses that state none', '0s')
+  'default-ttl': duration('freshness of responses that state none', '0s'),
+  'stale-if-error': duration('how long past its freshness a response may stand in for an error of the origin where it does not say so itself (RFC 5861); never one that must be revalidated', '0s')
 })
 
 const distribution = z.strictObject({

@@ -1,7 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/channel.ts'
-import type { Logger } from '../core/log.ts'
-import { Fill, isFresh, judge, mergeFields, varyNames, variantKey, type Freshness, type MemoryStore, type NoStoreReason, type StoredObject, type VaryMark } from './cache/index.ts'
+import { Fill, isFresh, judge, mergeFields, staleFor, varyNames, variantKey, type Freshness, type MemoryStore, type NoStoreReason, type StoredObject, type VaryMark, type Verdict } from './cache/index.ts'
 import type { Fetching, UpstreamTrouble } from './http/index.ts'
 import { fieldOf, filterFields, flat, toLines, type FieldList } from './message/index.ts'
 import { passedOn } from './passed.ts'
@@ -25,6 +24,8 @@ export interface Coming {
 /** What a fetch comes to for one of those who wait for it. */
 export type Outcome =
   | { readonly kind: 'coming'; readonly coming: Coming; readonly leader: boolean }
+  /** What came is an error, for which the stored response may stand in. */
+  | { readonly kind: 'standing-in'; readonly object: StoredObject; readonly instead: string }
   /** The stored response was good still: 304. */
   | { readonly kind: 'refreshed'; readonly object: StoredObject; readonly statusAbove: string | undefined; readonly leader: boolean }
   /** The answer is not for everybody: fetch for yourself. */
@@ -49,6 +50,7 @@ export interface Plan {
   readonly fields: FieldList
   readonly parents: readonly Parent[]
   readonly defaultTtl: number
+  readonly defaultIfError: number
   readonly authorized: boolean
   /** The stale response to ask about. */
   readonly object: StoredObject | undefined
@@ -61,7 +63,8 @@ export interface Desk {
   /** `nearcast-icn`: the worker's name in Via, Cache-Status and CDN-Loop. */
   readonly node: string
   readonly clock: Clock
-  readonly log: Logger
+  /** Logs what clients can bring about again and again: a line a second, which counts those that were left out. */
+  complain(text: string): void
   readonly store: MemoryStore
   /** Fetches that a request may join, by key. */
   readonly flights: Map<string, Flight>
@@ -79,6 +82,9 @@ export interface Desk {
 
 /** Fetches under way at once; clients that ask and leave must not pile them up. */
 export const MOST_FLIGHTS = 4096
+
+/** Errors that a response held may stand in for (RFC 5861 §4). */
+const STOOD_IN_FOR = new Set([500, 502, 503, 504])
 
 /** How long requests for what could not be shared do not wait for one another, in milliseconds. */
 const PASS_MS = 10_000
@@ -183,8 +189,8 @@ export class Flight {
     const receivedAt = clock.now()
     const merged = mergeFields(object.lines, passedOn(this.#worker.node, fields, receivedAt))
     const age = filterFields(fields, (name) => name === 'age')
-    const verdict = judge({ status: object.status, fields: [...merged, ...age], authorized: this.#plan.authorized, requestedAt: this.#requestedAt, receivedAt, defaultTtl: this.#plan.defaultTtl })
-    const freshness = verdict.kind === 'storable' ? verdict.freshness : { lifetime: 0, initialAge: verdict.age, receivedAt }
+    const verdict = this.#judge(object.status, [...merged, ...age], receivedAt)
+    const freshness = verdict.kind === 'storable' ? verdict.freshness : { lifetime: 0, initialAge: verdict.age, receivedAt, whileRevalidating: 0, ifError: 0 }
     const { body, status } = object
     const renewed = makeObject(status, toLines(merged), body, validatorsOf({ etag: fieldOf(merged, 'etag'), lastModified: fieldOf(merged, 'last-modified') }), freshness)
     if (verdict.kind === 'storable' && !this.#isOutdated) store.put(this.#key, renewed)
@@ -202,7 +208,8 @@ export class Flight {
     const { store, clock, largestObject } = this.#worker
     const receivedAt = clock.now()
     const passed = passedOn(this.#worker.node, fields, receivedAt)
-    const verdict = judge({ status, fields, authorized: this.#plan.authorized, requestedAt: this.#requestedAt, receivedAt, defaultTtl: this.#plan.defaultTtl })
+    if (this.#standsIn(String(status), STOOD_IN_FOR.has(status), receivedAt)) return
+    const verdict = this.#judge(status, fields, receivedAt)
     const stated = fieldOf(fields, 'content-length')
     const length = stated === undefined ? (status === 204 ? 0 : undefined) : Number(stated)
     const tooLarge = length !== undefined && length > largestObject
@@ -226,6 +233,22 @@ export class Flight {
       return same ? { kind: 'coming', coming, leader } : { kind: 'other-variant' }
     })
     this.stopIfUnwanted()
+  }
+
+  #judge(status: number, fields: FieldList, receivedAt: number): Verdict {
+    const { authorized, defaultTtl, defaultIfError } = this.#plan
+    return judge({ status, fields, authorized, requestedAt: this.#requestedAt, receivedAt, defaultTtl, defaultIfError })
+  }
+
+  /** Answers with what is held in place of an error, where it allows that (RFC 5861 §4). */
+  #standsIn(instead: string, isError: boolean, now: number): boolean {
+    const object = this.#object
+    if (!isError || object === undefined || staleFor(object, now) > object.ifError || this.#isOutdated) return false
+    this.#fetching?.abort()
+    this.#finish()
+    this.#close()
+    this.#tell(() => ({ kind: 'standing-in', object, instead }))
+    return true
   }
 
   /** The key of a response that varies, now that it says by what; whoever comes later looks there. */
@@ -282,9 +305,12 @@ export class Flight {
 
   #trouble(trouble: UpstreamTrouble, parent: Parent): void {
     this.#finish()
-    if (this.#coming === undefined) return this.#fail(trouble, parent)
+    if (this.#coming === undefined) {
+      if (this.#standsIn(trouble.kind, true, this.#worker.clock.now())) return
+      return this.#fail(trouble, parent)
+    }
     this.#worker.counters.errors++
-    this.#worker.log.warn(`${parent.name} failed in the middle of ${this.#plan.target}: ${trouble.detail}`)
+    this.#worker.complain(`${parent.name} failed in the middle of ${this.#plan.target}: ${trouble.detail}`)
     this.#stopStoring()
     this.#coming.fill.fail()
   }
@@ -315,7 +341,7 @@ export class Flight {
 }
 
 function makeObject(status: number, lines: string, body: Buffer, validators: Pick<StoredObject, 'etag' | 'lastModified'>, freshness: Freshness): StoredObject {
-  return { kind: 'object', status, lines: flat(lines), body, ...validators, ...freshness, frame: '', frameAge: -1 }
+  return { kind: 'object', status, lines: flat(lines), body, ...validators, ...freshness, frame: '', frameAge: -1, askedAt: -Infinity }
 }
 
 function validatorsOf({ etag, lastModified }: Pick<StoredObject, 'etag' | 'lastModified'>): Pick<StoredObject, 'etag' | 'lastModified'> {

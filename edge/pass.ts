@@ -102,7 +102,7 @@ function answerPassed(worker: Worker, viewer: Viewer, status: number, fields: Fi
 function answerTrouble(worker: Worker, viewer: Viewer, trouble: UpstreamTrouble, parent: Parent): void {
   const { request, reply } = viewer
   worker.counters.errors++
-  worker.log.warn(`no answer to ${request.method} ${request.target}: ${parent.name}: ${trouble.detail}`)
+  worker.complain(`no answer to ${request.method} ${request.target}: ${parent.name}: ${trouble.detail}`)
   const isLate = trouble.kind === 'timeout'
   const text = `the ${parent.kind === 'origin' ? 'origin' : 'cache above'} ${isLate ? 'did not answer in time' : 'cannot be reached'}`
   say(worker, request, reply, { status: isLate ? 504 : 502, text, lines: `Cache-Status: ${worker.node}; ${STATUS}; detail=${trouble.kind}\r\n` }, viewer.nonce, viewer.id)

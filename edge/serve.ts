@@ -1,6 +1,6 @@
 import { never } from '../core/trouble.ts'
-import { ageAt, Fill, isNotModified, lookup, primaryKey, rangeHolds, wantedRange, type Range, type StoredObject } from './cache/index.ts'
-import { Flight, MOST_FLIGHTS, type Coming, type Outcome, type Waiter } from './flight.ts'
+import { ageAt, Fill, isNotModified, lookup, mayBeStale, primaryKey, rangeHolds, readRequestControl, staleFor, wantedRange, type Range, type RequestControl, type StoredObject } from './cache/index.ts'
+import { Flight, MOST_FLIGHTS, type Coming, type Outcome, type Plan, type Waiter } from './flight.ts'
 import { hitEnd, hitFrame, hitStatus, makeId, renderHead, type Way } from './head.ts'
 import { fieldName, mayHaveField, requestField, type Connection, type RequestHead } from './http/index.ts'
 import { fieldOf, fromLines } from './message/index.ts'
@@ -15,6 +15,7 @@ import type { Worker } from './worker.ts'
 // HOT: the life of a request, read downwards. What is here runs for each of them.
 
 const AUTHORIZATION = fieldName('authorization')
+const CACHE_CONTROL = fieldName('cache-control')
 const CDN_LOOP = fieldName('cdn-loop')
 const IF_MODIFIED_SINCE = fieldName('if-modified-since')
 const IF_NONE_MATCH = fieldName('if-none-match')
@@ -23,7 +24,7 @@ const RANGE = fieldName('range')
 const REQUEST_ID = fieldName('x-nearcast-request-id')
 const TIER = fieldName(TIER_FIELD)
 /** Fields by which a hit may be something else than the whole. */
-const NOT_PLAIN = new Set([IF_NONE_MATCH.hash, IF_MODIFIED_SINCE.hash, RANGE.hash])
+const NOT_PLAIN = new Set([CACHE_CONTROL.hash, IF_NONE_MATCH.hash, IF_MODIFIED_SINCE.hash, RANGE.hash])
 
 const HEALTH_PATH = '/healthz'
 const HEALTHY: Words = { status: 200, text: 'ok' }
@@ -78,9 +79,13 @@ function answer(worker: Worker, viewer: Viewer): void {
   const found = lookup(worker.store, viewer.primary, (name) => valueSent(viewer, name), now)
   switch (found.kind) {
     case 'fresh':
-      worker.counters.hits++
-      return hit(worker, viewer, found.object, now)
+      return hit(worker, viewer, found.key, found.object, now)
     case 'stale':
+      if (staleFor(found.object, now) < found.object.whileRevalidating) {
+        refreshBehind(worker, viewer, found.key, found.object, now)
+        return answerFromHeld(worker, viewer, found.object, now)
+      }
+      if (isWelcomeStale(viewer, found.object, now)) return answerFromHeld(worker, viewer, found.object, now)
       // What must be asked about each time is asked about by each request.
       return fetch(worker, viewer, found.key, 'stale', found.object, found.object.lifetime > 0)
     case 'miss':
@@ -109,13 +114,53 @@ function refusalOf(worker: Worker, request: RequestHead, site: Site | undefined,
 }
 
 /** Answers from memory. The plain case renders nothing and is one copy and one write. */
-function hit(worker: Worker, viewer: Viewer, object: StoredObject, now: number): void {
+function hit(worker: Worker, viewer: Viewer, key: string, object: StoredObject, now: number): void {
   const { request, reply } = viewer
   const plain = request.method === 'GET' && request.minor === 1 && viewer.nonce === undefined && !reply.closesAfter && object.body.length <= ONE_GO
   if (plain && !mayHaveField(request, NOT_PLAIN)) {
+    worker.counters.hits++
     return reply.whole(hitFrame(worker, object, now), object.body, hitEnd(worker))
   }
+  const { minFresh } = wishesOf(viewer)
+  if (minFresh > 0 && -staleFor(object, now) < minFresh) return fetch(worker, viewer, key, 'stale', object, true)
+  answerFromHeld(worker, viewer, object, now)
+}
+
+function answerFromHeld(worker: Worker, viewer: Viewer, object: StoredObject, now: number): void {
+  worker.counters.hits++
   answerStored(worker, viewer, object, 'Hit', hitStatus(worker, object, now))
+}
+
+const NO_WISHES: RequestControl = { onlyIfCached: false, minFresh: 0, maxStale: -1 }
+
+/** What a viewer says of the caching of its answer; a tier has its viewer's words before it, and acts on its own. */
+function wishesOf({ request, nonce }: Viewer): RequestControl {
+  const value = nonce === undefined ? requestField(request, CACHE_CONTROL) : undefined
+  return value === undefined ? NO_WISHES : readRequestControl(value)
+}
+
+/** The client says that it takes what has been stale for so long (RFC 9111 §5.2.1.2). */
+function isWelcomeStale(viewer: Viewer, object: StoredObject, now: number): boolean {
+  const { maxStale } = wishesOf(viewer)
+  return maxStale >= 0 && mayBeStale(object, fromLines(object.lines), maxStale, now)
+}
+
+/** An origin that fails at once is asked no more often than this behind stale answers. */
+const BEHIND_MS = 1000
+
+/** Fetches anew what has just answered, for those who come later. */
+function refreshBehind(worker: Worker, viewer: Viewer, key: string, object: StoredObject, now: number): void {
+  if (now - object.askedAt < BEHIND_MS || worker.flights.has(key) || worker.underWay >= MOST_FLIGHTS) return
+  object.askedAt = now
+  const waiter: Waiter = { valueOf: (name) => valueSent(viewer, name), tell: () => flight.stopIfUnwanted() }
+  const flight: Flight = new Flight(worker, planOf(worker, viewer, key, object, true, false), waiter)
+}
+
+function planOf(worker: Worker, viewer: Viewer, key: string, object: StoredObject | undefined, open: boolean, authorized: boolean): Plan {
+  const { request, reply, behaviour, primary } = viewer
+  const fields = upstreamFields(worker.node, nameRequest(worker, viewer), request, reply.remoteAddress, viewer.nonce !== undefined, 'cache')
+  const { parents, defaultTtl, defaultIfError } = behaviour
+  return { primary, key, host: request.host, target: request.target, fields, parents, defaultTtl, defaultIfError, authorized, object, open }
 }
 
 /** Why a request is sent on, in the words of Cache-Status (RFC 9211 §2.2). */
@@ -129,8 +174,9 @@ function nameRequest(worker: Worker, viewer: Viewer): string {
 
 /** Joins the fetch of what is wanted, or begins one, and answers with what it comes to. */
 function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object: StoredObject | undefined, together: boolean): void {
-  const { request, reply, behaviour, primary } = viewer
+  const { request, reply } = viewer
   const id = nameRequest(worker, viewer)
+  if (wishesOf(viewer).onlyIfCached) return say(worker, request, reply, { status: 504, text: 'it is not held here, and the request says only-if-cached' }, viewer.nonce, id)
   const authorized = requestField(request, AUTHORIZATION) !== undefined
   const open = together && !authorized
   const waiter: Waiter = {
@@ -143,9 +189,7 @@ function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object
     worker.counters.errors++
     return say(worker, request, reply, { status: 503, text: 'too much is being fetched', lines: 'Retry-After: 1\r\n' }, viewer.nonce, id)
   }
-  const { parents, defaultTtl } = behaviour
-  const plan = { primary, key, host: request.host, target: request.target, fields: upstreamFields(worker.node, id, request, reply.remoteAddress, viewer.nonce !== undefined, 'cache'), parents, defaultTtl, authorized, object, open }
-  const flight: Flight = joined ?? new Flight(worker, plan, waiter)
+  const flight: Flight = joined ?? new Flight(worker, planOf(worker, viewer, key, object, open, authorized), waiter)
   reply.watch({ drained: () => undefined, gone: () => flight.leave(waiter) })
   joined?.join(waiter)
 }
@@ -155,6 +199,13 @@ function answerOutcome(worker: Worker, viewer: Viewer, why: Forward, outcome: Ou
   switch (outcome.kind) {
     case 'coming':
       return answerComing(worker, viewer, outcome.coming, `fwd=${why}${outcome.leader ? '' : '; collapsed'}`, leave)
+    case 'standing-in': {
+      const { object, instead } = outcome
+      worker.complain(`${request.target} is answered with what is held, in place of ${instead}`)
+      const ttl = Math.ceil(-staleFor(object, worker.clock.now()) / 1000)
+      const reason = /^\d/.test(instead) ? `fwd-status=${instead}` : `detail=${instead}`
+      return answerStored(worker, viewer, object, 'Hit', `${worker.node}; fwd=${why}; ${reason}; ttl=${ttl}`)
+    }
     case 'refreshed': {
       const { object, statusAbove } = outcome
       const ttl = Math.ceil((object.lifetime - ageAt(object, worker.clock.now())) / 1000)
@@ -168,7 +219,7 @@ function answerOutcome(worker: Worker, viewer: Viewer, why: Forward, outcome: Ou
     case 'failed': {
       worker.counters.errors++
       const { trouble, parent } = outcome
-      worker.log.warn(`no answer to ${request.target}: ${parent.name}: ${trouble.detail}`)
+      worker.complain(`no answer to ${request.target}: ${parent.name}: ${trouble.detail}`)
       const status = trouble.kind === 'timeout' ? 504 : 502
       const who = parent.kind === 'origin' ? 'origin' : 'cache above'
       const text = `the ${who} ${trouble.kind === 'timeout' ? 'did not answer in time' : 'cannot be reached'}`

@@ -8,6 +8,8 @@ export interface Behaviour {
   /** Every parent to ask, nearest first, the origin last. */
   readonly parents: readonly Parent[]
   readonly defaultTtl: number
+  /** For how long past its freshness a response may stand in for an error where it does not say. */
+  readonly defaultIfError: number
 }
 
 export interface Site {
@@ -19,10 +21,10 @@ export interface Site {
 export function makeSites(config: Config, tiers: readonly Parent[], origins: ReadonlyMap<string, Parent>): Map<string, Site> {
   const sites = new Map<string, Site>()
   for (const [distribution, { aliases, behaviours }] of Object.entries(config.distributions)) {
-    const resolved = behaviours.map(({ path, origin: name, 'default-ttl': defaultTtl }): Behaviour => {
+    const resolved = behaviours.map(({ path, origin: name, 'default-ttl': defaultTtl, 'stale-if-error': defaultIfError }): Behaviour => {
       const origin = origins.get(name)
       if (origin === undefined) throw new Error(`distribution ${distribution}: there is no origin ${name}`)
-      return { pattern: path, origin, parents: [...tiers, origin], defaultTtl }
+      return { pattern: path, origin, parents: [...tiers, origin], defaultTtl, defaultIfError }
     })
     for (const host of [`${distribution}.${config.domain}`, ...aliases]) sites.set(host, { distribution, behaviours: resolved })
   }

@@ -34,7 +34,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger })
     role,
     node: `nearcast-${name}`,
     clock,
-    log,
+    complain: makeComplaints(log, clock),
     sites: makeSites(config, tiersAbove(config, ports, role, name), originsOf(config, ports)),
     store,
     flights: new Map(),
@@ -59,5 +59,19 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger })
     },
     idPrefix: randomBytes(5).toString('hex'),
     nextId: 1
+  }
+}
+
+const COMPLAINT_MS = 1000
+
+function makeComplaints(log: Logger, clock: Clock): (text: string) => void {
+  let last = -Infinity
+  let left = 0
+  return (text) => {
+    const now = clock.elapsed()
+    if (now - last < COMPLAINT_MS) return void left++
+    log.warn(left === 0 ? text : `${text} (and ${left} more since the last line)`)
+    last = now
+    left = 0
   }
 }

@@ -8,6 +8,9 @@ export interface Freshness {
   /** Its age when it was received (RFC 9111 §4.2.3: corrected_initial_age). */
   readonly initialAge: number
   readonly receivedAt: number
+  /** For how long past its lifetime it may answer while a newer one is fetched (RFC 5861 §3), and where none can be had (§4). */
+  readonly whileRevalidating: number
+  readonly ifError: number
 }
 
 /** Why a response is not stored. */
@@ -30,8 +33,9 @@ export interface Received {
   /** When its request was sent and when its head came. */
   readonly requestedAt: number
   readonly receivedAt: number
-  /** Freshness of responses that state none. */
+  /** Freshness of responses that state none, and how long past it they may stand in for errors where they do not say. */
   readonly defaultTtl: number
+  readonly defaultIfError: number
 }
 
 /** Statuses that may be stored without explicit freshness (RFC 9110 §15.1), less 206, which is not stored at all. */
@@ -70,7 +74,7 @@ export function initialAge(received: Pick<Received, 'fields' | 'requestedAt' | '
 function lifetimeOf(received: Received, control: ResponseControl): { lifetime: number; explicit: boolean } {
   if (control.sMaxAge !== undefined) return { lifetime: control.sMaxAge, explicit: true }
   if (control.maxAge !== undefined) return { lifetime: control.maxAge, explicit: true }
-  const expires = fieldOf(received.fields, 'expires')
+  const expires = control.targeted ? undefined : fieldOf(received.fields, 'expires')
   if (expires !== undefined) {
     // §5.3: a date that cannot be read, `0` above all, has passed.
     const at = parseHttpDate(expires, received.receivedAt)
@@ -105,11 +109,30 @@ export function judge(received: Received): Verdict {
   if (!explicit && !control.public && !HEURISTIC.has(status)) return refused('status')
   // Stricter than the RFC (§7.3): one client's cookie must not reach another because an origin said nothing of caching.
   if (!explicit && !control.public && fieldOf(fields, 'set-cookie') !== undefined) return refused('set-cookie')
-  const freshness = { lifetime: control.noCache ? 0 : lifetime, initialAge: age, receivedAt: received.receivedAt }
+  const freshness = { lifetime: control.noCache ? 0 : lifetime, initialAge: age, receivedAt: received.receivedAt, ...staleness(received, control) }
   const fresh = freshness.lifetime > age
   // Stale at once and without a validator it could never be used.
-  if (!fresh && fieldOf(fields, 'etag') === undefined && fieldOf(fields, 'last-modified') === undefined) return refused('no-freshness')
+  const mayStandIn = freshness.whileRevalidating > 0 || freshness.ifError > 0
+  if (!fresh && !mayStandIn && fieldOf(fields, 'etag') === undefined && fieldOf(fields, 'last-modified') === undefined) return refused('no-freshness')
   return { kind: 'storable', freshness, sharable: fresh }
+}
+
+/**
+ * What may be done with a response that is fresh no more (RFC 9111 §4.2.4). s-maxage forbids it as proxy-revalidate does (§5.2.2.10),
+ * but for a response that allows it in so many words.
+ */
+function staleness({ defaultIfError }: Received, control: ResponseControl): Pick<Freshness, 'whileRevalidating' | 'ifError'> {
+  if (control.noCache || control.mustRevalidate) return { whileRevalidating: 0, ifError: 0 }
+  return { whileRevalidating: control.staleWhileRevalidate ?? 0, ifError: control.staleIfError ?? (control.sMaxAge === undefined ? defaultIfError : 0) }
+}
+
+/** How long it has been stale; negative while it is fresh. */
+export const staleFor = (freshness: Freshness, now: number): number => ageAt(freshness, now) - freshness.lifetime
+
+/** Whether it may answer, fresh no more, a client that takes what has been stale for `maxStale` (RFC 9111 §5.2.1.2). */
+export function mayBeStale(freshness: Freshness, fields: FieldList, maxStale: number, now: number): boolean {
+  const { noCache, mustRevalidate, sMaxAge } = readControl(fields)
+  return !noCache && !mustRevalidate && sMaxAge === undefined && staleFor(freshness, now) <= maxStale
 }
 
 /** The age of what was received so, in milliseconds. */

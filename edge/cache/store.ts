@@ -15,6 +15,8 @@ export interface StoredObject extends Freshness {
   /** The head as last sent, up to the request id, and for which whole second of age: so that a hit renders nothing. */
   frame: string
   frameAge: number
+  /** When it was last asked about behind an answer; milliseconds. */
+  askedAt: number
 }
 
 /** Responses under this key differ by these request fields: look under the variant's key. */

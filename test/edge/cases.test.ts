@@ -112,6 +112,8 @@ async function play(play: Play, step: Step, where: string): Promise<void> {
       return time.turn(Number(/^\+(\d+)s$/.exec(argument!)![1]) * 1000)
     case 'client':
       return ask(play, step)
+    case 'settle':
+      return new Promise((resolve) => setTimeout(resolve, 50))
     case 'reconnect':
       play.client?.close()
       play.client = undefined
@@ -136,7 +138,7 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith('.case')).
       edges: { icn: { address: '127.0.0.1', city: 'Seoul', at: [37, 126] } },
       origins: { main: { url: `http://127.0.0.1:${origin.port}` } },
       cache: { ...of('memory'), ...of('largest-object') },
-      distributions: { site: { aliases: ['www.example.test'], behaviours: [{ path: '/*', origin: 'main', ...of('default-ttl') }] } }
+      distributions: { site: { aliases: ['www.example.test'], behaviours: [{ path: '/*', origin: 'main', ...of('default-ttl'), ...of('stale-if-error') }] } }
     })
     const worker = await startMember({ role: 'edge', name: 'icn', config, port: 0, clock: time.clock })
     const state: Play = { t, origin, time, port: Number(worker.listening[0]!.split(':').at(-1)), client: undefined, reply: undefined }
