@@ -1,155 +1,195 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { loadFromDnsperf, loadFromSender, type Load } from './dns-load.ts'
-import { serverKinds, STEERED_NAMES, ZONE, type Case, type Running, type ServerKind } from './dns-servers.ts'
+import { loadFromDnsperf, openSender, type Load, type Sender } from './dns-load.ts'
+import { cases, type CaseName } from './dns-questions.ts'
+import { reportDns, type CaseResult, type Row } from './dns-report.ts'
 import type { BenchOptions } from './main.ts'
-import { cpuMicroseconds, findProgram, median, table } from './processes.ts'
+import { peers, type Data, type Peer, type Running } from './peers/index.ts'
+import { placesDatabase } from './peers/places.ts'
+import { BENCH_ZONE, writeMillionZone } from './peers/zones.ts'
+import { freePort, temporaryFolder, watchCpu } from './processes.ts'
+import { say } from './results.ts'
+import { messageOf } from '../core/trouble.ts'
 
-// CPU per query over UDP. Every server answers the same questions at the same offered rate with one UDP thread, turn by turn
-// within each round, so that whatever else the machine does falls on all of them alike.
+// CPU per query at an offered load, and the largest load without loss. In each round every server has its turn with the same
+// questions, so that whatever else the machine does falls on all of them alike.
 
-const RATE = 60_000
-const PORT = 11900
-const QUESTIONS = 20_000
-/** Warm-up before the first measurement of a server: compilers, caches. */
-const WARM_SECONDS = 2
+const FIRST_PORT = 14500
+const PORTS = 10
+/** Queries a second over UDP, where the machine can offer them beside a server. */
+const RATE = 100_000
+/** Of what the first server answers at most: above it the sender would be late, and what is measured is the machine. */
+const SHARE_OF_MOST = 0.6
+/** Before the first measurement of a server: compilers, caches. */
+const WARM_SECONDS = 1
+/** Rounds in which dnsperf is asked too. */
+const CROSS_CHECKS = 3
+/** How long the largest load is looked for, as a share of a round. */
+const MOST_SHARE = 0.5
 
-const abouts: Readonly<Record<Case, string>> = {
-  static: `A of one name without options, from ${findProgram('dnsperf') === undefined ? 'our sender' : 'dnsperf'}`,
-  steered: `A of ${STEERED_NAMES} names by place, with EDNS and a random client subnet each, from our sender`,
-  nxdomain: `A of ${QUESTIONS} names that do not exist, from ${findProgram('dnsperf') === undefined ? 'our sender' : 'dnsperf'}`
+/** Servers that are up together and measured against each other. */
+interface Stage {
+  readonly data: Data
+  readonly workers: number
+  readonly cases: readonly CaseName[]
 }
+
+const stages: readonly Stage[] = [
+  { data: 'bench', workers: 1, cases: ['static', 'nxdomain', 'tcp-one', 'tcp-many'] },
+  { data: 'routed', workers: 1, cases: ['steered'] },
+  { data: 'million', workers: 1, cases: ['million'] },
+  { data: 'bench', workers: 2, cases: ['static'] },
+  { data: 'routed', workers: 2, cases: ['steered'] }
+]
 
 interface Contender {
-  readonly kind: ServerKind
+  readonly peer: Peer
+  readonly workers: number
   readonly running: Running
   readonly port: number
-  /** CPU microseconds per answered query, a measurement per round. */
-  readonly costs: Map<Case, number[]>
-  /** Share of the queries that got no answer; the worst round. */
-  readonly lost: Map<Case, number>
 }
 
+interface Bench {
+  readonly options: BenchOptions
+  readonly folder: string
+  readonly files: { readonly million: string; readonly places: string }
+  /** Found with the first server that is measured. */
+  rate: number | undefined
+}
+
+/** Measures, prints, and writes results/dns.*; only what `only` names where it names cases or servers. */
 export async function benchDns(options: BenchOptions): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'nearcast-bench-'))
-  const cases = (Object.keys(abouts) as Case[]).filter((name) => options.only.length === 0 || !options.only.some((part) => part in abouts) || options.only.includes(name))
+  const temporary = temporaryFolder()
+  const folder = temporary.path
+  const bench: Bench = { options, folder, files: { million: join(folder, 'million.zone'), places: join(folder, 'places.mmdb') }, rate: options.rate }
+  const results: CaseResult[] = []
+  try {
+    writeFileSync(bench.files.places, placesDatabase())
+    for (const stage of stages) {
+      const wanted = stage.cases.filter((name) => isWanted(options, Object.keys(cases), name))
+      if (wanted.length === 0 || (options.threads !== undefined && options.threads !== stage.workers)) continue
+      if (stage.data === 'million') writeMillionZone(bench.files.million)
+      results.push(...(await runStage(bench, { ...stage, cases: wanted })))
+    }
+  } finally {
+    temporary.remove()
+  }
+  reportDns(results, options)
+}
+
+/** Nothing of a kind is named: all of it; else what is named. */
+function isWanted({ only }: BenchOptions, all: readonly string[], name: string): boolean {
+  return only.every((part) => !all.includes(part)) || only.includes(name)
+}
+
+async function runStage(bench: Bench, stage: Stage): Promise<CaseResult[]> {
   const contenders: Contender[] = []
   try {
-    for (const [index, kind] of serverKinds.entries()) {
-      if (options.only.some((part) => serverKinds.some(({ name }) => name === part)) && !options.only.includes(kind.name)) continue
-      const contender = await enter(kind, join(folder, kind.name.replace(' ', '-')), PORT + index * 10)
+    for (const peer of peers) {
+      if (!peer.serves.includes(stage.data) || !isWanted(bench.options, peers.map(({ name }) => name), peer.name)) continue
+      const contender = await enter(bench, stage, peer, FIRST_PORT + contenders.length * PORTS)
       if (contender !== undefined) contenders.push(contender)
     }
-    const rate = options.rate ?? RATE
-    say(`${options.rounds} ${options.rounds === 1 ? 'round' : 'rounds'} of ${options.seconds} s at ${rate} queries a second, ${availableParallelism()} cores; CPU is user and system time of every process and thread of the server\n`)
-    for (const name of cases) await measure(name, contenders, folder, options, rate)
+    const results: CaseResult[] = []
+    for (const name of stage.cases) results.push(await measure(bench, stage, name, contenders))
+    return results
   } finally {
     await Promise.all(contenders.map(({ running }) => running.stop()))
-    rmSync(folder, { recursive: true, force: true })
   }
 }
 
-const say = (text: string): void => void process.stdout.write(`${text}\n`)
-
-async function enter(kind: ServerKind, folder: string, port: number): Promise<Contender | undefined> {
-  const missing = kind.missing()
+async function enter({ folder, files }: Bench, { data, workers }: Stage, peer: Peer, from: number): Promise<Contender | undefined> {
+  const missing = peer.missing()
   if (missing !== undefined) {
-    say(`${kind.name}: left out, ${missing}`)
+    say(`${peer.name}: left out, ${missing}`)
     return undefined
   }
+  const own = join(folder, `${peer.name.replaceAll(' ', '-')}-${data}-${workers}`)
+  mkdirSync(own)
   try {
-    return { kind, running: await kind.start(folder, port), port, costs: new Map(), lost: new Map() }
+    const port = await freePort(from, PORTS * 12)
+    return { peer, workers, running: await peer.start({ folder: own, port, workers, data, files }), port }
   } catch (error) {
-    say(`${kind.name}: left out, ${error instanceof Error ? error.message : String(error)}`)
+    say(`${peer.name}: left out, ${messageOf(error)}`)
     return undefined
   }
 }
 
-async function measure(name: Case, contenders: readonly Contender[], folder: string, options: BenchOptions, rate: number): Promise<void> {
-  const load = makeLoad(name, folder, rate)
-  const taking = contenders.filter(({ kind }) => kind.cases.includes(name))
-  for (const { port, kind } of taking) {
-    const { answered, right } = await load(port, WARM_SECONDS)
-    if (kind.name !== 'C floor' && right < answered * 0.999) throw new Error(`${kind.name}: only ${right} of ${answered} answers are what was asked for (${name})`)
-  }
-  for (let round = 0; round < options.rounds; round++) {
-    for (const contender of taking) {
-      const { running, port, costs, lost } = contender
-      const before = cpuMicroseconds(running.pids())
-      const { sent, answered } = await load(port, options.seconds)
-      // What is under way when the load ends.
-      await sleep(100)
-      const used = cpuMicroseconds(running.pids()) - before
-      costs.set(name, [...(costs.get(name) ?? []), used / Math.max(1, answered)])
-      lost.set(name, Math.max(lost.get(name) ?? 0, 1 - answered / Math.max(1, sent)))
+async function measure(bench: Bench, { workers }: Stage, name: CaseName, contenders: readonly Contender[]): Promise<CaseResult> {
+  const { connections, share } = cases[name]
+  const { rounds, seconds } = bench.options
+  const taking = contenders.filter(({ peer }) => peer.transports.includes(connections === undefined ? 'udp' : 'tcp'))
+  const sender = await openSender(name)
+  const rows = new Map<Contender, Row>()
+  try {
+    for (const contender of taking) if (await warm(sender, contender, name)) rows.set(contender, emptyRow(contender.peer))
+    bench.rate ??= await findRate(sender, taking[0]!)
+    const rate = Math.round(bench.rate * share)
+    for (let round = 1; round <= rounds; round++) {
+      for (const [contender, row] of rows) await sample(sender, contender, row, { rate, seconds })
+      if (name === 'static' && round <= CROSS_CHECKS) for (const [contender, row] of rows) await crossCheck(bench, contender, row, rate)
+      say(`${name}${workers > 1 ? `, ${workers} workers` : ''}, round ${round} of ${rounds}: ${[...rows.values()].map(({ server, cpu }) => `${server} ${cpu.at(-1)!.toFixed(2)}`).join(', ')}`)
     }
-  }
-  say(`${name}: ${abouts[name]}\n${report(name, taking)}\n`)
-}
-
-function report(name: Case, contenders: readonly Contender[]): string {
-  const cost = ({ costs }: Contender): number => median(costs.get(name)!)
-  const floor = contenders.find(({ kind }) => kind.name === 'C floor')
-  const peers = contenders.filter(({ kind }) => kind.name !== 'C floor' && kind.name !== 'nearcast')
-  const best = peers.length === 0 ? undefined : Math.min(...peers.map(cost))
-  const ratio = (value: number, to: number | undefined): string => (to === undefined ? '-' : (value / to).toFixed(2))
-  const rows = contenders.map((contender) => {
-    const all = contender.costs.get(name)!
-    const value = cost(contender)
-    return [
-      contender.kind.name,
-      value.toFixed(2),
-      `${Math.min(...all).toFixed(2)}-${Math.max(...all).toFixed(2)}`,
-      ratio(value, floor === undefined ? undefined : cost(floor)),
-      ratio(value, best),
-      `${(contender.lost.get(name)! * 100).toFixed(2)} %`
-    ]
-  })
-  return table([['server', 'µs CPU', 'range', 'x floor', 'x best peer', 'lost'], ...rows])
-}
-
-/** What offers the questions of a case to a port for some seconds. */
-function makeLoad(name: Case, folder: string, rate: number): (port: number, seconds: number) => Promise<Load> {
-  const names = questions(name)
-  const rcode = name === 'nxdomain' ? 'NXDOMAIN' : 'NOERROR'
-  if (name !== 'steered' && findProgram('dnsperf') !== undefined) {
-    const file = join(folder, `${name}.questions`)
-    writeFileSync(file, names.map((question) => `${question} A\n`).join(''))
-    return (port, seconds) => loadFromDnsperf({ port, file, seconds, rate, rcode })
-  }
-  const packets = names.map((question, id) => packet(question, id & 0xffff, name === 'steered'))
-  return (port, seconds) => loadFromSender({ port, seconds, rate, rcode, packets })
-}
-
-function questions(name: Case): string[] {
-  if (name === 'static') return [`www.${ZONE}`]
-  const random = makeRandom(7)
-  return Array.from({ length: QUESTIONS }, () => (name === 'steered' ? `r${random() % STEERED_NAMES}.${ZONE}` : `${random().toString(36)}.${ZONE}`))
-}
-
-/** The same numbers in every run: xorshift. */
-function makeRandom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return state >>> 0
+    return { name, about: cases[name].about, workers, rate, rows: [...rows.values()] }
+  } finally {
+    await sender.close()
   }
 }
 
-const subnet = makeRandom(99)
+const emptyRow = ({ name, about }: Peer): Row => ({ server: name, about: about(), cpu: [], answeredPerSecond: [], most: [], mostLost: [], busy: [], dnsperf: [], senderCpu: [], sent: 0, lost: 0, wrong: 0 })
 
-/** A query for A in hexadecimal; with a random IPv4 client subnet of 24 bits where asked for (RFC 7871). */
-function packet(question: string, id: number, withSubnet: boolean): string {
-  const head = Buffer.from([id >> 8, id & 255, 0, 0, 0, 1, 0, 0, 0, 0, 0, withSubnet ? 1 : 0])
-  const name = Buffer.concat(question.split('.').map((label) => Buffer.from([label.length, ...Buffer.from(label)])))
-  const parts = [head, name, Buffer.from([0, 0, 1, 0, 1])]
-  if (withSubnet) {
-    const random = subnet()
-    parts.push(Buffer.from([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 11, 0, 8, 0, 7, 0, 1, 24, 0, 1 + (random % 223), (random >>> 8) & 255, (random >>> 16) & 255]))
+/** Lets a server warm up. False, and a line, when it answers wrongly or not at all. */
+async function warm(sender: Sender, { peer, port, workers }: Contender, name: CaseName): Promise<boolean> {
+  const check = peer.check ?? 'right'
+  try {
+    const { sent, answered, wrong } = await sender.run({ port, workers, seconds: WARM_SECONDS, check })
+    if (answered > 0 && wrong === 0) return true
+    say(`${peer.name}: left out of ${name}: ${answered} of ${sent} queries answered, ${wrong} of them wrongly`)
+  } catch (error) {
+    say(`${peer.name}: left out of ${name}: ${messageOf(error)}`)
   }
-  return Buffer.concat(parts).toString('hex')
+  return false
+}
+
+/** What the machine can offer, in steps of 10,000 a second. */
+async function findRate(sender: Sender, { peer, port, workers }: Contender): Promise<number> {
+  const { answered, seconds } = await sender.run({ port, workers, seconds: 1, check: peer.check ?? 'right' })
+  const rate = Math.min(RATE, Math.max(10_000, Math.floor(((answered / seconds) * SHARE_OF_MOST) / 10_000) * 10_000))
+  say(`${peer.name} answers ${Math.round(answered / seconds)} queries a second at most: ${rate} are offered`)
+  return rate
+}
+
+async function sample(sender: Sender, { running, port, peer, workers }: Contender, row: Row, { rate, seconds }: { rate: number; seconds: number }): Promise<void> {
+  const check = peer.check ?? 'right'
+  const offered = await watched(running, () => sender.run({ port, workers, seconds, rate, check }))
+  row.cpu.push(offered.used / Math.max(1, offered.load.answered))
+  row.answeredPerSecond.push(offered.load.answered / offered.load.seconds)
+  row.senderCpu.push(offered.load.senderCpu)
+  row.sent += offered.load.sent
+  row.lost += offered.load.lost
+  row.wrong += offered.load.wrong
+  const most = await watched(running, () => sender.run({ port, workers, seconds: seconds * MOST_SHARE, check }))
+  row.most.push(most.load.answered / most.load.seconds)
+  row.mostLost.push(most.load.lost)
+  row.busy.push(most.used / 1e6 / most.load.seconds / workers)
+  row.wrong += most.load.wrong
+}
+
+/** A load, and the CPU microseconds that a server used under it. */
+async function watched<Result>(running: Running, run: () => Promise<Result>): Promise<{ load: Result; used: number }> {
+  const used = watchCpu(running.pids())
+  const load = await run()
+  // What is under way when the load ends.
+  await sleep(20)
+  return { load, used: used() }
+}
+
+/** The same question from dnsperf: whether another sender sees the same. */
+async function crossCheck({ folder, options }: Bench, { running, port }: Contender, row: Row, rate: number): Promise<void> {
+  const file = join(folder, 'dnsperf.questions')
+  writeFileSync(file, `www.${BENCH_ZONE} A\n`)
+  // It takes whole seconds.
+  const { load, used } = await watched<Pick<Load, 'sent' | 'answered'> | undefined>(running, () => loadFromDnsperf({ port, file, seconds: Math.max(1, Math.round(options.seconds * MOST_SHARE)), rate }))
+  if (load !== undefined) row.dnsperf.push(used / Math.max(1, load.answered))
 }

@@ -1,12 +1,15 @@
 // The floor of what answering over UDP costs: receives in batches and sends each query back with an A record behind it,
-// without reading a word of it. cc -O2 -o floor floor.c && ./floor PORT
+// without reading a word of it. cc -O2 -o floor floor.c && ./floor PORT [PROCESSES]
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define BATCH 64
 #define QUERY 1232
@@ -23,12 +26,20 @@ static void fail(const char *what) {
 }
 
 int main(int count, char **words) {
-  if (count != 2) {
-    fprintf(stderr, "floor PORT\n");
+  if (count < 2) {
+    fprintf(stderr, "floor PORT [PROCESSES]\n");
     return 2;
   }
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  for (int more = count < 3 ? 0 : atoi(words[2]) - 1; more > 0; more--)
+    if (fork() == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGTERM);
+      break;
+    }
   int fd = socket(AF_INET, SOCK_DGRAM, 0);
   if (fd < 0) fail("socket");
+  int yes = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes);
   int size = 4 << 20;
   if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
   struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(atoi(words[1])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

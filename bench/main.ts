@@ -15,18 +15,20 @@ export interface BenchOptions {
   readonly seconds: number
   /** Operations per second that are offered; absent: what the bench thinks right. */
   readonly rate?: number
+  /** Workers of each server; absent: one, and two where that says something. */
+  readonly threads?: number
   /** Leave out everything but these, by name; empty: everything. */
   readonly only: readonly string[]
 }
 
 const benches: Readonly<Record<string, Bench>> = {
-  dns: { about: 'CPU per query over UDP, beside knot, nsd, gdnsd and a responder in C that parses nothing', run: benchDns },
+  dns: { about: 'CPU per query over UDP and TCP and the largest load, beside Knot, NSD, gdnsd, BIND, PowerDNS and a responder in C that parses nothing', run: benchDns },
   edge: { about: 'CPU per hit over HTTP, beside nginx and varnish', run: benchEdge }
 }
 
 const usage = (): string =>
   [
-    'npm run bench -- NAME [--rounds 5] [--seconds 4] [--rate N] [--only PART]…',
+    'npm run bench -- NAME [--rounds 5] [--seconds 1] [--rate N] [--threads N] [--only PART]…',
     ...Object.entries(benches).map(([name, { about }]) => `  ${name.padEnd(6)} ${about}`)
   ].join('\n')
 
@@ -37,9 +39,16 @@ function count(name: string, text: string | undefined): number | undefined {
   return Number(text)
 }
 
+/** Reads seconds, whole or not. */
+function duration(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (!/^\d{1,4}(\.\d+)?$/.test(text) || Number(text) === 0) throw new Error(`--seconds ${text}: expected a number above zero`)
+  return Number(text)
+}
+
 try {
   const string = { type: 'string' } as const
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { rounds: string, seconds: string, rate: string, only: { type: 'string', multiple: true }, help: { type: 'boolean' } } })
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { rounds: string, seconds: string, rate: string, threads: string, only: { type: 'string', multiple: true }, help: { type: 'boolean' } } })
   const [name] = positionals
   if (name === undefined || values.help === true) {
     process.stdout.write(`${usage()}\n`)
@@ -47,7 +56,8 @@ try {
     const bench = benches[name]
     if (bench === undefined) throw new Error(`there is no bench ${name}; ${suggestion(name, Object.keys(benches)) ?? `there are ${Object.keys(benches).join(', ')}`}`)
     const rate = count('rate', values.rate)
-    await bench.run({ rounds: count('rounds', values.rounds) ?? 5, seconds: count('seconds', values.seconds) ?? 4, ...(rate === undefined ? {} : { rate }), only: values.only ?? [] })
+    const threads = count('threads', values.threads)
+    await bench.run({ rounds: count('rounds', values.rounds) ?? 5, seconds: duration(values.seconds) ?? 1, ...(rate !== undefined && { rate }), ...(threads !== undefined && { threads }), only: values.only ?? [] })
   }
 } catch (error) {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)

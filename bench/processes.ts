@@ -1,7 +1,11 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { accessSync, constants, readdirSync, readFileSync } from 'node:fs'
+import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+
+// The frame of every bench: finding, starting and ending programs, what they use, and what is left behind when it is cut short.
 
 /** Where a program is, or undefined; the system's folders are looked in too, which a user's PATH often lacks. */
 export function findProgram(...names: readonly string[]): string | undefined {
@@ -19,16 +23,63 @@ export function findProgram(...names: readonly string[]): string | undefined {
   return undefined
 }
 
+/** Why a bench goes without a server: it is not there. For `missing` of a server that needs one of these programs. */
+export const needs = (...names: readonly string[]) => (): string | undefined => (findProgram(...names) === undefined ? `${names[0]} is not installed` : undefined)
+
+const children = new Set<ChildProcess>()
+const folders = new Set<string>()
+
+/** A bench that is cut short ends what it started and leaves no files. */
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGTERM')
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))
+
+/** Sees to it that a process does not outlive the bench. */
+export function track<Child extends ChildProcess>(child: Child): Child {
+  children.add(child)
+  child.once('exit', () => children.delete(child))
+  return child
+}
+
+/** A folder for the time of the bench. */
+export function temporaryFolder(): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'nearcast-bench-'))
+  folders.add(path)
+  return {
+    path,
+    remove: () => {
+      rmSync(path, { recursive: true, force: true })
+      folders.delete(path)
+    }
+  }
+}
+
+/** The first of `from`, `from` + step, … where nothing listens over TCP. */
+export async function freePort(from: number, step: number): Promise<number> {
+  for (let port = from; port < from + 50 * step; port += step) if (await isFree(port)) return port
+  throw new Error(`no free port from ${from} on`)
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })
+}
+
 /** A process and all that came from it. */
 export function familyOf(pid: number): number[] {
-  const children = new Map<number, number[]>()
+  const descendants = new Map<number, number[]>()
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue
     const fields = statOf(Number(name))
-    if (fields !== undefined) children.set(Number(fields[1]), [...(children.get(Number(fields[1])) ?? []), Number(name)])
+    if (fields !== undefined) descendants.set(Number(fields[1]), [...(descendants.get(Number(fields[1])) ?? []), Number(name)])
   }
   const family = [pid]
-  for (const member of family) family.push(...(children.get(member) ?? []))
+  for (const member of family) family.push(...(descendants.get(member) ?? []))
   return family
 }
 
@@ -44,7 +95,7 @@ function statOf(pid: number): string[] | undefined {
 
 const ticksPerSecond = Number(spawnSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }).stdout) || 100
 
-/** CPU time of processes so far, user and system of every thread, in microseconds. */
+/** CPU time of processes so far, user and system of every thread, in microseconds; exact to a tick, 10 ms mostly. */
 export function cpuMicroseconds(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => {
     const fields = statOf(pid)
@@ -52,9 +103,48 @@ export function cpuMicroseconds(pids: readonly number[]): number {
   }, 0)
 }
 
+/**
+ * Starts to measure the CPU time of a server; call what it returns for the microseconds since. Counted by the scheduler to
+ * the nanosecond, thread by thread; where a thread has ended meanwhile, or the kernel tells no such figures, by ticks.
+ */
+export function watchCpu(pids: readonly number[]): () => number {
+  const ticksBefore = cpuMicroseconds(pids)
+  const before = threadTimes(pids)
+  return () => {
+    const after = threadTimes(pids)
+    const isWhole = before.size > 0 && [...before.keys()].every((thread) => after.has(thread))
+    if (!isWhole) return cpuMicroseconds(pids) - ticksBefore
+    return [...after].reduce((sum, [thread, time]) => sum + time - (before.get(thread) ?? 0), 0) / 1000
+  }
+}
+
+/** Nanoseconds on a core, by thread. */
+function threadTimes(pids: readonly number[]): Map<string, number> {
+  const times = new Map<string, number>()
+  for (const pid of pids) {
+    try {
+      for (const thread of readdirSync(`/proc/${pid}/task`)) times.set(thread, Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]))
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return times
+}
+
+/** Resident memory of processes together, in octets: what they share is counted once (PSS). */
+export function residentOctets(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    try {
+      return sum + Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0) * 1024
+    } catch {
+      return sum
+    }
+  }, 0)
+}
+
 /** Starts a program; what it says is shown when it ends too early. */
 export function start(program: string, words: readonly string[]): { child: ChildProcess; said(): string } {
-  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = track(spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] }))
   let said = ''
   for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4000)))
   child.on('error', (error) => (said += error.message))
@@ -70,6 +160,12 @@ export async function end(child: ChildProcess): Promise<void> {
   if (isGone) return
   child.kill('SIGKILL')
   await gone
+}
+
+/** The first line of what a program says of its version that has a number with a point in it. */
+export function versionOf(program: string, ...words: readonly string[]): string {
+  const { stdout, stderr } = spawnSync(program, words, { encoding: 'utf8' })
+  return /\d+\.[\d.]+\d/.exec(`${stdout}${stderr}`)?.[0] ?? '?'
 }
 
 export function median(values: readonly number[]): number {
