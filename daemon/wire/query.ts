@@ -1,7 +1,7 @@
 import { makeScannedName, scanName, type ScannedName } from './scan.ts'
 
 /** Response codes; 16 and up need an OPT record for their upper bits (RFC 6891 §6.1.3). */
-export const RCODE = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, YXDOMAIN: 6, NOTAUTH: 9, BADVERS: 16, BADCOOKIE: 23 } as const
+export const RCODE = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, YXDOMAIN: 6, YXRRSET: 7, NXRRSET: 8, NOTAUTH: 9, NOTZONE: 10, BADVERS: 16, BADCOOKIE: 23 } as const
 
 /** Told by `parseQuery`: nothing is to be said. */
 export const SILENCE = -1

@@ -149,6 +149,16 @@ function checkConflicts(reading: Reading, groups: Groups, name: number, bits: nu
   }
 }
 
+/** Why the types of one name cannot stand beside each other; undefined when they can. */
+export function conflictAmong(types: readonly number[], isApex: boolean): string | undefined {
+  const typeWith = (bits: number): string => recordTypeToText(types.find((type) => (BIT[type]! & bits) !== 0)!)
+  const bits = types.reduce((sum, type) => sum | BIT[type]!, 0)
+  for (const { has, beside, because, belowApex } of CONFLICTS) {
+    if ((bits & has) !== 0 && (bits & beside) !== 0 && !(belowApex === true && isApex)) return `${typeWith(beside)} beside ${typeWith(has)}: ${because}`
+  }
+  return undefined
+}
+
 /** Every ROUTE names a policy that is there. */
 export function checkPolicies({ table, trouble }: Reading, groups: Groups, names: Names, policies: ReadonlySet<string>): void {
   for (let name = 0; name < table.names; name++) {

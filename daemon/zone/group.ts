@@ -105,6 +105,11 @@ function dataKey(rdata: Uint8Array, namesFrom: number | undefined): string {
   return Buffer.from(folded.buffer, folded.byteOffset, folded.length).toString('latin1')
 }
 
+/** The same text for RDATA of a type that are the same: names in them are so whatever their case. */
+export function rdataKey(type: number, rdata: Uint8Array): string {
+  return dataKey(rdata, codecOf(type).namesFrom)
+}
+
 function levelTtls(table: Table, set: Uint32Array, trouble: Trouble): void {
   let first = -1
   let smallest = 0xffff_ffff

@@ -11,6 +11,8 @@ export { TYPE_ALIAS, TYPE_ROUTE, type Zone, type ZoneRecord, type ZoneRecords } 
 export { readZone, type ReadZoneOptions, type ZoneReading } from './read-zone.ts'
 export { applyChange, diffZones, lowerName, serialIn } from './diff.ts'
 export { readRecords, type CheckRecordsOptions } from './read-records.ts'
+export { conflictAmong } from './check.ts'
+export { rdataKey } from './group.ts'
 export { isRdata, rdataFromText, rdataToText, recordTypeToText } from './rdata.ts'
 export { buildZoneImage } from './build-image.ts'
 export { findNode, findRrset, FLAG, NODE, nodeWord, openZoneImage, RRSET, rrsetWord, type ZoneImage } from './image.ts'

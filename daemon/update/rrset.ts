@@ -1,0 +1,85 @@
+import { LOWER, TYPE } from '../wire/index.ts'
+import { rdataKey } from '../zone/index.ts'
+
+/** All records of one owner and type; names in wire form, uncompressed. */
+export interface RRset {
+  /** In the case in which the zone shows it. */
+  readonly owner: Uint8Array
+  readonly type: number
+  /** Seconds; one for all of them (RFC 2181 §5.2). */
+  readonly ttl: number
+  /** RDATA of each, no two alike, at least one. */
+  readonly data: readonly Uint8Array[]
+}
+
+/** A zone as far as an update asks it. */
+export interface ZoneView {
+  /** In wire form. */
+  readonly origin: Uint8Array
+  /** Every RRset of a name, ROUTE and ALIAS among them; none when the name is not in use (RFC 2136 §2.4.4). */
+  setsOf(owner: Uint8Array): readonly RRset[]
+}
+
+/** A name as a key of maps: its wire form in lower case, an octet a character. */
+export function keyOf(name: Uint8Array): string {
+  let key = ''
+  for (const octet of name) key += String.fromCharCode(LOWER[octet]!)
+  return key
+}
+
+/** The name of a key, in lower case. */
+export const fromKey = (key: string): Uint8Array => Uint8Array.from(key, (character) => character.charCodeAt(0))
+
+/** Whether two RDATA of a type are the same, names in them whatever their case. */
+export function sameData(type: number, a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && rdataKey(type, a) === rdataKey(type, b)
+}
+
+/** The same records with the same TTL, in whatever order; undefined is no RRset. */
+export function sameSet(a: RRset | undefined, b: RRset | undefined): boolean {
+  if (a === b) return true
+  if (a === undefined || b === undefined || a.ttl !== b.ttl || a.data.length !== b.data.length) return false
+  return without(a, b).length === 0
+}
+
+/** RDATA of `a` that `b` has not. */
+export function without(a: RRset, b: RRset | undefined): Uint8Array[] {
+  if (b === undefined) return [...a.data]
+  const known = new Set(b.data.map((data) => rdataKey(b.type, data)))
+  return a.data.filter((data) => !known.has(rdataKey(a.type, data)))
+}
+
+export const setOf = (sets: readonly RRset[], type: number): RRset | undefined => sets.find((set) => set.type === type)
+
+/** SERIAL of SOA's RDATA: the first of the five numbers that end it (RFC 1035 §3.3.13). */
+export function serialOf(soa: Uint8Array): number {
+  return new DataView(soa.buffer, soa.byteOffset, soa.length).getUint32(soa.length - 20)
+}
+
+/** The same SOA with another serial. */
+export function withSerial(soa: Uint8Array, serial: number): Uint8Array {
+  const copy = soa.slice()
+  new DataView(copy.buffer).setUint32(copy.length - 20, serial)
+  return copy
+}
+
+/** The apex SOA of a zone, which every zone has. */
+export function soaOf(view: ZoneView): RRset {
+  const soa = setOf(view.setsOf(view.origin), TYPE.SOA)
+  if (soa === undefined) throw new Error('a zone without SOA')
+  return soa
+}
+
+/** Whether serial `a` comes after `b` (RFC 1982 §3.2); of two that are half the circle apart neither does. */
+export function isNewer(a: number, b: number): boolean {
+  const ahead = (a - b) >>> 0
+  return ahead !== 0 && ahead < 0x8000_0000
+}
+
+/** The serial behind this one; 0 is left out, which some take for none. */
+export function nextSerial(serial: number): number {
+  return (serial + 1) >>> 0 || 1
+}
+
+/** The one of two serials that comes after the other. */
+export const higherSerial = (a: number, b: number): number => (isNewer(b, a) ? b : a)
