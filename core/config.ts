@@ -214,8 +214,8 @@ const access = z
 
 const updateRule = z.strictObject({
   key: keyName.meta({ description: 'key that must sign the update', unit: 'name of a key' }),
-  names: z.array(z.string().min(1)).min(1).optional().meta({ description: 'names it may change, relative to the zone, `*` standing for any text; absent: every name' }),
-  types: z.array(z.string().regex(/^[A-Za-z][A-Za-z0-9]*$/, { message: 'expected a record type such as TXT' })).min(1).optional().meta({ description: 'types it may change; absent: every type but SOA, NS at the apex, and those of DNSSEC' })
+  names: z.array(z.string().min(1)).min(1).optional().meta({ description: 'names it may change, relative to the zone or with a final dot; the label `*` stands for one or more labels; absent: every name' }),
+  types: z.array(z.string().regex(/^[A-Za-z][A-Za-z0-9]*$/, { message: 'expected a record type such as TXT' })).min(1).optional().meta({ description: 'types it may change, `ANY` for all; absent: every type but SOA, NS and those of DNSSEC' })
 })
 
 const zone = z.strictObject({

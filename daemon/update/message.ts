@@ -1,4 +1,4 @@
-import { CLASS, nameToText, RCODE, TYPE, typeToText } from '../wire/index.ts'
+import { CLASS, expandName, LONGEST_NAME, nameToText, pastName, RCODE, TYPE, typeToText } from '../wire/index.ts'
 import { isRdata } from '../zone/index.ts'
 
 /** A record of an UPDATE message; names uncompressed. */
@@ -95,29 +95,10 @@ function readRdata(reader: Reader, type: number, end: number): Uint8Array | unde
   return new Uint8Array(Buffer.concat(parts))
 }
 
-/** The name at reader.at, without its pointers, each of which must lead further back (RFC 1035 §4.1.4). */
+/** The name at reader.at, without its pointers. */
 function readName(reader: Reader): Uint8Array | undefined {
-  const { bytes } = reader
-  const out = new Uint8Array(255)
-  let length = 0
-  let at = reader.at
-  let behind = -1
-  for (let limit = reader.at; ; ) {
-    const size = bytes[at]
-    if (size === undefined) return undefined
-    if (size >= 0xc0) {
-      const target = ((size & 0x3f) << 8) | (bytes[at + 1] ?? 0xff)
-      if (behind < 0) behind = at + 2
-      if (target >= limit || target < HEADER_OCTETS) return undefined
-      at = limit = target
-      continue
-    }
-    if (size > 63 || length + size + 1 > 255 || at + size + 1 > bytes.length) return undefined
-    out.set(bytes.subarray(at, at + size + 1), length)
-    length += size + 1
-    at += size + 1
-    if (size !== 0) continue
-    reader.at = behind < 0 ? at : behind
-    return out.slice(0, length)
-  }
+  const out = new Uint8Array(LONGEST_NAME + 1)
+  const length = expandName(reader.bytes, reader.at, out, 0)
+  reader.at = pastName(reader.bytes, reader.at)
+  return length === 0 || reader.at > reader.bytes.length ? undefined : out.slice(0, length)
 }

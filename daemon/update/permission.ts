@@ -1,7 +1,6 @@
-import { isSubdomain, nameFromText, nameToText, TYPE, typeFromText, typeToText } from '../wire/index.ts'
+import { CLASS, isSubdomain, nameFromText, nameToText, TYPE, typeFromText, typeToText } from '../wire/index.ts'
 import type { UpdateRecord } from './message.ts'
 import { keyOf, type ZoneView } from './rrset.ts'
-import { CLASS } from '../wire/index.ts'
 
 /** A row of `allow-update` as the operator wrote it. */
 export interface RuleText {
@@ -9,7 +8,7 @@ export interface RuleText {
   readonly key: string
   /** Names it may change, relative to the zone or with a final dot; absent: every name of the zone. */
   readonly names?: readonly string[] | undefined
-  /** Mnemonics of the types it may change; absent: every type but SOA, NS and those of signatures. */
+  /** Mnemonics of the types it may change; absent: every type but SOA, NS and those of DNSSEC. `ANY`: every type. */
   readonly types?: readonly string[] | undefined
 }
 
@@ -27,8 +26,10 @@ interface Rule {
   readonly types?: ReadonlySet<number>
 }
 
-/** What a rule without types leaves out: what makes a zone, and what its signer makes. */
-const NOT_BY_DEFAULT: ReadonlySet<number> = new Set([TYPE.SOA, TYPE.NS])
+/** What a rule without types leaves out: what makes a zone, what hands names to others, and the keys of DNSSEC. */
+const NOT_BY_DEFAULT: ReadonlySet<number> = new Set([TYPE.SOA, TYPE.NS, TYPE.DS, TYPE.DNSKEY, TYPE.CDS, TYPE.CDNSKEY, TYPE.CSYNC])
+/** What an apex keeps when all that it has is deleted (RFC 2136 §3.4.2.3). */
+const KEPT_AT_APEX: ReadonlySet<number> = new Set([TYPE.SOA, TYPE.NS])
 
 /** Makes the rules of a zone ready. */
 export function compileRules(origin: Uint8Array, texts: readonly RuleText[]): Rules {
@@ -105,7 +106,7 @@ export function firstRefused(rules: Rules, key: string, view: ZoneView, updates:
     if (!rules.mayTouch(key, owner)) return `${nameToText(owner)} is not for the key ${key}`
     // All that a name has: every type of it must be the key's to change. What an apex keeps in any case is left out.
     const isApex = owner.length === view.origin.length
-    const foreign = view.setsOf(owner).find((set) => !(isApex && NOT_BY_DEFAULT.has(set.type)) && !rules.mayChange(key, owner, set.type))
+    const foreign = view.setsOf(owner).find((set) => !(isApex && KEPT_AT_APEX.has(set.type)) && !rules.mayChange(key, owner, set.type))
     if (foreign !== undefined) return `${nameToText(owner)} has ${typeToText(foreign.type)}, which is not for the key ${key}`
   }
   return undefined
