@@ -29,10 +29,12 @@ export interface Reading {
   incomplete: boolean
   /** Paths that are open, outermost first. */
   readonly open: string[]
+  /** Told of every entry once it has been read; `from` is what had been read before it. */
+  readonly onEntry?: (scope: Scope, from: { readonly reading: Reading; readonly record: number; readonly source: number }) => void
 }
 
 /** One text of the zone while it is read: what lasts from line to line. */
-interface Scope {
+export interface Scope {
   readonly path: string
   readonly base: number
   readonly entry: Entry
@@ -48,11 +50,11 @@ const DEEPEST = 16
 const MOST_FILES = 1000
 
 /** Reads a zone file, and what it includes, into a table. Faults are in `trouble`. */
-export function readMaster(options: { file: string; origin?: Uint8Array; read(path: string): string | Uint8Array }): Reading {
-  const { file, read } = options
+export function readMaster(options: { file: string; origin?: Uint8Array; read(path: string): string | Uint8Array; onEntry?: Reading['onEntry'] }): Reading {
+  const { file, read, onEntry } = options
   const sources: Sources = { list: [], end: 0 }
   const start = options.origin ?? originOfFile(file)
-  const reading = { read, sources, trouble: makeTrouble(sources), files: [file], zone: options.origin, minimum: -1, incomplete: false, open: [file] }
+  const reading = { read, sources, trouble: makeTrouble(sources), files: [file], zone: options.origin, minimum: -1, incomplete: false, open: [file], ...(onEntry !== undefined && { onEntry }) }
   let text: Uint8Array
   try {
     text = octetsOf(read(file))
@@ -89,6 +91,7 @@ function readText(reading: Reading, scope: Scope): void {
   if (strange >= 0) note(trouble, 'warning', base + strange, 'U+FFFD stands here, which editors put in place of octets they cannot read', 'write octets above 127 as \\DDD')
   for (;;) {
     if (!nextEntry(entry)) break
+    const from = reading.onEntry && { reading, record: reading.table.length, source: reading.sources.list.length }
     if (entry.wrong === undefined) {
       makeRoom(reading, entry)
       const first = entry.starts[0]!
@@ -98,6 +101,7 @@ function readText(reading: Reading, scope: Scope): void {
     if (entry.wrong !== undefined) note(trouble, 'error', base + entry.wrong.at, entry.wrong.reason, entry.wrong.hint)
     if (entry.doubled >= 0) noteDoubled(reading, scope)
     if (entry.foreign >= 0) noteForeign(reading, scope)
+    if (from !== undefined) reading.onEntry!(scope, from)
   }
 }
 
