@@ -1,7 +1,8 @@
 import { CLASS, TYPE } from '../wire/index.ts'
+import { isSerialAfter, serialOf } from '../zone/index.ts'
 import type { Draft } from './draft.ts'
 import type { UpdateRecord } from './message.ts'
-import { isNewer, sameData, serialOf, setOf } from './rrset.ts'
+import { sameData, setOf } from './rrset.ts'
 
 /** Types of which a name has one record: a new one takes the place of the old. */
 const SINGLE = new Set<number>([TYPE.CNAME, TYPE.DNAME, TYPE.SOA])
@@ -24,7 +25,7 @@ function add(draft: Draft, { owner, type, ttl: sent, rdata }: UpdateRecord, isAp
   const sets = draft.setsOf(owner)
   if (type === TYPE.CNAME ? sets.some((set) => !BESIDE_CNAME.has(set.type)) : !BESIDE_CNAME.has(type) && setOf(sets, TYPE.CNAME) !== undefined) return
   const set = setOf(sets, type)
-  if (type === TYPE.SOA && (!isApex || set === undefined || !isNewer(serialOf(rdata), serialOf(set.data[0]!)))) return
+  if (type === TYPE.SOA && (!isApex || set === undefined || !isSerialAfter(serialOf(rdata), serialOf(set.data[0]!)))) return
   // Seconds beyond what fits are none (RFC 2181 §8).
   const ttl = sent > LONGEST_TTL ? 0 : sent
   if (set === undefined) draft.put({ owner: sets[0]?.owner ?? owner, type, ttl, data: [rdata] })

@@ -10,8 +10,8 @@
 // Must never know a socket, a file or a clock.
 export { differences, makeDraft, type Draft, type Touched } from './draft.ts'
 export { judgeUpdate, type Judgement } from './judge.ts'
-export { applyLayer, changeOf, layerKey, mergeTouched, type Layer } from './layer.ts'
+export { changeOf, layerKey, mergeTouched, type Layer } from './layer.ts'
 export { parseUpdate, type Malformed, type UpdateMessage, type UpdateRecord } from './message.ts'
 export { compileRules, namePatternFault, type RuleText, type Rules } from './permission.ts'
 export { rebase, type Rebased } from './rebase.ts'
-export { fromKey, higherSerial, isNewer, keyOf, nextSerial, sameSet, serialOf, withSerial, type RRset, type ZoneView } from './rrset.ts'
+export { higherSerial, keyOf, nextSerial, sameSet, setOf, soaOf, type RRset, type ZoneView } from './rrset.ts'

@@ -1,11 +1,11 @@
 import { CLASS, isMetaType, isSubdomain, nameToText, RCODE, TYPE, typeToText } from '../wire/index.ts'
-import { conflictAmong, recordTypeToText, TYPE_ALIAS, TYPE_ROUTE } from '../zone/index.ts'
+import { conflictAmong, isSerialAfter, recordTypeToText, serialOf, TYPE_ALIAS, TYPE_ROUTE, withSerial } from '../zone/index.ts'
 import { applyUpdate } from './apply.ts'
 import { differences, makeDraft, type Draft, type Touched } from './draft.ts'
 import type { Malformed, UpdateMessage, UpdateRecord } from './message.ts'
 import { firstRefused, type Rules } from './permission.ts'
 import { failedPrerequisite } from './prerequisites.ts'
-import { isNewer, nextSerial, serialOf, setOf, soaOf, withSerial, type ZoneView } from './rrset.ts'
+import { nextSerial, setOf, soaOf, type ZoneView } from './rrset.ts'
 
 /** What came of a message: a rcode and, when it is not NOERROR, why; with NOERROR what differs now, the SOA among it. Nothing when nothing does. */
 export interface Judgement {
@@ -81,6 +81,6 @@ export function contradiction(view: ZoneView, touched: readonly Touched[]): stri
 function raiseSerial(view: ZoneView, draft: Draft): void {
   const soa = soaOf(draft)
   const before = serialOf(soaOf(view).data[0]!)
-  if (isNewer(serialOf(soa.data[0]!), before)) return
+  if (isSerialAfter(serialOf(soa.data[0]!), before)) return
   draft.put({ ...soa, data: [withSerial(soa.data[0]!, nextSerial(before))] })
 }

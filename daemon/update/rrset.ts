@@ -1,5 +1,5 @@
 import { LOWER, TYPE } from '../wire/index.ts'
-import { rdataKey } from '../zone/index.ts'
+import { isSerialAfter, rdataKey } from '../zone/index.ts'
 
 /** All records of one owner and type; names in wire form, uncompressed. */
 export interface RRset {
@@ -27,9 +27,6 @@ export function keyOf(name: Uint8Array): string {
   return key
 }
 
-/** The name of a key, in lower case. */
-export const fromKey = (key: string): Uint8Array => Uint8Array.from(key, (character) => character.charCodeAt(0))
-
 /** Whether two RDATA of a type are the same, names in them whatever their case. */
 export function sameData(type: number, a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && rdataKey(type, a) === rdataKey(type, b)
@@ -51,29 +48,11 @@ export function without(a: RRset, b: RRset | undefined): Uint8Array[] {
 
 export const setOf = (sets: readonly RRset[], type: number): RRset | undefined => sets.find((set) => set.type === type)
 
-/** SERIAL of SOA's RDATA: the first of the five numbers that end it (RFC 1035 §3.3.13). */
-export function serialOf(soa: Uint8Array): number {
-  return new DataView(soa.buffer, soa.byteOffset, soa.length).getUint32(soa.length - 20)
-}
-
-/** The same SOA with another serial. */
-export function withSerial(soa: Uint8Array, serial: number): Uint8Array {
-  const copy = soa.slice()
-  new DataView(copy.buffer).setUint32(copy.length - 20, serial)
-  return copy
-}
-
 /** The apex SOA of a zone, which every zone has. */
 export function soaOf(view: ZoneView): RRset {
   const soa = setOf(view.setsOf(view.origin), TYPE.SOA)
   if (soa === undefined) throw new Error('a zone without SOA')
   return soa
-}
-
-/** Whether serial `a` comes after `b` (RFC 1982 §3.2); of two that are half the circle apart neither does. */
-export function isNewer(a: number, b: number): boolean {
-  const ahead = (a - b) >>> 0
-  return ahead !== 0 && ahead < 0x8000_0000
 }
 
 /** The serial behind this one; 0 is left out, which some take for none. */
@@ -82,4 +61,4 @@ export function nextSerial(serial: number): number {
 }
 
 /** The one of two serials that comes after the other. */
-export const higherSerial = (a: number, b: number): number => (isNewer(b, a) ? b : a)
+export const higherSerial = (a: number, b: number): number => (isSerialAfter(b, a) ? b : a)
