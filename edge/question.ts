@@ -4,6 +4,10 @@ import { withNode } from './tiers/index.ts'
 
 /** Made anew for each request that is sent on. */
 const OURS = new Set(['host', 'content-length', 'expect', 'via', 'cdn-loop', 'x-forwarded-for', 'x-nearcast-request-id'])
+/** What of a request is sent on beside its fields of every day. */
+export type Sending = 'cache' | 'whole' | 'part'
+
+const PART = new Set(['if-range', 'range'])
 /** Meant for us: answered from the whole response. */
 const CONDITIONS = new Set(['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range', 'range'])
 
@@ -35,12 +39,13 @@ export function sentField(request: RequestHead, remoteAddress: string, fromTier:
 /**
  * The fields of the request that is sent on, less Host.
  * @param fromTier a tier of this fleet asks: what it says of its viewer holds
- * @param how `cache`: without its conditions, for an answer that may be held; `whole`: with them, for one that may not
+ * @param how `cache`: without its conditions, for an answer that may be held; `whole`: with them, for one that may not; `part`: with
+ * those alone that ask for a part
  */
-export function upstreamFields(node: string, id: string, request: RequestHead, remoteAddress: string, fromTier: boolean, how: 'cache' | 'whole'): string[] {
+export function upstreamFields(node: string, id: string, request: RequestHead, remoteAddress: string, fromTier: boolean, how: Sending): string[] {
   const fields = requestFields(request)
   const hop = hopByHop(fields)
-  const sent = filterFields(fields, (name) => !hop(name) && isSentAsItIs(name, fromTier) && (how === 'whole' || !CONDITIONS.has(name)))
+  const sent = filterFields(fields, (name) => !hop(name) && isSentAsItIs(name, fromTier) && (how === 'whole' || !CONDITIONS.has(name) || (how === 'part' && PART.has(name))))
   const via = fieldOf(fields, 'via')
   const forwarded = forwardedFor(fieldOf(fields, 'x-forwarded-for'), remoteAddress, fromTier)
   if (forwarded !== undefined) sent.push('X-Forwarded-For', forwarded)

@@ -1,12 +1,20 @@
-import type { Fill, Reader } from './cache/index.ts'
+import type { Fill, Range, Reader } from './cache/index.ts'
 import type { Connection, Framing } from './http/index.ts'
 
 /**
  * Sends a head and then a body as it comes, as fast as the client takes it. A body that breaks off breaks the connection.
  * @param left the client has all it wants, or is gone
+ * @param range the part of the body that is sent; without it, all
  */
-export function relay(reply: Connection, head: string, framing: Framing, fill: Fill, left: () => void): void {
+export function relay(reply: Connection, head: string, framing: Framing, fill: Fill, left: () => void, range?: Range): void {
   let full = false
+  let at = 0
+  const isDone = (): boolean => range !== undefined && at > range.last
+  const send = (piece: Buffer): boolean => {
+    const part = range === undefined ? piece : piece.subarray(Math.max(0, range.first - at), Math.max(0, range.last + 1 - at))
+    at += piece.length
+    return part.length === 0 || reply.write(part)
+  }
   let over = false
   const leave = (): void => {
     over = true
@@ -20,8 +28,8 @@ export function relay(reply: Connection, head: string, framing: Framing, fill: F
       leave()
       return reply.abort()
     }
-    for (let piece = fill.read(reader); piece !== undefined; piece = full ? undefined : fill.read(reader)) full = !reply.write(piece)
-    if (full || fill.state !== 'complete' || !fill.isAtEnd(reader)) return
+    for (let piece = fill.read(reader); piece !== undefined; piece = full || isDone() ? undefined : fill.read(reader)) full = !send(piece)
+    if (!isDone() && (full || fill.state !== 'complete' || !fill.isAtEnd(reader))) return
     leave()
     reply.finish()
   }

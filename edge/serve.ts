@@ -87,11 +87,11 @@ function answer(worker: Worker, viewer: Viewer): void {
       }
       if (isWelcomeStale(viewer, found.object, now)) return answerFromHeld(worker, viewer, found.object, now)
       // What must be asked about each time is asked about by each request.
-      return fetch(worker, viewer, found.key, 'stale', found.object, found.object.lifetime > 0)
+      return fetch(worker, viewer, found.key, 'stale', found.object, found.object.lifetime > 0 ? 'together' : 'alone')
     case 'miss':
-      return fetch(worker, viewer, found.key, found.vary ? 'vary-miss' : 'uri-miss', undefined, true)
+      return fetch(worker, viewer, found.key, found.vary ? 'vary-miss' : 'uri-miss', undefined, 'together')
     case 'pass':
-      return fetch(worker, viewer, found.key, 'uri-miss', undefined, false)
+      return fetch(worker, viewer, found.key, 'uri-miss', undefined, requestField(viewer.request, RANGE) === undefined ? 'alone' : 'for a part')
     default:
       return never(found)
   }
@@ -122,7 +122,7 @@ function hit(worker: Worker, viewer: Viewer, key: string, object: StoredObject, 
     return reply.whole(hitFrame(worker, object, now), object.body, hitEnd(worker))
   }
   const { minFresh } = wishesOf(viewer)
-  if (minFresh > 0 && -staleFor(object, now) < minFresh) return fetch(worker, viewer, key, 'stale', object, true)
+  if (minFresh > 0 && -staleFor(object, now) < minFresh) return fetch(worker, viewer, key, 'stale', object, 'together')
   answerFromHeld(worker, viewer, object, now)
 }
 
@@ -153,14 +153,14 @@ function refreshBehind(worker: Worker, viewer: Viewer, key: string, object: Stor
   if (now - object.askedAt < BEHIND_MS || worker.flights.has(key) || worker.underWay >= MOST_FLIGHTS) return
   object.askedAt = now
   const waiter: Waiter = { valueOf: (name) => valueSent(viewer, name), tell: () => flight.stopIfUnwanted() }
-  const flight: Flight = new Flight(worker, planOf(worker, viewer, key, object, true, false), waiter)
+  const flight: Flight = new Flight(worker, planOf(worker, viewer, key, object, 'together', false), waiter)
 }
 
-function planOf(worker: Worker, viewer: Viewer, key: string, object: StoredObject | undefined, open: boolean, authorized: boolean): Plan {
+function planOf(worker: Worker, viewer: Viewer, key: string, object: StoredObject | undefined, how: Company, authorized: boolean): Plan {
   const { request, reply, behaviour, primary } = viewer
-  const fields = upstreamFields(worker.node, nameRequest(worker, viewer), request, reply.remoteAddress, viewer.nonce !== undefined, 'cache')
+  const fields = upstreamFields(worker.node, nameRequest(worker, viewer), request, reply.remoteAddress, viewer.nonce !== undefined, how === 'for a part' ? 'part' : 'cache')
   const { parents, defaultTtl, defaultIfError } = behaviour
-  return { primary, key, host: request.host, target: request.target, fields, parents, defaultTtl, defaultIfError, authorized, object, open }
+  return { primary, key, host: request.host, target: request.target, fields, parents, defaultTtl, defaultIfError, authorized, object, open: how === 'together' && !authorized }
 }
 
 /** Why a request is sent on, in the words of Cache-Status (RFC 9211 §2.2). */
@@ -172,16 +172,19 @@ function nameRequest(worker: Worker, viewer: Viewer): string {
   return viewer.id
 }
 
+/** Whether a fetch may be joined, or brings but the part that this request wants, of what is not held whole. */
+type Company = 'together' | 'alone' | 'for a part'
+
 /** Joins the fetch of what is wanted, or begins one, and answers with what it comes to. */
-function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object: StoredObject | undefined, together: boolean): void {
+function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object: StoredObject | undefined, how: Company): void {
   const { request, reply } = viewer
   const id = nameRequest(worker, viewer)
   if (wishesOf(viewer).onlyIfCached) return say(worker, request, reply, { status: 504, text: 'it is not held here, and the request says only-if-cached' }, viewer.nonce, id)
   const authorized = requestField(request, AUTHORIZATION) !== undefined
-  const open = together && !authorized
+  const open = how === 'together' && !authorized
   const waiter: Waiter = {
     valueOf: (name) => valueSent(viewer, name),
-    tell: (outcome) => answerOutcome(worker, viewer, why, outcome, () => flight.leave(waiter), () => fetch(worker, viewer, key, why, object, false))
+    tell: (outcome) => answerOutcome(worker, viewer, why, how, outcome, () => flight.leave(waiter), (how) => fetch(worker, viewer, key, why, object, how))
   }
   const underWay = open ? worker.flights.get(key) : undefined
   const joined = underWay?.mayJoin(worker.clock.now()) === true ? underWay : undefined
@@ -189,16 +192,16 @@ function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object
     worker.counters.errors++
     return say(worker, request, reply, { status: 503, text: 'too much is being fetched', lines: 'Retry-After: 1\r\n' }, viewer.nonce, id)
   }
-  const flight: Flight = joined ?? new Flight(worker, planOf(worker, viewer, key, object, open, authorized), waiter)
+  const flight: Flight = joined ?? new Flight(worker, planOf(worker, viewer, key, object, how, authorized), waiter)
   reply.watch({ drained: () => undefined, gone: () => flight.leave(waiter) })
   joined?.join(waiter)
 }
 
-function answerOutcome(worker: Worker, viewer: Viewer, why: Forward, outcome: Outcome, leave: () => void, again: () => void): void {
+function answerOutcome(worker: Worker, viewer: Viewer, why: Forward, how: Company, outcome: Outcome, leave: () => void, again: (how: Company) => void): void {
   const { request, reply } = viewer
   switch (outcome.kind) {
     case 'coming':
-      return answerComing(worker, viewer, outcome.coming, `fwd=${why}${outcome.leader ? '' : '; collapsed'}`, leave)
+      return answerComing(worker, viewer, outcome.coming, `fwd=${why}${outcome.leader ? '' : '; collapsed'}`, leave, how === 'for a part' ? undefined : () => again('for a part'))
     case 'standing-in': {
       const { object, instead } = outcome
       worker.complain(`${request.target} is answered with what is held, in place of ${instead}`)
@@ -213,7 +216,7 @@ function answerOutcome(worker: Worker, viewer: Viewer, why: Forward, outcome: Ou
       return answerStored(worker, viewer, object, 'RefreshHit', statusAbove === undefined ? own : `${statusAbove}, ${own}`)
     }
     case 'released':
-      return again()
+      return again('alone')
     case 'other-variant':
       return answer(worker, viewer)
     case 'failed': {
@@ -231,7 +234,7 @@ function answerOutcome(worker: Worker, viewer: Viewer, why: Forward, outcome: Ou
 }
 
 /** Answers with a response while it comes from above. */
-function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: string, leave: () => void): void {
+function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: string, leave: () => void, getPart: (() => void) | undefined): void {
   const { request, reply } = viewer
   const { stored } = coming
   const kept = 'freshness' in stored ? `; ttl=${Math.ceil((stored.freshness.lifetime - stored.freshness.initialAge) / 1000)}; stored` : `; detail=${stored.not}`
@@ -242,6 +245,17 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
     return leave()
   }
   const { length } = coming
+  const range = length === undefined ? undefined : rangeOf(worker, viewer, coming, length)
+  if (range === 'unsatisfiable') {
+    answerUnsatisfiable(worker, viewer, length!, way.id)
+    return leave()
+  }
+  if (range !== undefined && getPart !== undefined && !('freshness' in stored)) {
+    // What stands before the part would be fetched for nothing.
+    leave()
+    return getPart()
+  }
+  if (range !== undefined) return relay(reply, partHead(worker, viewer, coming.lines, range, length!, way), 'length', coming.fill, leave, range)
   const bodiless = request.method === 'HEAD' || coming.status === 204
   const framing = length !== undefined || bodiless ? 'length' : request.minor === 1 ? 'chunked' : 'close'
   const proof = proofOf(worker, viewer, coming.status)
@@ -256,8 +270,8 @@ function answerStored(worker: Worker, viewer: Viewer, object: StoredObject, cach
   const { request, reply } = viewer
   const way = wayOf(worker, viewer, cache, status, Math.floor(ageAt(object, worker.clock.now()) / 1000))
   if (mayAnswer304(worker, viewer, object)) return answer304(worker, viewer, object.lines, way)
-  const range = rangeOf(worker, viewer, object)
-  if (range === 'unsatisfiable') return say(worker, request, reply, { status: 416, text: 'there is no such part', lines: `Content-Range: bytes */${object.body.length}\r\n` }, viewer.nonce, way.id)
+  const range = rangeOf(worker, viewer, object, object.body.length)
+  if (range === 'unsatisfiable') return answerUnsatisfiable(worker, viewer, object.body.length, way.id)
   if (range !== undefined) return answerPart(worker, viewer, object, range, way)
   const length = object.body.length
   const head = renderHead(worker, object.status, object.lines, object.status === 204 ? {} : { length }, { ...way, proof: proofOf(worker, viewer, object.status) })
@@ -266,23 +280,31 @@ function answerStored(worker: Worker, viewer: Viewer, object: StoredObject, cach
   else relay(reply, head, 'length', Fill.of(object.body), () => undefined)
 }
 
-/** The part of a stored response that is asked for, if it is one that can be had (RFC 9110 §14.2). */
-function rangeOf(worker: Worker, viewer: Viewer, object: StoredObject): Range | 'unsatisfiable' | undefined {
+/** The part of a response that is asked for, if it is one that can be had (RFC 9110 §14.2). @param length of the whole */
+function rangeOf(worker: Worker, viewer: Viewer, response: Pick<StoredObject, 'status' | 'etag' | 'lastModified' | 'lines'>, length: number): Range | 'unsatisfiable' | undefined {
   const { request } = viewer
   const value = requestField(request, RANGE)
-  if (value === undefined || request.method !== 'GET' || object.status !== 200) return undefined
+  if (value === undefined || request.method !== 'GET' || response.status !== 200) return undefined
   const condition = requestField(request, IF_RANGE)
-  if (condition !== undefined && !rangeHolds({ ...object, date: fieldOf(fromLines(object.lines), 'date') }, condition, worker.clock.now())) return undefined
-  return wantedRange(value, object.body.length)
+  if (condition !== undefined && !rangeHolds({ etag: response.etag, lastModified: response.lastModified, date: fieldOf(fromLines(response.lines), 'date') }, condition, worker.clock.now())) return undefined
+  return wantedRange(value, length)
 }
 
 /** Answers with a part of a stored response (RFC 9110 §15.3.7). */
 function answerPart(worker: Worker, viewer: Viewer, object: StoredObject, { first, last }: Range, way: Way): void {
   const part = object.body.subarray(first, last + 1)
-  const lines = `${object.lines}Content-Range: bytes ${first}-${last}/${object.body.length}\r\n`
-  const head = renderHead(worker, 206, lines, { length: part.length }, { ...way, proof: proofOf(worker, viewer, 206) })
+  const head = partHead(worker, viewer, object.lines, { first, last }, object.body.length, way)
   if (part.length <= ONE_GO) viewer.reply.whole(head, part)
   else relay(viewer.reply, head, 'length', Fill.of(part), () => undefined)
+}
+
+/** The head of a part (RFC 9110 §15.3.7). @param length of the whole */
+function partHead(worker: Worker, viewer: Viewer, lines: string, { first, last }: Range, length: number, way: Way): string {
+  return renderHead(worker, 206, `${lines}Content-Range: bytes ${first}-${last}/${length}\r\n`, { length: last - first + 1 }, { ...way, proof: proofOf(worker, viewer, 206) })
+}
+
+function answerUnsatisfiable(worker: Worker, viewer: Viewer, length: number, id: string): void {
+  say(worker, viewer.request, viewer.reply, { status: 416, text: 'there is no such part', lines: `Content-Range: bytes */${length}\r\n` }, viewer.nonce, id)
 }
 
 /** RFC 9110 §13.2.1: conditions count for what would be answered with 200. */
