@@ -1,11 +1,11 @@
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
 import {
-  assemble, COOKIE, COUNT, ENTRY, findForClass, findPrepared, finish, forgetAll, forgetImage, HEADER, identityOctets, introduce, isAskedAgain, isKeepable, judgeCookie, keepEntry, keepVariant, makeAssembly, makeCookieJar,
-  makeCounters, makePrepared, movePointers, nextRandom, optLength, OUTCOMES, placeOf, putBody, putWords, shareEntry, STATE, useSecrets, VARIANT, variantsOf, type Assembly, type Exchange, type Identity, type Prepared, type Source,
+  assemble, closedGate, COOKIE, COUNT, ENTRY, findForClass, findPrepared, finish, forgetAll, forgetImage, HAND_OVER, HEADER, identityOctets, introduce, isAskedAgain, isKeepable, judgeCookie, keepEntry, keepVariant, makeAssembly, makeCookieJar,
+  makeCounters, makePrepared, movePointers, nextRandom, optLength, OUTCOMES, placeOf, putBody, putUnknownKey, putWords, shareEntry, STATE, useSecrets, VARIANT, variantsOf, type Assembly, type Exchange, type Gate, type Identity, type Prepared, type Source,
   type Steered, type Transport
 } from './answer/index.ts'
-import { CLASS, COOKIE_ALONE, makeQuery, nameToText, parseQuery, RCODE, SILENCE, TYPE, type Query } from './wire/index.ts'
+import { CLASS, COOKIE_ALONE, makeQuery, nameToText, OPCODE, parseOther, parseQuery, RCODE, SILENCE, TYPE, type Query } from './wire/index.ts'
 import type { World } from './world.ts'
 import { judge, locate, makeFinding, NODE, nodeWord, RRSET, rrsetWord, type Finding } from './zone/index.ts'
 
@@ -15,6 +15,8 @@ export type { Source } from './answer/index.ts'
 
 export interface AnswererOptions extends Identity {
   readonly world: World
+  /** Absent: nothing is handed over, and all that is no ordinary query is refused. */
+  readonly gate?: Gate
   /** Our own trouble, with the question it came with. The client got SERVFAIL. */
   readonly onError?: (error: unknown, question: string) => void
   /** The slots of COUNTERS, in shared memory; a set of its own without. */
@@ -50,11 +52,13 @@ export interface Answerer {
    * Answers the query in query[start…], `length` octets. Never throws.
    * @param out another array than `query`, or a part of it that lies apart
    * @param outSize octets the reply may have there, at least 512
-   * @returns octets of the reply in out[outStart…]; 0: say nothing
+   * @returns octets of the reply in out[outStart…]; 0: say nothing; HAND_OVER
    */
   answer(query: Uint8Array, start: number, length: number, source: Source, transport: Transport, out: Uint8Array, outStart: number, outSize: number): number
   /** Writes another reply to the query answered last, in the place of the first: truncated, with nothing in it. @returns its octets */
   truncate(): number
+  /** Answers the message for which `answer` has just said HAND_OVER, where it cannot be handed over: SERVFAIL, to the same place. */
+  decline(): number
 }
 
 /** What one answerer works with; the lower half belongs to the query at hand. */
@@ -133,7 +137,8 @@ export function makeAnswerer(options: AnswererOptions): Answerer {
       } catch (error) {
         return ownTrouble(state, error)
       }
-    }
+    },
+    decline: () => refuse(state, RCODE.SERVFAIL)
   }
 }
 
@@ -156,10 +161,11 @@ function respond(state: State, start: number, length: number): number {
   if (state.room > largest) state.room = largest
   const cookie = query.cookieAt === 0 ? COOKIE.ABSENT : judgeClient(state)
   if (fault === COOKIE_ALONE) return refuse(state, cookie === COOKIE.ABSENT ? RCODE.FORMERR : cookie === COOKIE.VALID || query.cookieLength === 8 ? RCODE.NOERROR : RCODE.BADCOOKIE)
+  if (query.opcode !== OPCODE.QUERY || query.tsigAt !== 0) return elsewhere(state, fault)
   if (fault !== RCODE.NOERROR) return refuse(state, fault)
   if (cookie === COOKIE.UNPROVEN && !state.isTcp && options.cookies!.isEnforced) return refuse(state, RCODE.BADCOOKIE)
   if (query.class !== CLASS.IN) return query.class === CLASS.CH ? introduce(state, options) || refuse(state, RCODE.REFUSED) : refuse(state, RCODE.REFUSED)
-  if (query.type === TYPE.AXFR || query.type === TYPE.IXFR) return refuseTransfer(state)
+  if (query.type === TYPE.AXFR || query.type === TYPE.IXFR) return elsewhere(state, fault)
 
   dropStale(state)
   const { finding, world } = state
@@ -343,13 +349,18 @@ function truncate(state: State): number {
   return finish(state, RCODE.NOERROR, false, true, 0, 0, end)
 }
 
-/** Zones are transferred to nobody; a whole zone has no form over UDP (RFC 5936 §4.2), and a name that is no zone's has none to give (§2.2.1). */
-function refuseTransfer(state: State): number {
-  const { query, world, finding } = state
-  if (query.type === TYPE.AXFR && !state.isTcp) return refuse(state, RCODE.NOTIMP)
+/** What is no ordinary query, as the gate says: handed over, or refused at no more cost than one. */
+function elsewhere(state: State, fault: number): number {
+  const { query, world, finding, bytes, source, options } = state
+  const { opcode } = query
+  if (opcode !== OPCODE.QUERY && opcode !== OPCODE.NOTIFY && opcode !== OPCODE.UPDATE) return refuse(state, RCODE.NOTIMP)
+  if (opcode !== OPCODE.QUERY && parseOther(bytes, query) !== RCODE.NOERROR) return refuse(state, RCODE.FORMERR)
+  if (fault === RCODE.FORMERR && query.tsigAt === 0) return refuse(state, fault)
   locate(world.zones, query.name, TYPE.SOA, finding)
   const isZone = finding.standing === 'exact' && nodeWord(world.zones, finding.node, NODE.APEX) === finding.node
-  return refuse(state, isZone ? RCODE.REFUSED : RCODE.NOTAUTH)
+  const verdict = (options.gate ?? closedGate)(query, bytes, source, state.isTcp ? 'tcp' : 'udp', isZone)
+  if (verdict === HAND_OVER) return HAND_OVER
+  return verdict === RCODE.BADKEY ? putUnknownKey(state, refuse(state, RCODE.NOTAUTH)) : refuse(state, verdict)
 }
 
 /** A fault of ours: counted, told, and answered SERVFAIL. */

@@ -38,6 +38,7 @@ export function openResponder(data: unknown, world: unknown, { trouble, notice }
   reclaim(first.zones.byteLength)
   return {
     ...(rateLimit === undefined ? { answer: answerer.answer } : limited(answerer, rateLimit, own.seed, notice)),
+    decline: answerer.decline,
     use: (next) => {
       const image = next as WorldImage
       answerer.use(openWorld(image))

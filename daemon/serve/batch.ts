@@ -105,10 +105,28 @@ export function answerFromAsked(batch: Batch, slot: number, index: number, famil
     words[header + 10] = 0
     return
   }
-  if (family === 4) words[info / 4] = 0
-  else if (bytes[info] !== 0xfe || (bytes[info + 1]! & 0xc0) !== 0x80) words[info / 4 + 4] = 0
+  if (mayLoseInterface(bytes, info, family)) words[family === 4 ? info / 4 : info / 4 + 4] = 0
   const at = memory.address + control
   words[header + 8] = at
   words[header + 9] = at / 2 ** 32
   words[header + 10] = family === 4 ? 32 : 40
+}
+
+/** A copy of the address that query `index` came from, as the system has it. */
+export function nameOf({ bytes }: Batch, index: number, family: 4 | 6): Uint8Array {
+  return bytes.slice(nameAt(index), nameAt(index) + (family === 4 ? 16 : 28))
+}
+
+/** A copy of the control data that makes an answer leave from the address that query `index` was sent to. */
+export function askedAddress(batch: Batch, index: number, family: 4 | 6): Uint8Array {
+  const { bytes, words } = batch
+  if (words[(RECEIVE_HEADERS + index * HEADER) / 4 + 10] === 0) return new Uint8Array(0)
+  const control = bytes.slice(controlAt(index), controlAt(index) + (family === 4 ? 32 : 40))
+  if (mayLoseInterface(control, 16, family)) control.fill(0, family === 4 ? 16 : 32, family === 4 ? 20 : 36)
+  return control
+}
+
+/** Only a link-local address has no meaning without its interface. */
+function mayLoseInterface(bytes: Uint8Array, info: number, family: 4 | 6): boolean {
+  return family === 4 || bytes[info] !== 0xfe || (bytes[info + 1]! & 0xc0) !== 0x80
 }

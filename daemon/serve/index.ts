@@ -3,4 +3,5 @@
 // from an immutable world that the main thread replaces for all of them at once.
 // Octets in, octets out: knows no DNS beyond the framing of TCP, no zone, and no policy.
 export { startServing, type ServeOptions, type Serving } from './serving.ts'
+export type { Handed, Lane, Reply, Return, ToExchange } from './lane.ts'
 export type { Reports, Responder, ResponderModule, Source, TcpLimits, Traffic } from './types.ts'

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { Logger } from '../../core/log.ts'
+import type { Lane } from './lane.ts'
 import { TRAFFIC, BEAT, type FromThread, type Listener, type ThreadData, type ToThread } from './types.ts'
 
 /** A thread that died is started again after this long, doubling up to the longest. */
@@ -18,6 +19,8 @@ export interface ThreadPlan {
   readonly control: Int32Array
   /** The world to start with, as of now. */
   current(): { readonly world: unknown; readonly number: number }
+  /** A way to the exchange, where there is one. */
+  openLane(): Lane | undefined
   readonly log: Logger
 }
 
@@ -61,6 +64,12 @@ export class ServingThread {
     this.#worker.postMessage(message)
   }
 
+  /** Gives it a new way to the exchange. */
+  relane(): void {
+    const lane = this.#plan.openLane()
+    if (lane !== undefined) this.#worker.postMessage({ kind: 'lane', lane } satisfies ToThread, [lane.port])
+  }
+
   /** Resolves when it answers from world `number` or a later one. */
   using(number: number): Promise<void> {
     return new Promise((resolve) => this.#waiting.add({ number, resolve }))
@@ -81,10 +90,11 @@ export class ServingThread {
   }
 
   #start(): Worker {
-    const { kind, listeners, responder, tcp, control, name, log, current } = this.#plan
+    const { kind, listeners, responder, tcp, control, name, log, current, openLane } = this.#plan
     const { world, number } = current()
-    const data: ThreadData = { kind, listeners, responder, tcp, control, traffic: this.traffic, world, worldNumber: number }
-    const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: data, name })
+    const lane = openLane()
+    const data: ThreadData = { kind, listeners, responder, tcp, control, traffic: this.traffic, world, worldNumber: number, ...(lane !== undefined && { lane }) }
+    const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: data, name, transferList: lane === undefined ? [] : [lane.port] })
     worker.on('message', (message: FromThread) => this.#hear(message))
     worker.on('error', (error) => log.error(`${name} died: ${error.stack ?? error.message}`))
     worker.on('exit', () => this.#onExit())

@@ -5,6 +5,7 @@ import type { Logger } from '../../core/log.ts'
 import { messageOf } from '../../core/trouble.ts'
 import { portOwner } from './port-owner.ts'
 import { BindError, ServingThread, type ThreadPlan } from './serving-thread.ts'
+import type { Lane } from './lane.ts'
 import { loadSystem, type System } from './system.ts'
 import { TRAFFIC, type Listener, type TcpLimits, type Traffic } from './types.ts'
 import { openUdpSocket } from './udp-socket.ts'
@@ -26,6 +27,8 @@ export interface ServeOptions {
   readonly world: unknown
   /** How the operator sets the port and the addresses, for messages. */
   readonly settings: { readonly port: string; readonly listen: string }
+  /** A new way to the exchange, for one thread; absent: there is no exchange. */
+  readonly openLane?: () => Lane
   readonly log: Logger
 }
 
@@ -37,6 +40,8 @@ export interface Serving {
   readonly notes: readonly string[]
   /** Answers from another world, in every thread, from the next batch on. Resolves when no thread uses an older one. */
   use(world: unknown): Promise<void>
+  /** Gives every thread a new way to the exchange, which has been started again. */
+  relane(): void
   /** Totals over all threads since the start. */
   traffic(): Traffic
   /** Answers what has arrived, then ends every thread within `withinMs`. */
@@ -49,7 +54,7 @@ export interface Serving {
  */
 export async function startServing(options: ServeOptions): Promise<Serving> {
   // No function below may hold `options`: it has the first world, which is large and is let go once another is in use.
-  const { responder, tcp, log } = options
+  const { responder, tcp, log, openLane = () => undefined } = options
   const notes: string[] = []
   const listeners = await usableListeners(options, notes)
   const system = options.backend === 'dgram' ? 'set so' : await loadSystem()
@@ -59,7 +64,7 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
   const threads: ServingThread[] = []
   const start = (plan: Pick<ThreadPlan, 'name' | 'kind' | 'listeners'>): ServingThread => {
     const own = { module: responder.module.href, data: responder.data(threads.length) }
-    const thread = new ServingThread({ ...plan, responder: own, tcp, control, current: () => now, log })
+    const thread = new ServingThread({ ...plan, responder: own, tcp, control, current: () => now, openLane, log })
     threads.push(thread)
     return thread
   }
@@ -88,6 +93,10 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
       for (const thread of threads) thread.send({ kind: 'world', world, number })
       Atomics.add(control, 0, 1)
       await Promise.all(used)
+    },
+    relane: () => {
+      for (const thread of threads) thread.relane()
+      Atomics.add(control, 0, 1)
     },
     traffic: () => Object.fromEntries(TRAFFIC.map((name, slot) => [name, threads.reduce((sum, { traffic }) => sum + traffic[slot]!, 0)])) as Traffic,
     close

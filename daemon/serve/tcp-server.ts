@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { parseAddress } from '../../core/address.ts'
-import { ANSWERED, RECEIVED, TCP_ACCEPTED, TCP_OPEN, TCP_REFUSED, TCP_SHED, type Listener, type Responder, type Source, type TcpLimits } from './types.ts'
+import type { Handover, Reply } from './lane.ts'
+import { ANSWERED, DECLINED, HAND_OVER, HANDED_OVER, RECEIVED, TCP_ACCEPTED, TCP_OPEN, TCP_REFUSED, TCP_SHED, type Listener, type Responder, type Source, type TcpLimits } from './types.ts'
 
 // DNS over TCP (RFC 1035 §4.2.2, RFC 7766): each message behind two octets of length, many to a connection, in any pieces.
 
@@ -13,7 +14,12 @@ const UNREAD = 64 << 10
 /** How often connections are looked over for the idle ones, as a share of the limit. */
 const SWEEPS = 10
 
+/** Messages of one connection that the exchange has at once. */
+const MOST_HANDED_OVER = 4
+
 export interface TcpServer {
+  /** Sends what the exchange answers. */
+  reply(reply: Reply): void
   /** Stops accepting, sends what is under way, and closes every connection. */
   close(withinMs: number): Promise<void>
 }
@@ -30,22 +36,28 @@ interface Client {
   /** Not read from and not answered until it has taken what was sent. */
   isBlocked: boolean
   hasEnded: boolean
+  /** By what number the exchange knows it, and how many of its messages are there. */
+  readonly number: number
+  handedOver: number
 }
 
 interface State {
   readonly responder: Responder
+  readonly handover: Handover
   readonly limits: TcpLimits
   readonly traffic: Float64Array
   readonly elapsed: () => number
   /** Longest idle first. */
   readonly clients: Map<Socket, Client>
+  readonly numbers: Map<number, Client>
+  lastNumber: number
   readonly perAddress: Map<string, number>
   readonly out: Uint8Array
 }
 
 /** Listens on every address; rejects with the first error of a bind, which then carries `listener`. */
-export async function openTcp(listeners: readonly Listener[], options: { responder: Responder; limits: TcpLimits; traffic: Float64Array; elapsed: () => number }): Promise<TcpServer> {
-  const state: State = { ...options, clients: new Map(), perAddress: new Map(), out: new Uint8Array(LONGEST) }
+export async function openTcp(listeners: readonly Listener[], options: { responder: Responder; handover: Handover; limits: TcpLimits; traffic: Float64Array; elapsed: () => number }): Promise<TcpServer> {
+  const state: State = { ...options, clients: new Map(), numbers: new Map(), lastNumber: 0, perAddress: new Map(), out: new Uint8Array(LONGEST) }
   const servers: Server[] = []
   const closeServers = (): void => {
     for (const server of servers) server.close()
@@ -58,6 +70,7 @@ export async function openTcp(listeners: readonly Listener[], options: { respond
   }
   const sweep = setInterval(() => shedIdle(state), Math.max(10, options.limits.idleMs / SWEEPS))
   return {
+    reply: (reply) => takeReply(reply, state),
     close: async (withinMs) => {
       clearInterval(sweep)
       closeServers()
@@ -101,8 +114,9 @@ function accept(socket: Socket, state: State): void {
     const [longestIdle] = clients.values()
     if (longestIdle !== undefined) shed(longestIdle, state)
   }
-  const client: Client = { socket, key, source: { family: address.family, bytes: address.bytes, at: 0 }, pending: EMPTY, length: 0, lastQuery: state.elapsed(), isBlocked: false, hasEnded: false }
+  const client: Client = { socket, key, source: { family: address.family, bytes: address.bytes, at: 0 }, pending: EMPTY, length: 0, lastQuery: state.elapsed(), isBlocked: false, hasEnded: false, number: ++state.lastNumber, handedOver: 0 }
   clients.set(socket, client)
+  state.numbers.set(client.number, client)
   perAddress.set(key, held + 1)
   traffic[TCP_ACCEPTED]!++
   traffic[TCP_OPEN] = clients.size
@@ -171,7 +185,7 @@ function serve(client: Client, state: State): void {
     socket.pause()
     // What the system took at once has no `drain`; others have their turn first.
     if (socket.writableLength === 0) setImmediate(() => unblock(client, state))
-  } else if (client.hasEnded) {
+  } else if (client.hasEnded && client.handedOver === 0) {
     socket.end()
   }
 }
@@ -183,15 +197,51 @@ function unblock(client: Client, state: State): void {
 }
 
 /** The answer with its two octets of length, in memory of its own; undefined when there is none. */
-function answerOne({ pending, source }: Client, { responder, traffic, out }: State, start: number, length: number): Buffer | undefined {
+function answerOne(client: Client, state: State, start: number, length: number): Buffer | undefined {
+  const { responder, traffic, out } = state
   traffic[RECEIVED]!++
-  const size = responder.answer(pending, start, length, source, 'tcp', out, 0, LONGEST)
+  let size = responder.answer(client.pending, start, length, client.source, 'tcp', out, 0, LONGEST)
+  if (size === HAND_OVER) size = handOver(client, state, start, length)
   if (size === 0) return undefined
   traffic[ANSWERED]!++
-  const answer = Buffer.allocUnsafe(size + 2)
-  answer.writeUInt16BE(size)
-  answer.set(out.subarray(0, size), 2)
-  return answer
+  return framed(out.subarray(0, size))
+}
+
+function framed(message: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(message.length + 2)
+  frame.writeUInt16BE(message.length)
+  frame.set(message, 2)
+  return frame
+}
+
+/** @returns octets of an answer for now */
+function handOver(client: Client, { handover, responder, traffic }: State, start: number, length: number): number {
+  const { pending, source, number } = client
+  if (client.handedOver < MOST_HANDED_OVER && handover.offer(Uint8Array.from(pending.subarray(start, start + length)), source, 'tcp', { kind: 'lane', client: number })) {
+    client.handedOver++
+    traffic[HANDED_OVER]!++
+    return 0
+  }
+  traffic[DECLINED]!++
+  return responder.decline()
+}
+
+/** One of the exchange's messages for a client: told when it has left, so that the next comes only then. */
+function takeReply({ client: number, message, isLast }: Reply, state: State): void {
+  const client = state.numbers.get(number)
+  if (client === undefined) return
+  if (message === undefined) {
+    // A transfer that breaks off shows by the end of its connection (RFC 5936 §2.2).
+    client.socket.destroy()
+    return
+  }
+  if (isLast) client.handedOver--
+  client.socket.write(framed(message), () => {
+    if (!state.numbers.has(number)) return
+    touch(client, state)
+    state.handover.tell({ kind: 'sent', client: number })
+    if (isLast && client.hasEnded) serve(client, state)
+  })
 }
 
 /** It has asked something: it moves to the end of the line of the idle ones. */
@@ -217,8 +267,10 @@ function shed(client: Client, state: State): void {
   client.socket.destroy()
 }
 
-function forget({ socket, key }: Client, { clients, perAddress, traffic }: State): void {
+function forget({ socket, key, number, handedOver }: Client, { clients, numbers, handover, perAddress, traffic }: State): void {
   if (!clients.delete(socket)) return
+  numbers.delete(number)
+  if (handedOver > 0) handover.tell({ kind: 'gone', client: number })
   const held = perAddress.get(key)! - 1
   if (held === 0) perAddress.delete(key)
   else perAddress.set(key, held)

@@ -2,6 +2,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { systemClock } from '../../core/clock.ts'
 import { makeQuiet } from '../../core/quiet.ts'
 import { messageOf } from '../../core/trouble.ts'
+import { makeHandover, type Reply } from './lane.ts'
 import { loadSystem } from './system.ts'
 import { openTcp } from './tcp-server.ts'
 import { BEAT, FAULTS, type FromThread, type Listener, type Responder, type ResponderModule, type ThreadData, type ToThread } from './types.ts'
@@ -24,6 +25,10 @@ const responder = guard(openResponder(data.responder.data, data.world, {
 // It is large, and its memory is to be given back once another is in use.
 delete (workerData as { world?: unknown }).world
 
+let onReply: (reply: Reply) => void = () => undefined
+const handover = makeHandover(() => systemClock.elapsed(), (reply) => onReply(reply))
+handover.use(data.lane)
+
 try {
   if (data.kind === 'native') await serveNative(responder)
   else await serveEvents(responder)
@@ -39,6 +44,7 @@ function guard(inner: Responder): Responder {
   return {
     use: (world) => inner.use(world),
     tick: (now) => inner.tick?.(now),
+    decline: () => inner.decline(),
     answer: (query, start, length, source, transport, out, outStart, outSize) => {
       try {
         return inner.answer(query, start, length, source, transport, out, outStart, outSize)
@@ -54,6 +60,10 @@ function guard(inner: Responder): Responder {
 /** Takes what the main thread has said. True when it said to stop. */
 function obey(message: ToThread): boolean {
   if (message.kind === 'stop') return true
+  if (message.kind === 'lane') {
+    handover.use(message.lane)
+    return false
+  }
   responder.use(message.world)
   say({ kind: 'using', number: message.number })
   return false
@@ -68,6 +78,7 @@ async function serveNative(responder: Responder): Promise<void> {
     listeners: data.listeners,
     traffic: data.traffic,
     responder,
+    handover,
     isOver: false,
     attend: () => {
       responder.tick?.(systemClock.now())
@@ -91,11 +102,13 @@ async function serveEvents(responder: Responder): Promise<void> {
   const beat = setInterval(() => traffic[BEAT]!++, 100)
   let close: () => Promise<void>
   if (data.kind === 'tcp') {
-    const server = await openTcp(listeners, { responder, limits: tcp, traffic, elapsed: () => systemClock.elapsed() })
+    const server = await openTcp(listeners, { responder, handover, limits: tcp, traffic, elapsed: () => systemClock.elapsed() })
+    onReply = server.reply
     close = () => server.close(TCP_CLOSE_MS)
   } else {
-    const stop = await openDgram(listeners, { responder, traffic, clock: systemClock })
-    close = async () => stop()
+    const dgram = await openDgram(listeners, { responder, handover, traffic, clock: systemClock })
+    onReply = dgram.reply
+    close = async () => dgram.close()
   }
   port.on('message', (message: ToThread) => {
     if (!obey(message)) return

@@ -1,3 +1,5 @@
+import type { Lane } from './lane.ts'
+
 /** Where a query came from: the octets of its address stand in `bytes` from `at` on. One object, changed from query to query. */
 export interface Source {
   family: 4 | 6
@@ -10,9 +12,11 @@ export interface Responder {
   /**
    * Reads the query at `query[start]…` and writes the answer to `out[outStart]…`, `outSize` octets at most.
    * Synchronous, and throws nothing.
-   * @returns the length of the answer; 0 for none
+   * @returns the length of the answer; 0 for none; HAND_OVER
    */
   answer(query: Uint8Array, start: number, length: number, source: Readonly<Source>, transport: 'udp' | 'tcp', out: Uint8Array, outStart: number, outSize: number): number
+  /** Answers what it has just said HAND_OVER to, where it cannot be handed over; to the same place. */
+  decline(): number
   /** Answers from this world from now on. */
   use(world: unknown): void
   /** Told the time before each batch of queries, in milliseconds since 1970: all threads go by one clock. */
@@ -26,6 +30,9 @@ export interface Reports {
   /** What an operator may want to know of. */
   notice(text: string): void
 }
+
+/** Told by a responder: the message is for the exchange. */
+export const HAND_OVER = -1
 
 /** A module that makes responders, by its address: each thread loads it for itself and calls its `openResponder`. */
 export interface ResponderModule {
@@ -47,6 +54,7 @@ export interface ThreadData {
   readonly worldNumber: number
   readonly listeners: readonly Listener[]
   readonly tcp: TcpLimits
+  readonly lane?: Lane
 }
 
 /** One address that is listened on. */
@@ -66,7 +74,7 @@ export interface TcpLimits {
   readonly idleMs: number
 }
 
-export type ToThread = { readonly kind: 'world'; readonly number: number; readonly world: unknown } | { readonly kind: 'stop' }
+export type ToThread = { readonly kind: 'world'; readonly number: number; readonly world: unknown } | { readonly kind: 'lane'; readonly lane: Lane } | { readonly kind: 'stop' }
 
 export type FromThread =
   | { readonly kind: 'ready' }
@@ -78,7 +86,7 @@ export type FromThread =
   | { readonly kind: 'notice'; readonly text: string }
 
 /** Slots of a thread's totals. `beat` moves whenever the thread is alive. */
-export const TRAFFIC = ['beat', 'received', 'answered', 'unsent', 'faults', 'tcpOpen', 'tcpAccepted', 'tcpRefused', 'tcpShed'] as const
+export const TRAFFIC = ['beat', 'received', 'answered', 'unsent', 'faults', 'tcpOpen', 'tcpAccepted', 'tcpRefused', 'tcpShed', 'handedOver', 'declined'] as const
 export type Traffic = Record<(typeof TRAFFIC)[number], number>
 export const BEAT = 0
 export const RECEIVED = 1
@@ -89,3 +97,5 @@ export const TCP_OPEN = 5
 export const TCP_ACCEPTED = 6
 export const TCP_REFUSED = 7
 export const TCP_SHED = 8
+export const HANDED_OVER = 9
+export const DECLINED = 10

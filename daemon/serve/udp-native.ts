@@ -1,6 +1,7 @@
-import { addressAnswer, ANSWER_SIZE, answerAt, answerFromAsked, BATCH, makeBatch, nameAt, queryAt, receivedLength, resetControls, type Batch } from './batch.ts'
+import { addressAnswer, ANSWER_SIZE, answerAt, answerFromAsked, askedAddress, BATCH, makeBatch, nameAt, nameOf, queryAt, receivedLength, resetControls, type Batch } from './batch.ts'
+import type { Handover } from './lane.ts'
 import { EAGAIN, EINTR, MSG_DONTWAIT, MSG_WAITFORONE, POLLIN, type System } from './system.ts'
-import { ANSWERED, BEAT, FAULTS, RECEIVED, UNSENT, type Listener, type Responder, type Source } from './types.ts'
+import { ANSWERED, BEAT, DECLINED, FAULTS, HAND_OVER, HANDED_OVER, RECEIVED, UNSENT, type Listener, type Responder, type Source } from './types.ts'
 import { RECEIVE_TIMEOUT_MS } from './udp-socket.ts'
 
 /** One open socket with the memory its traffic passes through. */
@@ -18,6 +19,7 @@ export interface Loop {
   readonly listeners: readonly Listener[]
   readonly traffic: Float64Array
   readonly responder: Responder
+  readonly handover: Handover
   /** Called between a receive and its answers, so that no query is answered from what was replaced before it came. */
   attend(): void
   /** Set by `attend`: answer what is there, then end. */
@@ -96,7 +98,8 @@ function answerBatch(loop: Loop, port: Port, count: number): void {
     // Port 0 cannot be answered: such a datagram is forged.
     if (batch.bytes[name + 2] === 0 && batch.bytes[name + 3] === 0) continue
     source.at = name + addressOffset
-    const length = loop.responder.answer(batch.bytes, queryAt(index), receivedLength(batch, index), source, 'udp', batch.bytes, answerAt(answers), ANSWER_SIZE)
+    let length = loop.responder.answer(batch.bytes, queryAt(index), receivedLength(batch, index), source, 'udp', batch.bytes, answerAt(answers), ANSWER_SIZE)
+    if (length === HAND_OVER) length = handOver(loop, port, index)
     if (length === 0) continue
     addressAnswer(batch, answers, index, length)
     if (port.wildcard) answerFromAsked(batch, answers, index, family)
@@ -106,6 +109,20 @@ function answerBatch(loop: Loop, port: Port, count: number): void {
   traffic[ANSWERED]! += answers
   sendBatch(loop, port, answers)
 }
+
+/** The exchange sends what comes of it from this socket by itself. @returns octets of an answer for now */
+function handOver({ handover, responder, traffic }: Loop, { fd, family, wildcard, batch, source }: Port, index: number): number {
+  const at = queryAt(index)
+  const to = { kind: 'socket', fd, name: nameOf(batch, index, family), control: wildcard ? askedAddress(batch, index, family) : NO_CONTROL } as const
+  if (handover.offer(batch.bytes.slice(at, at + receivedLength(batch, index)), source, 'udp', to)) {
+    traffic[HANDED_OVER]!++
+    return 0
+  }
+  traffic[DECLINED]!++
+  return responder.decline()
+}
+
+const NO_CONTROL = new Uint8Array(0)
 
 function sendBatch({ system, traffic }: Loop, port: Port, count: number): void {
   let sent = 0

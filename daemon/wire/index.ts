@@ -8,7 +8,7 @@
 export * from './name.ts'
 export * from './types.ts'
 export { LOWER, makeScannedName, scanName, type ScannedName } from './scan.ts'
-export { COOKIE_ALONE, makeQuery, parseQuery, RCODE, SILENCE, type Query } from './query.ts'
+export { COOKIE_ALONE, makeQuery, OPCODE, parseOther, parseQuery, RCODE, SILENCE, type Query } from './query.ts'
 export { sipHash24, sipHashKey } from './siphash.ts'
 export { beginReply, fits, makeReply, mark, undo, writeRecord, type Mark, type Owner, type Reply } from './reply.ts'
 export { expandName, pastName } from './unpack.ts'

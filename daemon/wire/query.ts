@@ -1,7 +1,10 @@
 import { makeScannedName, scanName, type ScannedName } from './scan.ts'
 
 /** Response codes; 16 and up need an OPT record for their upper bits (RFC 6891 §6.1.3). */
-export const RCODE = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, YXDOMAIN: 6, YXRRSET: 7, NXRRSET: 8, NOTAUTH: 9, NOTZONE: 10, BADVERS: 16, BADCOOKIE: 23 } as const
+export const RCODE = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, YXDOMAIN: 6, YXRRSET: 7, NXRRSET: 8, NOTAUTH: 9, NOTZONE: 10, BADVERS: 16, BADKEY: 17, BADCOOKIE: 23 } as const
+
+/** What a message is for (RFC 1035 §4.1.1, 1996, 2136). */
+export const OPCODE = { QUERY: 0, NOTIFY: 4, UPDATE: 5 } as const
 
 /** Told by `parseQuery`: nothing is to be said. */
 export const SILENCE = -1
@@ -26,8 +29,11 @@ export interface Query {
   end: number
   /** Just past the question; 0 when there is none that can be sent back. */
   questionEnd: number
+  opcode: number
   type: number
   class: number
+  /** Where a TSIG record begins (RFC 8945 §4.2), which is then the last of the message; 0: it is not signed. */
+  tsigAt: number
   edns: boolean
   dnssecOk: boolean
   /** The payload size the client offers; 512 without EDNS, never less. */
@@ -48,7 +54,7 @@ export interface Query {
 
 export function makeQuery(): Query {
   return {
-    name: makeScannedName(), at: 0, end: 0, questionEnd: 0, type: 0, class: 0, edns: false, dnssecOk: false, payload: 512,
+    name: makeScannedName(), at: 0, end: 0, questionEnd: 0, opcode: 0, type: 0, class: 0, tsigAt: 0, edns: false, dnssecOk: false, payload: 512,
     wantsServerId: false, wantsKeepalive: false, wantsPadding: false, cookieAt: 0, cookieLength: 0, subnetAt: 0, subnetFamily: 0, subnetSource: 0, subnetOctets: 0
   }
 }
@@ -62,6 +68,7 @@ export function parseQuery(bytes: Uint8Array, start: number, length: number, que
   query.at = start
   query.end = end
   query.questionEnd = 0
+  query.tsigAt = 0
   query.edns = false
   query.dnssecOk = false
   query.payload = 512
@@ -71,20 +78,67 @@ export function parseQuery(bytes: Uint8Array, start: number, length: number, que
   query.cookieAt = 0
   query.subnetAt = 0
   if (length < 12 || bytes[start + 2]! >= 0x80) return SILENCE
-  if ((bytes[start + 2]! & 0x78) !== 0) return RCODE.NOTIMP
+  query.opcode = (bytes[start + 2]! >>> 3) & 15
+  if (query.opcode !== OPCODE.QUERY) return RCODE.NOTIMP
   if (bytes[start + 4] !== 0 || bytes[start + 5] !== 1) return parseWithoutQuestion(bytes, query)
+  if (!parseQuestion(bytes, query)) return RCODE.FORMERR
+  // A query holds nothing in these sections but the one SOA of an IXFR (RFC 1995 §3), which is not read here.
+  const records = bytes[start + 6]! | bytes[start + 7]! | bytes[start + 8]! | bytes[start + 9]!
+  const isIxfr = query.type === TYPE_IXFR && records === 1 && bytes[start + 9] === 1
+  if (records !== 0 && !isIxfr) return RCODE.FORMERR
+  if (query.type === TYPE_IXFR && !isIxfr) return RCODE.FORMERR
+  if (bytes[start + 10] === 0 && bytes[start + 11] === 0) return RCODE.NOERROR
+  const additionalAt = isIxfr ? skipRecord(bytes, query.questionEnd, end) : query.questionEnd
+  if (additionalAt === 0) return RCODE.FORMERR
+  return parseAdditional(bytes, query, additionalAt, (bytes[start + 10]! << 8) | bytes[start + 11]!)
+}
+
+function parseQuestion(bytes: Uint8Array, query: Query): boolean {
+  const { at: start, end } = query
+  if (bytes[start + 4] !== 0 || bytes[start + 5] !== 1) return false
   const nameLength = scanName(bytes, start + 12, end, query.name)
   const at = start + 12 + nameLength
-  if (nameLength === 0 || at + 4 > end) return RCODE.FORMERR
+  if (nameLength === 0 || at + 4 > end) return false
   query.type = (bytes[at]! << 8) | bytes[at + 1]!
   query.class = (bytes[at + 2]! << 8) | bytes[at + 3]!
   query.questionEnd = at + 4
-  // A query holds nothing in these sections but the one SOA of an IXFR (RFC 1995 §3), which is not read here.
-  const records = bytes[start + 6]! | bytes[start + 7]! | bytes[start + 8]! | bytes[start + 9]!
-  if (query.type === TYPE_IXFR) return records === 1 && bytes[start + 9] === 1 ? RCODE.NOERROR : RCODE.FORMERR
-  if (records !== 0) return RCODE.FORMERR
-  if (bytes[start + 10] === 0 && bytes[start + 11] === 0) return RCODE.NOERROR
-  return parseAdditional(bytes, query, at + 4, (bytes[start + 10]! << 8) | bytes[start + 11]!)
+  return true
+}
+
+/**
+ * Reads a message of another opcode than QUERY, for which `parseQuery` has said NOTIMP: its question, which all of them have,
+ * and whether it is signed. What its sections hold is left to whoever serves the opcode.
+ * @returns NOERROR, or FORMERR
+ */
+export function parseOther(bytes: Uint8Array, query: Query): number {
+  const { at: start, end } = query
+  if (!parseQuestion(bytes, query)) return RCODE.FORMERR
+  let at = query.questionEnd
+  let left = 0
+  for (let count = 6; count < 12; count += 2) left += (bytes[start + count]! << 8) | bytes[start + count + 1]!
+  for (; left > 0; left--) {
+    const next = skipRecord(bytes, at, end)
+    if (next === 0) return RCODE.FORMERR
+    if (left === 1 && bytes[start + 10]! + bytes[start + 11]! > 0) noteTsig(bytes, at, next, query)
+    at = next
+  }
+  return RCODE.NOERROR
+}
+
+/** The end of the record at `at`, or 0 when it does not end before `end`. */
+function skipRecord(bytes: Uint8Array, at: number, end: number): number {
+  let name = at
+  while (name < end && bytes[name]! > 0 && bytes[name]! < 64) name += bytes[name]! + 1
+  const fixed = name + (bytes[name]! >= 0xc0 ? 2 : 1)
+  if (fixed + 10 > end) return 0
+  const next = fixed + 10 + ((bytes[fixed + 8]! << 8) | bytes[fixed + 9]!)
+  return next > end ? 0 : next
+}
+
+function noteTsig(bytes: Uint8Array, at: number, end: number, query: Query): void {
+  let name = at
+  while (bytes[name]! > 0 && bytes[name]! < 64) name += bytes[name]! + 1
+  if (bytes[name] === 0 && bytes[name + 1] === 0 && bytes[name + 2] === TYPE_TSIG && isTsig(bytes, name + 1, end)) query.tsigAt = at
 }
 
 /** A header that counts no question, and an OPT with a COOKIE: all else without exactly one question is of a bad form. */
@@ -118,8 +172,7 @@ function parseAdditional(bytes: Uint8Array, query: Query, start: number, count: 
       // The version first: another may give the options another form.
       rcode = bytes[fixed + 5] === 0 ? options : RCODE.BADVERS
     } else if (type === TYPE_TSIG && left === 1 && isTsig(bytes, fixed, dataEnd)) {
-      // No key is known here.
-      return RCODE.NOTAUTH
+      query.tsigAt = at
     } else return withoutOpt(query)
     at = dataEnd
   }
@@ -141,7 +194,7 @@ function isTsig(bytes: Uint8Array, at: number, end: number): boolean {
 
 function withoutOpt(query: Query): number {
   query.edns = false
-  query.subnetAt = query.cookieAt = 0
+  query.subnetAt = query.cookieAt = query.tsigAt = 0
   return RCODE.FORMERR
 }
 

@@ -10,6 +10,7 @@ export function openResponder(_data: unknown, first: unknown): Responder {
   let { mark } = first as StandInWorld
   return {
     use: (world) => ({ mark } = world as StandInWorld),
+    decline: () => 0,
     answer(query, start, length, source, _transport, out, outStart, outSize) {
       const id = (query[start]! << 8) | query[start + 1]!
       if (id === 0xdead) throw new Error('asked to')
