@@ -23,7 +23,7 @@ export const dns: Command = {
     listen: { kind: 'text', value: 'ADDRESSES', summary: 'addresses, with commas between them (default: 127.0.0.1,::1)' },
     threads: { kind: 'number', value: 'N', summary: 'UDP threads (default: one per core, four at most)' },
     state: { kind: 'folder', value: 'DIR', summary: 'where the last good zones are kept for the next start (default: nowhere)' },
-    lab: { kind: 'flag', summary: 'for experiments: no response rate limiting' }
+    lab: { kind: 'flag', summary: 'for experiments: transfers from loopback without a key, and no response rate limiting' }
   },
   examples: ['nearcast dns --zones /etc/nsd/zones --port 5301', 'nearcast dns --zones /srv/zones --listen 192.0.2.53,2001:db8::53 --state /var/lib/nearcast'],
   run: async (call) => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { makeAnswerer, type Answerer } from './answer.ts'
 import { readCounters } from './answer/index.ts'
 import { explainName, makeFleetRequests, startAdmin, startHealth, type Ask, type Loader, type DaemonStatus, type ExplainQuestion } from './control/index.ts'
+import { makeRules } from './exchange/index.ts'
 import type { Serving } from './serve/index.ts'
 import { makeReclaimer } from './reclaim.ts'
 import { startService } from './service.ts'
@@ -29,6 +30,7 @@ attach(async (setup, channel) => {
   const service = await startService({
     setup,
     port: setup.ports.dns,
+    rules: makeRules({ config: setup.config, keys: new Map() }),
     health: health.table,
     clock,
     log,

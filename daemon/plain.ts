@@ -1,3 +1,4 @@
+import { makeRules } from './exchange/index.ts'
 import { startService } from './service.ts'
 import { parseConfig } from '../core/config-file.ts'
 import { systemClock } from '../core/clock.ts'
@@ -16,7 +17,7 @@ export interface PlainOptions {
   /** Addresses; absent: loopback. */
   readonly listen?: readonly string[]
   readonly threads?: number
-  /** For experiments on one machine: answers are not limited. */
+  /** For experiments on one machine: loopback may transfer, and answers are not limited. */
   readonly lab: boolean
   readonly log: Logger
 }
@@ -42,6 +43,7 @@ export async function startPlain({ zones, stateFolder, port, listen, threads, la
   const { loader, serving, close } = await startService({
     setup: { config: { ...presets, dns }, zonesFolder: zones.path, zonesLabel: zones.label, ...(stateFolder !== undefined && { stateFolder }) },
     port,
+    rules: makeRules({ config: presets, keys: new Map(), isLab: lab }),
     health: makeHealthTable(MOST_TARGETS),
     clock: systemClock,
     log,

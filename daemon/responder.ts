@@ -1,5 +1,6 @@
 import { makeAnswerer, type Answerer } from './answer.ts'
 import { COUNT } from './answer/index.ts'
+import { makeGate, type Rules } from './exchange/index.ts'
 import { makeRateLimiter, VERDICT, type Buckets, type RateLimits } from './limits/index.ts'
 import { makeReclaimer } from './reclaim.ts'
 import type { Reports, Responder } from './serve/index.ts'
@@ -20,6 +21,8 @@ export interface ResponderData {
   readonly seed: number
   /** Absent: answers are not limited. The buckets are the same for all threads. */
   readonly rateLimit?: { readonly limits: RateLimits; readonly buckets: Buckets }
+  /** Absent: nothing is handed over. */
+  readonly rules?: Rules
 }
 
 /** Of so many faults of ours one is logged: whoever finds a query that brings one about sends many. */
@@ -28,12 +31,12 @@ const LOGGED = 1000
 /** Opens an answerer over a world that has come from another thread. */
 export function openResponder(data: unknown, world: unknown, { trouble, notice }: Reports): Responder {
   const first = world as WorldImage
-  const { rateLimit, cookies, ...own } = data as ResponderData
+  const { rateLimit, cookies, rules, ...own } = data as ResponderData
   let faults = 0
   const onError = (error: unknown, question: string): void => {
     if (faults++ % LOGGED === 0) trouble(`${question} was answered SERVFAIL: ${error instanceof Error ? error.stack : messageOf(error)}`)
   }
-  const answerer = makeAnswerer({ ...own, ...(cookies !== undefined && { cookies: { isEnforced: cookies === 'enforced', clock: systemClock } }), world: openWorld(first), onError })
+  const answerer = makeAnswerer({ ...own, ...(rules !== undefined && { gate: makeGate(rules) }), ...(cookies !== undefined && { cookies: { isEnforced: cookies === 'enforced', clock: systemClock } }), world: openWorld(first), onError })
   const reclaim = makeReclaimer()
   reclaim(first.zones.byteLength)
   return {

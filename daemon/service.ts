@@ -2,9 +2,10 @@ import { webcrypto } from 'node:crypto'
 import { hostname } from 'node:os'
 import { makeCounters } from './answer/index.ts'
 import { CookieSecrets, Loader, type LoaderSetup } from './control/index.ts'
+import { Exchange, makeRules, type Rules } from './exchange/index.ts'
 import { makeBuckets, rateLimitsOf } from './limits/index.ts'
 import type { ResponderData } from './responder.ts'
-import { startServing, type Serving } from './serve/index.ts'
+import { startServing, type Lane, type Serving } from './serve/index.ts'
 import type { WorldImage } from './world.ts'
 import { systemAfter, systemClock, type Clock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
@@ -17,6 +18,8 @@ import type { HealthTable } from '../healthchecks/index.ts'
 export interface ServiceOptions {
   readonly setup: LoaderSetup
   readonly port: number
+  /** Who may transfer, notify and update what; absent: what the configuration says without keys. */
+  readonly rules?: Rules
   readonly health: HealthTable
   readonly clock: Clock
   readonly log: Logger
@@ -44,11 +47,11 @@ export interface Service {
  */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { setup, health, clock, log, places, onWorld } = options
-  const now: { world?: WorldImage; serving?: Serving } = {}
+  const now: { world?: WorldImage; serving?: Serving; exchange?: Exchange } = {}
   const put = async (world: WorldImage): Promise<void> => {
     now.world = { ...world, cookies: secrets.now }
     onWorld?.(now.world)
-    await now.serving?.use(now.world)
+    await Promise.all([now.serving?.use(now.world), now.exchange?.use(now.world, [])])
   }
   const secrets = new CookieSecrets({ file: setup.config.dns['cookie-secrets'], clock, after: systemAfter, log, changed: () => now.world !== undefined && void put(now.world) })
   const loader = new Loader({
@@ -63,23 +66,26 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   try {
     await Promise.all([loader.first, options.after])
     const world = now.world!
-    const serving = await startSockets(options, world, counters)
+    const rules = options.rules ?? makeRules({ config: setup.config, keys: new Map() })
+    const exchange = new Exchange({ rules, world, hello: helloOf(setup.config.dns), log, onRestart: () => now.serving?.relane() })
+    now.exchange = exchange
+    const serving = await startSockets({ ...options, rules }, world, counters, () => exchange.openLane())
     now.serving = serving
     // What was edited while the threads came up.
     if (now.world !== world) await serving.use(now.world)
     const close = async (withinMs: number): Promise<void> => {
       secrets.close()
-      await Promise.all([serving.close(withinMs), loader.close()])
+      await Promise.all([serving.close(withinMs).then(() => exchange.close()), loader.close()])
     }
     return { loader, serving, counters, close }
   } catch (error) {
     secrets.close()
-    await loader.close()
+    await Promise.all([loader.close(), now.exchange?.close()])
     throw error
   }
 }
 
-function startSockets({ setup, port, settings, log }: ServiceOptions, world: WorldImage, counters: Float64Array[]): Promise<Serving> {
+function startSockets({ setup, port, rules, settings, log }: ServiceOptions & { readonly rules: Rules }, world: WorldImage, counters: Float64Array[], openLane: () => Lane): Promise<Serving> {
   const { dns } = setup.config
   const rateLimit = makeRateLimit(dns)
   const hello = helloOf(dns)
@@ -93,11 +99,12 @@ function startSockets({ setup, port, settings, log }: ServiceOptions, world: Wor
       module: new URL('./responder.js', import.meta.url),
       data: (thread): ResponderData => {
         counters[thread] = makeCounters()
-        return { counters: counters[thread], ...hello, seed: systemClock.now() + thread * 7919, ...(rateLimit !== undefined && { rateLimit }) }
+        return { counters: counters[thread], ...hello, rules, seed: systemClock.now() + thread * 7919, ...(rateLimit !== undefined && { rateLimit }) }
       }
     },
     world,
     settings,
+    openLane,
     log
   })
 }

@@ -1,5 +1,6 @@
-import type { Source, Transport } from '../answer.ts'
 import { OPCODE, RCODE, TYPE, type Query } from '../wire/index.ts'
+import type { Source } from './place.ts'
+import type { Transport } from './send.ts'
 
 /** Told by an answerer: not a query that is answered in place, but a message that is handed over to the exchange. */
 export const HAND_OVER = -1

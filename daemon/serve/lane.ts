@@ -27,12 +27,11 @@ export interface Handed {
 /** Down a lane: a message, or of a client: so many more of its replies have left, it is gone. */
 export type ToExchange = Handed | { readonly kind: 'sent'; readonly client: number } | { readonly kind: 'gone'; readonly client: number }
 
-/** Back up a lane: one of the messages that answer a client's. */
+/** Back up a lane: one of the messages that answer a client's. `last` without a message: nothing is said; `broken`: what was begun cannot be ended. */
 export interface Reply {
+  readonly kind: 'more' | 'last' | 'broken'
   readonly client: number
-  /** Absent: it is not answered, or what was begun is broken off. */
   readonly message?: Uint8Array
-  readonly isLast: boolean
 }
 
 /** Messages that wait in a lane. */

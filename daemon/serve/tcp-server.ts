@@ -226,21 +226,22 @@ function handOver(client: Client, { handover, responder, traffic }: State, start
   return responder.decline()
 }
 
-/** One of the exchange's messages for a client: told when it has left, so that the next comes only then. */
-function takeReply({ client: number, message, isLast }: Reply, state: State): void {
+/** One of the exchange's messages for a client: it is told when that has left, so that the next comes only then. */
+function takeReply({ kind, client: number, message }: Reply, state: State): void {
   const client = state.numbers.get(number)
   if (client === undefined) return
-  if (message === undefined) {
-    // A transfer that breaks off shows by the end of its connection (RFC 5936 §2.2).
+  if (kind === 'broken') {
+    // Only the end of the connection shows that a transfer is not whole (RFC 5936 §2.2).
     client.socket.destroy()
     return
   }
-  if (isLast) client.handedOver--
+  if (kind === 'last') client.handedOver--
+  if (message === undefined) return serve(client, state)
   client.socket.write(framed(message), () => {
     if (!state.numbers.has(number)) return
     touch(client, state)
     state.handover.tell({ kind: 'sent', client: number })
-    if (isLast && client.hasEnded) serve(client, state)
+    if (client.hasEnded) serve(client, state)
   })
 }
 

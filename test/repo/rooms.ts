@@ -23,7 +23,8 @@ export const rooms: readonly Room[] = [
   { name: 'daemon/limits', may: ['core', 'daemon/wire'], pure: true },
   { name: 'daemon/serve', may: ['core', 'healthchecks', 'daemon/wire', 'daemon'] },
   { name: 'daemon/control', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/serve', 'daemon/update', 'daemon'] },
-  { name: 'daemon', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon/limits', 'daemon/serve', 'daemon/control'], open: true },
+  { name: 'daemon/exchange', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon/serve', 'daemon/control', 'daemon/update', 'daemon'] },
+  { name: 'daemon', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon/limits', 'daemon/serve', 'daemon/control', 'daemon/exchange'], open: true },
   { name: 'edge/message', may: ['core'], pure: true },
   { name: 'edge/http', may: ['core', 'edge/message'] },
   { name: 'edge/cache', may: ['core', 'edge/message'], pure: true },
@@ -31,7 +32,7 @@ export const rooms: readonly Room[] = [
   { name: 'edge', may: ['core', 'edge/message', 'edge/http', 'edge/cache', 'edge/tiers'] },
   { name: 'fleet', may: ['core'] },
   { name: 'fleet/drill', may: ['core', 'daemon'] },
-  { name: 'cli', may: ['core', 'fleet', 'fleet/drill', 'daemon', 'daemon/zone', 'daemon/routing', 'daemon/control', 'daemon/wire', 'geodb'], open: true },
+  { name: 'cli', may: ['core', 'fleet', 'fleet/drill', 'daemon', 'daemon/zone', 'daemon/routing', 'daemon/control', 'daemon/exchange', 'daemon/wire', 'geodb'], open: true },
   { name: 'bench', may: ['*'], open: true },
   { name: 'test', may: ['*'], open: true }
 ]

@@ -1,0 +1,18 @@
+import type { Address } from '../../core/address.ts'
+import type { Clock } from '../../core/clock.ts'
+import type { World } from '../world.ts'
+import type { Request } from './request.ts'
+import type { Rules } from './rules.ts'
+
+/** What the handlers of the exchange work with. */
+export interface Context {
+  readonly rules: Rules
+  readonly clock: Clock
+  /** The world of this moment. Whoever works for long keeps the one begun with. */
+  world(): World
+  /** The answer to an ordinary query. */
+  answer(request: Request): Uint8Array | undefined
+  log(level: 'info' | 'warn' | 'error', text: string): void
+  sourceText(source: Address): string
+  keyText(name: Uint8Array): string
+}

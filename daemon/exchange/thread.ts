@@ -1,0 +1,62 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { formatAddress } from '../../core/address.ts'
+import { systemClock } from '../../core/clock.ts'
+import { messageOf } from '../../core/trouble.ts'
+import { makeAnswerer } from '../answer.ts'
+import { makeReclaimer } from '../reclaim.ts'
+import { loadSystem, makeSender } from '../serve/index.ts'
+import { nameToText } from '../wire/index.ts'
+import { openWorld } from '../world.ts'
+import type { Context } from './context.ts'
+import { replies } from './dispatch.ts'
+import type { ExchangeData, FromThread, ToThread } from './exchange.ts'
+import { attachLane } from './lanes.ts'
+
+// The entry of the exchange thread: takes what serving threads hand over, and answers it at its own pace.
+
+const port = parentPort!
+const { rules, number, hello, world: first } = workerData as ExchangeData
+const say = (message: FromThread): void => port.postMessage(message)
+const log: Context['log'] = (level, text) => say({ kind: 'log', level, text })
+
+let world = openWorld(first)
+delete (workerData as { world?: unknown }).world
+const { serverId, version } = hello
+const identity = { ...(serverId !== undefined && { serverId }), ...(version !== undefined && { version }) }
+const answerer = makeAnswerer({ world, preparedSize: 1 << 18, ...identity, onError: (error, question) => log('error', `${question} was answered SERVFAIL: ${messageOf(error)}`) })
+const reclaim = makeReclaimer()
+reclaim(first.zones.byteLength)
+const out = new Uint8Array(65535)
+
+const context: Context = {
+  rules,
+  clock: systemClock,
+  world: () => world,
+  answer: ({ message, source, transport, limit }) => {
+    const size = answerer.answer(message, 0, message.length, { ...source, at: 0 }, transport, out, 0, limit)
+    return size <= 0 ? undefined : out.slice(0, size)
+  },
+  log,
+  sourceText: ({ bytes }) => formatAddress(bytes),
+  keyText: nameToText
+}
+
+const system = await loadSystem()
+const send = typeof system === 'string' ? undefined : makeSender(system)
+
+port.on('message', (message: ToThread) => {
+  switch (message.kind) {
+    case 'lane':
+      attachLane(message.port, message.waiting, (handed) => replies(handed, context), send, (error) => log('error', `an answer of the exchange failed: ${error instanceof Error ? error.stack : messageOf(error)}`))
+      return
+    case 'world':
+      world = openWorld(message.world)
+      answerer.use(world)
+      reclaim(message.world.zones.byteLength)
+      say({ kind: 'using', number: message.number })
+      return
+    case 'stop':
+      port.close()
+  }
+})
+say({ kind: 'using', number })
