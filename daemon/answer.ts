@@ -1,13 +1,13 @@
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
 import {
-  assemble, closedGate, COOKIE, COUNT, ENTRY, findForClass, findPrepared, finish, forgetAll, forgetImage, HAND_OVER, HEADER, identityOctets, introduce, isAskedAgain, isKeepable, judgeCookie, keepEntry, keepVariant, makeAssembly, makeCookieJar,
-  makeCounters, makePrepared, movePointers, nextRandom, optLength, OUTCOMES, placeOf, putBody, putUnknownKey, putWords, shareEntry, STATE, useSecrets, VARIANT, variantsOf, type Assembly, type Exchange, type Gate, type Identity, type Prepared, type Source,
-  type Steered, type Transport
+  assemble, beginSteering, closedGate, COOKIE, COUNT, ENTRY, findForClass, findPrepared, finish, forgetAll, forgetImage, HAND_OVER, HEADER, identityOctets, introduce, isAskedAgain, isKeepable, judgeCookie, keepEntry,
+  keepVariant, makeAssembly, makeCookieJar, makeCounters, makePrepared, makeSteering, movePointers, nextRandom, optLength, OUTCOMES, placeOf, putBody, putUnknownKey, putWords, shareEntry, STATE, steer, useSecrets, VARIANT,
+  type Assembly, type Exchange, type Gate, type Identity, type Prepared, type Source, type Steering, type Transport
 } from './answer/index.ts'
 import { CLASS, COOKIE_ALONE, makeQuery, nameToText, OPCODE, parseOther, parseQuery, RCODE, SILENCE, TYPE, type Query } from './wire/index.ts'
 import type { World } from './world.ts'
-import { judge, locate, makeFinding, NODE, nodeWord, RRSET, rrsetWord, type Finding } from './zone/index.ts'
+import { judge, locate, makeFinding, NODE, nodeWord, type Finding } from './zone/index.ts'
 
 // The life of a query, from its bytes to those of the reply: read `respond` first, then downwards.
 
@@ -69,16 +69,12 @@ interface State extends Exchange {
   readonly prepared: Prepared
   readonly finding: Finding
   readonly assembly: Assembly
-  readonly steer: (rrset: number) => Steered
+  readonly steering: Steering
   readonly random: Int32Array
 
   source: Source
   isTcp: boolean
   readonly client: Client
-  /** Of the routed name in the answer, once one is met: its policy, or -1; its place class, or -1 when the place has no say. */
-  policy: number
-  placeClass: number
-  steered: Steered | undefined
 }
 
 const PREPARED_SIZE = 16 << 20
@@ -101,10 +97,10 @@ export function makeAnswerer(options: AnswererOptions): Answerer {
     serverId: identityOctets(options.serverId), payload: options.payload ?? UDP_PAYLOAD, idleTime: Math.min(65535, Math.ceil((options.idleMs ?? IDLE_MS) / 100)),
     cookies: makeCookieJar(), client: { hasCookie: false }, transport: 'udp',
     counters: options.counters ?? makeCounters(), prepared: makePrepared(options.preparedSize ?? PREPARED_SIZE),
-    query: makeQuery(), finding: makeFinding(), assembly: makeAssembly(), steer: (rrset) => steer(state, rrset),
+    query: makeQuery(), finding: makeFinding(), assembly: makeAssembly((rrset, type) => steer(state.steering, state, state.world, state.source, rrset, type)), steering: makeSteering(),
     random: Int32Array.of((options.seed ?? 0x6d2b79f5) | 1), address: new Uint8Array(16),
     bytes: nowhere, view: noView, source: { family: 4, bytes: nowhere, at: 0 }, isTcp: false, out: nowhere, outView: noView, outStart: 0, room: 0,
-    scope: 0, policy: -1, placeClass: -1, failOpen: false, steered: undefined
+    scope: 0, failOpen: false
   }
   useSecrets(state.cookies, options.cookies === undefined ? [] : (options.world.cookies ?? []))
   return {
@@ -116,6 +112,7 @@ export function makeAnswerer(options: AnswererOptions): Answerer {
       state.world = world
       useSecrets(state.cookies, options.cookies === undefined ? [] : (world.cookies ?? []))
       forgetAll(state.prepared)
+      state.steering.choices.clear()
       forgetImage(state.assembly)
     },
     answer(query, start, length, source, transport, out, outStart, outSize) {
@@ -147,7 +144,6 @@ function respond(state: State, start: number, length: number): number {
   counters[COUNT.QUERIES]!++
   counters[state.isTcp ? COUNT.TCP : COUNT.UDP]!++
   state.scope = 0
-  state.policy = -1
   state.failOpen = false
   state.client.hasCookie = false
   const fault = parseQuery(state.bytes, start, length, query)
@@ -213,6 +209,7 @@ function dropStale(state: State): void {
   if (generation === state.healthGeneration) return
   state.healthGeneration = generation
   forgetAll(state.prepared)
+  state.steering.choices.clear()
 }
 
 /** The answer kept ready for the node and, when a policy looks at places, the class of the client's. */
@@ -264,73 +261,47 @@ function sendPrepared(state: State, entry: number): number {
 
 /** Puts the answer together from the zones, and keeps it ready when it is one that may come again. `kind` -1: it is not. */
 function theLongWay(state: State, node: number, kind: number): number {
-  const { assembly, query, world } = state
+  const { assembly, query, world, steering } = state
   const { reply } = assembly
-  state.steered = undefined
-  state.policy = -1
+  beginSteering(steering)
   state.failOpen = false
   state.scope = 0
   const limit = state.room - optLength(state)
-  assemble(assembly, world.zones, query, state.isTcp, limit, state.steer, 0)
+  assemble(assembly, world.zones, query, state.isTcp, limit, 0)
   const entry = kind < 0 ? -1 : keep(state, node, kind, limit)
   if (entry >= 0) return sendPrepared(state, entry)
-  const { variants } = (state.steered as Steered | undefined) ?? NO_CHOICE
-  if (variants.length > 1) {
-    const pick = nextRandom(state.random)
-    assemble(assembly, world.zones, query, state.isTcp, limit, state.steer, variants.findIndex(({ upTo }) => pick <= upTo))
-  }
+  if (steering.turns.length > 1) assemble(assembly, world.zones, query, state.isTcp, limit, nextRandom(state.random))
   const bodyAt = HEADER + query.name.length + 4
   const end = putBody(state, reply.bytes, bodyAt, reply.at - bodyAt)
   state.counters[COUNT.OUTCOME + OUTCOMES.indexOf(assembly.outcome)]!++
   return finish(state, assembly.rcode, assembly.authoritative, reply.truncated, reply.answers | (reply.authorities << 16), reply.additionals, end)
 }
 
-const NO_CHOICE: Steered = { variants: [], longestTtl: Infinity }
-
 /** Keeps what has just been put together; a choice with all its variants. @returns the entry, or -1 when it is not kept */
 function keep(state: State, node: number, kind: number, limit: number): number {
-  const { assembly, prepared, query, world, policy } = state
+  const { assembly, prepared, query, world, steering } = state
+  const { policy, placeClass } = steering
   const { reply } = assembly
   const bodyAt = HEADER + query.name.length + 4
-  if (assembly.single || assembly.rcode === RCODE.SERVFAIL || !isKeepable(reply, bodyAt)) return -1
+  if (assembly.single || steering.isMixed || assembly.rcode === RCODE.SERVFAIL || !isKeepable(reply, bodyAt)) return -1
   if (policy < 0 && !isAskedAgain(prepared, node, kind)) return -1
   const flags =
     assembly.rcode | (OUTCOMES.indexOf(assembly.outcome) << 8) | (assembly.authoritative ? STATE.AUTHORITATIVE : 0) | (state.failOpen ? STATE.FAIL_OPEN : 0)
-  const variants = state.steered?.variants ?? []
-  const placeClass = policy < 0 ? -1 : state.placeClass
-  const entry = keepEntry(prepared, node, kind, placeClass, flags, policy, query.name.length, Math.max(1, variants.length))
+  const turns = steering.turns.length > 1 ? steering.turns : ONE_TURN
+  const entry = keepEntry(prepared, node, kind, placeClass, flags, policy, query.name.length, turns.length)
   if (entry < 0) return -1
-  keepVariant(prepared, entry, 0, variants[0]?.upTo ?? 0xffffffff, reply, bodyAt)
-  for (let variant = 1; variant < variants.length; variant++) {
-    assemble(assembly, world.zones, query, state.isTcp, limit, state.steer, variant)
+  for (const [variant, upTo] of turns.entries()) {
+    if (variant > 0) assemble(assembly, world.zones, query, state.isTcp, limit, upTo)
     if (!isKeepable(reply, bodyAt)) {
       forgetAll(prepared)
       return -1
     }
-    keepVariant(prepared, entry, variant, variants[variant]!.upTo, reply, bodyAt)
+    keepVariant(prepared, entry, variant, upTo, reply, bodyAt)
   }
-  return variants.length > 1 ? entry : shareEntry(prepared, node, kind, placeClass, entry)
+  return turns.length > 1 ? entry : shareEntry(prepared, node, kind, placeClass, entry)
 }
 
-/** What the policy of a ROUTE record allows this client, under the health of now. Asked once for a query. */
-function steer(state: State, rrset: number): Steered {
-  if (state.steered !== undefined) return state.steered
-  const { world, query } = state
-  const { routing } = world
-  const at = rrsetWord(world.zones, rrset, RRSET.DATA) + 2
-  const name = Buffer.from(world.zones.bytes.slice(at, at - 2 + rrsetWord(world.zones, rrset, RRSET.LENGTH))).toString('latin1')
-  const policy = routing.find(name)
-  if (policy === undefined) throw new Error(`there is no policy ${name}`)
-  const usesPlace = routing.usesPlace(policy)
-  const placeClass = routing.classOf(policy, usesPlace ? placeOf(state, world.places, state.source) : 0)
-  const family = query.type === TYPE.A ? 4 : query.type === TYPE.AAAA ? 6 : undefined
-  const choice = routing.choose(policy, placeClass, world.health, family)
-  state.policy = policy
-  state.placeClass = usesPlace ? placeClass : -1
-  state.failOpen = choice.failOpen
-  state.steered = { variants: variantsOf(choice, world.targets, query.type), longestTtl: choice.unsettled ? world.suspectTtl : Infinity }
-  return state.steered
-}
+const ONE_TURN: readonly number[] = [0xffffffff]
 
 /** A reply that is an RCODE and nothing else. */
 function refuse(state: State, rcode: number): number {

@@ -1,5 +1,5 @@
 import { beginReply, CLASS, nameToText, RCODE, TYPE, writeRecord } from '../wire/index.ts'
-import type { Assembly } from './assemble.ts'
+import type { Assembly } from './assembly.ts'
 import { finish, HEADER, putBody, type Exchange } from './send.ts'
 
 /** Octets of a text that says who we are: it fits into the smallest packet beside the longest question. */

@@ -4,7 +4,8 @@
 //   Prepared: (node, type, place class) -> the same bytes, ready to be copied
 //
 // Must never know a socket.
-export { assemble, forgetImage, makeAssembly, type Assembly, type Steered } from './assemble.ts'
+export { assemble } from './assemble.ts'
+export { forgetImage, makeAssembly, type Assembly } from './assembly.ts'
 export { COOKIE, judgeCookie, makeCookieJar, useSecrets, type CookieJar } from './cookie.ts'
 export { COUNT, COUNTERS, makeCounters, OUTCOMES, RCODE_SLOTS, readCounters, type CounterName } from './counters.ts'
 export { closedGate, HAND_OVER, type Gate } from './gate.ts'
@@ -12,5 +13,6 @@ export { identityOctets, introduce, type Identity } from './identity.ts'
 export { nextRandom, placeOf, type Source } from './place.ts'
 export { ENTRY, findForClass, findPrepared, forgetAll, isAskedAgain, isKeepable, keepEntry, keepVariant, makePrepared, shareEntry, STATE, VARIANT, type Prepared } from './prepared.ts'
 export { finish, HEADER, movePointers, optLength, putBody, putWords, type Exchange, type Transport } from './send.ts'
+export { beginSteering, makeSteering, steer, type Steered, type Steering } from './steering.ts'
 export { putUnknownKey } from './unknown-key.ts'
 export { variantsOf, type Variant } from './variants.ts'

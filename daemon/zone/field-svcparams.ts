@@ -15,6 +15,8 @@ interface Parameter {
 const MANDATORY = 0
 const ALPN = 1
 const NO_DEFAULT_ALPN = 2
+const IPV4HINT = 4
+const IPV6HINT = 6
 
 const PARAMETERS: readonly Parameter[] = [
   { name: 'mandatory', read: readMandatory, print: printMandatory },
@@ -73,6 +75,7 @@ function conflictOf(values: ReadonlyMap<number, Uint8Array>): string | undefined
   for (let at = 0; at < mandatory.length; at += 2) {
     const key = mandatory[at]! * 256 + mandatory[at + 1]!
     if (!values.has(key)) return `mandatory names ${keyName(key)}, which is not there`
+    if (values.get(key)!.length === 0 && (key === IPV4HINT || key === IPV6HINT)) return `mandatory names ${keyName(key)}, and auto may come to no address`
   }
   return undefined
 }
@@ -174,18 +177,21 @@ function readEch(value: Uint8Array): Uint8Array | string {
   return /^([\w+/]{4})*([\w+/]{3}=|[\w+/]{2}==)?$/.test(text) && text !== '' && !text.includes('_') ? Buffer.from(text, 'base64') : 'ech: expected base64'
 }
 
+/** `auto`, which stands as no address at all: what the target is answered with, filled in for each client. */
 function readHints(value: Uint8Array, size: 4 | 16): Uint8Array | string {
+  if (String.fromCharCode(...value) === 'auto') return new Uint8Array(0)
   const parts = splitList(value)
   const out = new Uint8Array(parts.length * size)
   for (const [at, part] of parts.entries()) {
     const text = Uint8Array.from(part)
     const right = size === 4 ? readIpv4(text, 0, text.length, out, at * 4) : readIpv6(text, 0, text.length, out, at * 16)
-    if (!right) return `ipv${size === 4 ? 4 : 6}hint: expected addresses separated by commas, found ${String.fromCharCode(...part)}`
+    if (!right) return `ipv${size === 4 ? 4 : 6}hint: expected addresses separated by commas, or auto, found ${String.fromCharCode(...part)}`
   }
   return out
 }
 
 function printHints(value: Uint8Array, size: 4 | 16): string | undefined {
-  if (value.length === 0 || value.length % size !== 0) return undefined
+  if (value.length === 0) return 'auto'
+  if (value.length % size !== 0) return undefined
   return Array.from({ length: value.length / size }, (_, at) => formatAddress(value.subarray(at * size, at * size + size))).join(',')
 }

@@ -1,5 +1,6 @@
 import packet from 'dns-packet'
 import { parseAddress, parsePrefix } from '../../core/address.ts'
+import { rdataToText } from '../../daemon/zone/index.ts'
 import { classFromText, nameFromText, typeFromText, typeToText } from '../../daemon/wire/index.ts'
 
 /** A query as the words of a case ask for it. */
@@ -71,6 +72,8 @@ function recordText(record: packet.Answer): string {
 }
 
 function dataText(record: packet.Answer): string {
+  const octets = (record as unknown as { data: Uint8Array }).data
+  if (record.type === ('UNKNOWN_64' as never) || record.type === ('UNKNOWN_65' as never)) return rdataToText(Number((record as { type: string }).type.slice(8)), octets)
   switch (record.type) {
     case 'A': case 'AAAA': return record.data
     case 'CNAME': case 'NS': case 'PTR': case 'DNAME': return dotted(record.data)

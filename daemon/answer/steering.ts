@@ -1,0 +1,91 @@
+import type { World } from '../world.ts'
+import { TYPE } from '../wire/index.ts'
+import { RRSET, rrsetWord } from '../zone/index.ts'
+import { placeOf, type Source } from './place.ts'
+import type { Exchange } from './send.ts'
+import { variantsOf, type Variant } from './variants.ts'
+
+/** What a routed name answers to a class of clients, and for how long at most. */
+export interface Steered {
+  readonly variants: readonly Variant[]
+  /** Seconds; Infinity when nothing is unsettled. */
+  readonly longestTtl: number
+  readonly failOpen: boolean
+}
+
+/** What policies have had to say in the answer at hand, and what they said in others under the same health. */
+export interface Steering {
+  /** The policy that was asked, or -1; its place class, or -1 when the place has no say. */
+  policy: number
+  placeClass: number
+  /** Another policy was asked too: such an answer is not kept. */
+  isMixed: boolean
+  /** Random numbers at which the answer changes to its next variant: ascending, unsigned, the last 2^32 - 1. Empty: it has one. */
+  turns: readonly number[]
+  /** Choices by policy, class and type, so that many names of one policy cost one decision. */
+  readonly choices: Map<number, Steered>
+}
+
+/** Choices are forgotten past so many. */
+const MOST_CHOICES = 1 << 14
+
+export function makeSteering(): Steering {
+  return { policy: -1, placeClass: -1, isMixed: false, turns: [], choices: new Map() }
+}
+
+/** Another answer begins. */
+export function beginSteering(steering: Steering): void {
+  steering.policy = -1
+  steering.placeClass = -1
+  steering.isMixed = false
+  steering.turns = NONE
+}
+
+const NONE: readonly number[] = []
+
+/** What the policy of a ROUTE record allows this client to have of type A or AAAA, under the health of now. */
+export function steer(steering: Steering, exchange: Exchange, world: World, source: Source, rrset: number, type: number): Steered {
+  const { routing } = world
+  const policy = policyOf(world, rrset)
+  const usesPlace = routing.usesPlace(policy)
+  const placeClass = routing.classOf(policy, usesPlace ? placeOf(exchange, world.places, source) : 0)
+  if (steering.policy < 0) {
+    steering.policy = policy
+    steering.placeClass = usesPlace ? placeClass : -1
+  } else if (steering.policy !== policy) steering.isMixed = true
+  const key = (placeClass * 65536 + policy) * 2 + (type === TYPE.A ? 0 : 1)
+  let steered = steering.choices.get(key)
+  if (steered === undefined) {
+    steered = decide(world, policy, placeClass, type)
+    if (steering.choices.size >= MOST_CHOICES) steering.choices.clear()
+    steering.choices.set(key, steered)
+  }
+  if (steered.failOpen) exchange.failOpen = true
+  if (steered.variants.length > 1) addTurns(steering, steered)
+  return steered
+}
+
+function policyOf({ zones, routing }: World, rrset: number): number {
+  const at = rrsetWord(zones, rrset, RRSET.DATA) + 2
+  const name = Buffer.from(zones.bytes.slice(at, at - 2 + rrsetWord(zones, rrset, RRSET.LENGTH))).toString('latin1')
+  const policy = routing.find(name)
+  if (policy === undefined) throw new Error(`there is no policy ${name}`)
+  return policy
+}
+
+function decide({ routing, health, targets, suspectTtl }: World, policy: number, placeClass: number, type: number): Steered {
+  const choice = routing.choose(policy, placeClass, health, type === TYPE.A ? 4 : 6)
+  return { variants: variantsOf(choice, targets, type), longestTtl: choice.unsettled ? suspectTtl : Infinity, failOpen: choice.failOpen }
+}
+
+/** A and AAAA of one policy may be shared out differently: the answer that has both changes wherever either does. */
+function addTurns(steering: Steering, { variants }: Steered): void {
+  const { turns } = steering
+  if (turns.length === 0) steering.turns = variants.map(({ upTo }) => upTo)
+  else if (variants.some(({ upTo }) => !turns.includes(upTo))) steering.turns = [...new Set([...turns, ...variants.map(({ upTo }) => upTo)])].sort((a, b) => a - b)
+}
+
+/** The variant that a random number of 32 bits falls to; undefined when there is none at all. */
+export function pickVariant({ variants }: Steered, pick: number): Variant | undefined {
+  return variants.find(({ upTo }) => pick <= upTo)
+}
