@@ -124,6 +124,8 @@ function react(state: SecondaryState, event: SecondaryEvent, now: number, facts:
     case 'taken':
       return refreshed({ ...state, held: event.soa, isExpired: false, isWhole: false }, now, facts)
     case 'same':
+      // What has expired meanwhile is not put in service again without having come from a primary.
+      if (state.isExpired) return { state: { ...state, phase: 'transferring' }, actions: [{ kind: 'transfer', primary: state.primary, isWhole: true }] }
       return refreshed(state, now, facts)
     case 'failed':
       return failed(state, event.reason, now, facts)
@@ -150,7 +152,6 @@ function notified(state: SecondaryState, { primary, serial }: { readonly primary
 
 function compare(state: SecondaryState, soa: Held, now: number, facts: SecondaryFacts): Step {
   const { held, isExpired, primary } = state
-  // What has expired is not put in service again without having come from a primary.
   const isWhole = held === undefined || isExpired
   if (isWhole || isSerialAfter(soa.serial, held.serial)) return { state: { ...state, phase: 'transferring' }, actions: [{ kind: 'transfer', primary, isWhole }] }
   if (soa.serial === held.serial) return refreshed(state, now, facts)

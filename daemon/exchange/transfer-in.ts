@@ -173,6 +173,8 @@ function makeRecordReader(origin: Uint8Array, held: number | undefined): RecordR
   }
   return {
     take: (records) => {
+      // Messages without records have an end too.
+      octets += 12
       if (records.length === 0) return place === 'start' ? fault('a message without records') : undefined
       for (const [index, record] of records.entries()) {
         const result = takeOne(record)
