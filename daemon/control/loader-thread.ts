@@ -10,7 +10,7 @@ import type { Folder } from './loader-files.ts'
 import { POLICIES } from './loader-policies.ts'
 import type { LoadResult } from './loader-state.ts'
 import { FileWatcher } from './watch.ts'
-import type { PlainRecord, ZoneChange } from '../zone/index.ts'
+import { unpackRecords, type PackedRecords, type ZoneChange } from '../zone/index.ts'
 
 // The entry of the loader thread: everything that reads files and takes time. It looks after the zones folder by itself and
 // tells the main thread of every load; the main thread asks only for a reload.
@@ -37,7 +37,7 @@ export type FromLoader =
 export type ToLoader =
   | { readonly kind: 'reload'; readonly id: number; readonly force: boolean }
   | { readonly kind: 'change'; readonly id: number; readonly change: ZoneChange; readonly by: ChangedBy }
-  | { readonly kind: 'replace'; readonly id: number; readonly origin: Uint8Array; readonly records: readonly PlainRecord[] }
+  | { readonly kind: 'replace'; readonly id: number; readonly origin: Uint8Array; readonly records: PackedRecords }
   | { readonly kind: 'expire'; readonly id: number; readonly origin: Uint8Array }
   | { readonly kind: 'stop' }
 
@@ -95,7 +95,7 @@ function run(): void {
     switch (message.kind) {
       case 'reload': return load({ force: message.force }, message.id)
       case 'change': return tellChange(message.id, catalogue.change(message.change, message.by))
-      case 'replace': return tellChange(message.id, catalogue.replace(message.origin, message.records))
+      case 'replace': return tellChange(message.id, catalogue.replace(message.origin, [...unpackRecords(message.records)]))
       case 'expire': return tellChange(message.id, catalogue.expire(message.origin))
       case 'stop':
         watcher.close()

@@ -10,7 +10,7 @@ import type { PlacesImage } from '../../geodb/index.ts'
 import type { HealthTable } from '../../healthchecks/index.ts'
 import type { RoutingImage, Target } from '../routing/index.ts'
 import type { WorldImage } from '../world.ts'
-import type { PlainRecord, ZoneChange, ZoneStep } from '../zone/index.ts'
+import type { PackedRecords, ZoneChange, ZoneStep } from '../zone/index.ts'
 import type { DaemonStatus, ReloadReply } from './api.ts'
 import type { ChangedBy, ChangeReply } from './loader-changes.ts'
 import { errorLines, type LoadReport } from './loader-state.ts'
@@ -98,9 +98,9 @@ export class Loader {
     return this.#ask((id) => ({ kind: 'change', id, change, by }))
   }
 
-  /** All that a secondary zone holds from now on, as a whole transfer brought it: its SOA once. Resolves as `change` does; what holds the same already is done at once. */
-  replace(origin: Uint8Array, records: readonly PlainRecord[]): Promise<ChangeReply> {
-    return this.#ask((id) => ({ kind: 'replace', id, origin, records }))
+  /** All that a secondary zone holds from now on, as a whole transfer brought it: its SOA once. Resolves as `change` does; what holds the same already is done at once. The memory of the records is handed over. */
+  replace(origin: Uint8Array, records: PackedRecords): Promise<ChangeReply> {
+    return this.#ask((id) => ({ kind: 'replace', id, origin, records }), records.pieces.map(({ buffer }) => buffer))
   }
 
   /** A secondary zone has not been refreshed for longer than its SOA allows (RFC 1035 §3.3.13): it is answered for no longer, until a transfer brings it back. */
@@ -108,13 +108,13 @@ export class Loader {
     return this.#ask((id) => ({ kind: 'expire', id, origin }))
   }
 
-  #ask(message: (id: number) => ToLoader): Promise<ChangeReply> {
+  #ask(message: (id: number) => ToLoader, handedOver: readonly ArrayBuffer[] = []): Promise<ChangeReply> {
     const worker = this.#worker
     if (worker === undefined) return Promise.resolve(LOADER_DIED)
     return new Promise((resolve) => {
       const id = ++this.#lastId
       this.#changing.set(id, resolve)
-      worker.postMessage(message(id))
+      worker.postMessage(message(id), handedOver)
     })
   }
 

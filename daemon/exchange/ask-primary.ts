@@ -30,10 +30,12 @@ const SOA_LIMITS = { connect: 5000, idle: 5000, total: 10_000 }
 const seconds = ({ now }: Clock): number => Math.floor(now() / 1000)
 const anId = ({ random }: AskTools): number => Math.floor(random() * 0x10000)
 
-type Told = { readonly kind: 'soa'; readonly rdata: Uint8Array } | { readonly kind: 'fault'; readonly reason: string } | { readonly kind: 'truncated' }
+/** What a primary says of a zone: RDATA of its SOA, or why there is none. */
+export type Serial = { readonly kind: 'soa'; readonly rdata: Uint8Array } | { readonly kind: 'fault'; readonly reason: string }
+type Told = Serial | { readonly kind: 'truncated' }
 
 /** Asks a primary for the SOA of a zone: by UDP, and by TCP where its answer is truncated. @param origin wire form */
-export async function askSoa(primary: Primary, origin: Uint8Array, tools: AskTools): Promise<Exclude<Told, { kind: 'truncated' }> | NoReply> {
+export async function askSoa(primary: Primary, origin: Uint8Array, tools: AskTools): Promise<Serial | NoReply> {
   const id = anId(tools)
   const plain = makeQuestion({ id, name: origin, type: TYPE.SOA })
   const { key } = primary
@@ -46,9 +48,9 @@ export async function askSoa(primary: Primary, origin: Uint8Array, tools: AskToo
     return readSoa(verdict?.message ?? reply, id, origin)
   }
   const { after } = tools
-  const told = await askByUdp({ to: primary, message: () => message, waits: SOA_WAITS, after, read })
+  const told = await askByUdp<Told>({ to: primary, message: () => message, waits: SOA_WAITS, after, read })
   if (told.kind !== 'truncated') return told
-  const byTcp = await askByTcp({ to: primary, message, limits: SOA_LIMITS, after, take: (reply) => read(reply) ?? { kind: 'fault', reason: 'a message is no reply to what was asked' } })
+  const byTcp = await askByTcp<Told>({ to: primary, message, limits: SOA_LIMITS, after, take: (reply) => read(reply) ?? { kind: 'fault', reason: 'a message is no reply to what was asked' } })
   return byTcp.kind === 'truncated' ? { kind: 'fault', reason: 'its answer is truncated over TCP' } : byTcp
 }
 

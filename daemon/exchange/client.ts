@@ -102,11 +102,14 @@ export function askByTcp<T>({ to, message, limits, after, take }: TcpQuestion<T>
       socket.write(message)
     })
     socket.on('data', (piece) => {
+      if (isOver) return
       rest()
       frames.add(piece)
-      for (let next = frames.next(); next !== undefined && !isOver; next = frames.next()) {
+      for (let next = frames.next(); next !== undefined; next = frames.next()) {
         const result = take(next)
-        if (result !== undefined) end(result)
+        if (result === undefined) continue
+        end(result)
+        return
       }
     })
     socket.on('error', (error) => end({ kind: 'none', reason: errorText(error) }))

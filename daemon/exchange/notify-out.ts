@@ -1,8 +1,8 @@
 import type { After, Clock } from '../../core/clock.ts'
-import { makeVerifier, OPCODE, readMessage, signRequest, TYPE, type TsigKey } from '../wire/index.ts'
+import { makeVerifier, readMessage, signRequest, TYPE, type TsigKey } from '../wire/index.ts'
 import { serialOf } from '../zone/index.ts'
 import { askByUdp, type Endpoint } from './client.ts'
-import { makeQuestion, rcodeText } from './question.ts'
+import { makeQuestion, OPCODE_NOTIFY, rcodeText } from './question.ts'
 import { isSameName } from './transfer-in.ts'
 import { makeTurns } from './turns.ts'
 
@@ -104,7 +104,7 @@ async function notify(options: NotifyOptions, { origin, peer }: Job, waits: read
     const soa = soaOf(origin) ?? sent!.soa
     if (sent === undefined || serialOf(sent.soa) !== serialOf(soa)) {
       versions++
-      const plain = makeQuestion({ id, name: origin, type: TYPE.SOA, soa, opcode: OPCODE.NOTIFY })
+      const plain = makeQuestion({ id, name: origin, type: TYPE.SOA, soa, opcode: OPCODE_NOTIFY })
       sent = { soa, ...(peer.key === undefined ? { message: plain } : signRequest(plain, peer.key, now())) }
     }
     return sent.message
@@ -114,7 +114,7 @@ async function notify(options: NotifyOptions, { origin, peer }: Job, waits: read
     // What does not answer the last one may answer one before it.
     if (verdict?.kind === 'bad') return versions > 1 ? undefined : { kind: 'answered', trouble: verdict.reason }
     const reply = readMessage(verdict?.message ?? bytes)
-    if (reply === undefined || !reply.isReply || reply.id !== id || reply.opcode !== OPCODE.NOTIFY) return undefined
+    if (reply === undefined || !reply.isReply || reply.id !== id || reply.opcode !== OPCODE_NOTIFY) return undefined
     // Some answer with the header alone.
     if (reply.questions.length > 0 && !isSameName(reply.questions[0]!.name, origin)) return undefined
     return reply.rcode === 0 ? { kind: 'answered' } : { kind: 'answered', trouble: `it answers ${rcodeText(reply.rcode)}` }

@@ -1,4 +1,7 @@
-import { CLASS, OPCODE, TYPE } from '../wire/index.ts'
+import { CLASS, TYPE } from '../wire/index.ts'
+
+/** RFC 1996 §3.3. */
+export const OPCODE_NOTIFY = 4
 
 export interface QuestionOptions {
   readonly id: number
@@ -11,8 +14,8 @@ export interface QuestionOptions {
 }
 
 /** A message that asks another server something, not yet signed. */
-export function makeQuestion({ id, name, type, soa, opcode = OPCODE.QUERY }: QuestionOptions): Uint8Array {
-  const isNotify = opcode === OPCODE.NOTIFY
+export function makeQuestion({ id, name, type, soa, opcode = 0 }: QuestionOptions): Uint8Array {
+  const isNotify = opcode === OPCODE_NOTIFY
   const record = soa === undefined ? [] : [Uint8Array.of(0xc0, 12, 0, TYPE.SOA, 0, CLASS.IN, 0, 0, 0, 0, soa.length >>> 8, soa.length), soa]
   const [answers, authorities] = soa === undefined ? [0, 0] : isNotify ? [1, 0] : [0, 1]
   // NOTIFY speaks with authority (RFC 1996 §3.6).

@@ -29,7 +29,7 @@ export interface SecondaryState {
   /** When the last round ended. */
   readonly endedAt: number
   /** A notification came while another round was under way. */
-  readonly again?: { readonly primary: number; readonly serial?: number }
+  readonly again?: { readonly primary: number; readonly serial?: number } | undefined
   /** The whole zone is wanted, whatever its serial. */
   readonly isWhole: boolean
 }
@@ -135,10 +135,10 @@ function react(state: SecondaryState, event: SecondaryEvent, now: number, facts:
 const stay = (state: SecondaryState): Step => ({ state, actions: [] })
 
 /** What is needed whole is transferred at once; anything else is asked after first. */
-function begin({ again: _, ...state }: SecondaryState, primary: number): Step {
+function begin(state: SecondaryState, primary: number): Step {
   const isWhole = state.isWhole || state.held === undefined
   const actions: SecondaryAction[] = [isWhole ? { kind: 'transfer', primary, isWhole } : { kind: 'ask', primary }]
-  return { state: { ...state, phase: isWhole ? 'transferring' : 'asking', primary, tried: 0 }, actions }
+  return { state: { ...state, phase: isWhole ? 'transferring' : 'asking', primary, tried: 0, again: undefined }, actions }
 }
 
 function notified(state: SecondaryState, { primary, serial }: { readonly primary: number; readonly serial?: number }, now: number): Step {
@@ -171,7 +171,7 @@ function failed(state: SecondaryState, reason: string, now: number, { primaries,
   const tried = state.tried + 1
   if (tried < primaries) {
     const { state: turned, actions } = begin({ ...state, primary: next }, next)
-    return { state: { ...turned, tried, ...(state.again !== undefined && { again: state.again }) }, actions: [trouble, ...actions] }
+    return { state: { ...turned, tried, again: state.again }, actions: [trouble, ...actions] }
   }
   const wait = held === undefined || isWhole ? Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(failures, 20)) : held.retry * 1000
   const { state: ended, actions } = end({ ...state, primary: next, failures: failures + 1, dueAt: now + wait * (0.75 + 0.25 * random()) }, now)
@@ -179,8 +179,9 @@ function failed(state: SecondaryState, reason: string, now: number, { primaries,
 }
 
 /** The end of a round; what came in meanwhile and is still news begins another. */
-function end({ again, ...rest }: SecondaryState, now: number): Step {
-  const state: SecondaryState = { ...rest, phase: 'idle', tried: 0, endedAt: now }
+function end(before: SecondaryState, now: number): Step {
+  const { again } = before
+  const state: SecondaryState = { ...before, phase: 'idle', tried: 0, endedAt: now, again: undefined }
   if (again === undefined) return stay(state)
   if (again.serial !== undefined && state.held !== undefined && !state.isExpired && !isSerialAfter(again.serial, state.held.serial)) return stay(state)
   return stay({ ...state, primary: again.primary, dueAt: Math.min(state.dueAt, now + NOTIFY_SPACE) })
