@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { parseAddress } from '../core/address.ts'
-import { parseConfig } from '../core/config-file.ts'
+import { checkZoneNames, parseConfig } from '../core/config-file.ts'
+import type { Config } from '../core/config.ts'
 import { readRegularFile } from '../core/regular-file.ts'
 import { formatFault, messageOf, type Fault, type Position } from '../core/trouble.ts'
 import { readYaml } from '../core/yaml-file.ts'
@@ -10,6 +11,7 @@ import { nameFromText, nameToText } from '../daemon/wire/name.ts'
 import { readZone, TYPE_ROUTE, type Zone } from '../daemon/zone/index.ts'
 import { mistyped, textOf, type Call, type Command } from './command.ts'
 import { configFile, zonesFolder } from './folders.ts'
+import { readConfigKeys } from './keys.ts'
 
 const TYPE_SOA = 6
 
@@ -121,13 +123,17 @@ function checkAll(call: Call, sources: readonly Source[], origin: string | undef
   const about: string[] = []
   const zones: { source: Source; zone: Zone }[] = []
   const readings: ReadPolicies[] = []
+  const configs: { source: Source; config: Config }[] = []
   const targets = targetsOf(call, sources)
   const policiesBeside = makePolicyFinder(zonesFolder(call).path, targets)
   for (const source of sources) {
     const { label, path, text, kind } = source
     if (kind === 'config') {
-      faults.push(...parseConfig(label, text).faults)
-      about.push(label)
+      const { config, faults: found } = parseConfig(label, text)
+      const keyed = config === undefined ? undefined : readConfigKeys(source, text, config)
+      faults.push(...found, ...(keyed?.faults ?? []))
+      if (config !== undefined) configs.push({ source, config })
+      about.push(keyed === undefined || keyed.keys.size === 0 ? label : `${label} (${count(keyed.keys.size, 'key')})`)
     } else if (kind === 'policies') {
       const read = readPolicies({ file: label, text, targets })
       readings.push(read)
@@ -145,6 +151,8 @@ function checkAll(call: Call, sources: readonly Source[], origin: string | undef
   faults.push(...sameZoneTwice(zones))
   // What is not used can be told only where everything that may use it could be read.
   const whole = call.positionals.length === 0 && !faults.some(({ severity }) => severity === 'error')
+  const origins = zones.map(({ zone }) => nameToText(zone.origin).toLowerCase().replace(/(.)\.$/, '$1'))
+  if (whole) for (const { source, config } of configs) faults.push(...checkZoneNames(source.label, source.text, config, origins))
   if (whole) for (const read of readings) faults.push(...read.unused(policiesUsed(zones)))
   return { faults, about }
 }

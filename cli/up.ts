@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { loadConfig } from '../core/config-file.ts'
 import type { Config } from '../core/config.ts'
 import { systemClock } from '../core/clock.ts'
 import { makeLogger } from '../core/log.ts'
@@ -8,6 +7,7 @@ import { startFleet, type Fleet } from '../fleet/index.ts'
 import { failed, mistyped, numberOf, type Call, type Command } from './command.ts'
 import { endWithNpm, whenAsked } from './foreground.ts'
 import { configFile, DEFAULTS, stateFolder, zonesFolder } from './folders.ts'
+import { loadConfigured, type Configured } from './keys.ts'
 import { welcome } from './welcome.ts'
 
 export const up: Command = {
@@ -31,15 +31,15 @@ export const up: Command = {
     for (const [option, { path }] of [['config', file], ['zones', zones]] as const) {
       if (!existsSync(path)) return mistyped(call.io, `--${option}: there is no ${path}`)
     }
-    let config: Config
+    let configured: Configured
     try {
-      config = loadConfig(file.label)
+      configured = loadConfigured(file)
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
       call.io.err(`${error.message}\n`)
       return 1
     }
-    return runFleet(call, config)
+    return runFleet(call, configured)
   }
 }
 
@@ -49,10 +49,11 @@ const TEXT_BY_MS = 9000
 /** The first round of checks goes to all at once; the text waits this long for it. */
 const FIRST_ROUND_MS = 3000
 
-async function runFleet(call: Call, config: Config): Promise<number> {
+async function runFleet(call: Call, configured: Configured): Promise<number> {
+  const { config } = configured
   const end = whenAsked()
   const began = systemClock.elapsed()
-  const fleet = await launch(call, config)
+  const fleet = await launch(call, configured)
   if (typeof fleet === 'string') return failed(call.io, fleet)
   endWithNpm()
   for (const note of fleet.notes) call.io.err(`nearcast: ${note}\n`)
@@ -75,7 +76,7 @@ async function greet(call: Call, config: Config, fleet: Fleet, began: number): P
   if ((await ready) === 'ready') await welcome(call, config, fleet, began, systemClock.elapsed() + FIRST_ROUND_MS)
 }
 
-function launch(call: Call, config: Config): Promise<Fleet | string> {
+function launch(call: Call, { config, keyFiles }: Configured): Promise<Fleet | string> {
   const { io } = call
   const state = stateFolder(call)
   const zones = zonesFolder(call)
@@ -85,6 +86,7 @@ function launch(call: Call, config: Config): Promise<Fleet | string> {
   }
   return startFleet({
     config,
+    keyFiles,
     configFile: configFile(call).path,
     stateFolder: state.path,
     stateLabel: state.label,

@@ -15,6 +15,12 @@ export interface Ports {
   readonly admin: number
 }
 
+/** A file of TSIG keys: as the operator calls it, and its text. Never logged. */
+export interface KeyFile {
+  readonly label: string
+  readonly text: string
+}
+
 /** Everything a process is told at its start. It reads no environment and no arguments. */
 export interface Setup {
   readonly role: Role
@@ -30,6 +36,8 @@ export interface Setup {
   readonly tierSecret: string
   /** Asked for by every call of the admin API. Never logged. The daemon alone gets it. */
   readonly adminToken?: string
+  /** Files of keys, which have been checked. Never logged. The daemon alone gets them. */
+  readonly keyFiles?: readonly KeyFile[]
   /** Log lines are read by a person (a terminal) rather than by a machine. */
   readonly readable: boolean
 }

@@ -174,3 +174,13 @@ export function checkKeyNames(file: string, text: string, config: Config, known:
   }
   return faults
 }
+
+/** Where the configuration speaks of zones that are neither served from a file nor transferred in. @param known names in lower case, without final dot */
+export function checkZoneNames(file: string, text: string, config: Config, known: readonly string[]): Fault[] {
+  const source = readYaml(file, text)
+  return Object.entries(config.zones).flatMap(([zone, { primaries }]): Fault[] => {
+    if (primaries !== undefined || known.includes(zone)) return []
+    const hint = suggestion(zone, known)
+    return [{ ...source.position(['zones', zone], true), severity: 'error', reason: `zones.${zone}: there is no zone ${zone}`, ...(hint !== undefined && { hint }) }]
+  })
+}

@@ -6,8 +6,9 @@ import { makeRules } from './exchange/index.ts'
 import type { Serving } from './serve/index.ts'
 import { makeReclaimer } from './reclaim.ts'
 import { startService } from './service.ts'
+import { parseKeys, type TsigKeys } from './wire/index.ts'
 import { openWorld, type World, type WorldImage } from './world.ts'
-import { attach, type Channel, type ToProcess } from '../core/channel.ts'
+import { attach, type Channel, type KeyFile, type ToProcess } from '../core/channel.ts'
 import { systemAfter, systemClock } from '../core/clock.ts'
 import { makeLogger } from '../core/log.ts'
 import { messageOf, never } from '../core/trouble.ts'
@@ -30,7 +31,7 @@ attach(async (setup, channel) => {
   const service = await startService({
     setup,
     port: setup.ports.dns,
-    rules: makeRules({ config: setup.config, keys: new Map() }),
+    rules: makeRules({ config: setup.config, keys: keysOf(setup.keyFiles ?? []) }),
     health: health.table,
     clock,
     log,
@@ -77,6 +78,11 @@ attach(async (setup, channel) => {
     }
   }
 })
+
+/** They have been checked by whoever read them. */
+function keysOf(files: readonly KeyFile[]): TsigKeys {
+  return new Map(files.flatMap(({ label, text }) => [...parseKeys(label, text).keys]))
+}
 
 /** An answerer of the main thread's own, whose answers are counted nowhere. */
 function makeExplainer(): { use(world: WorldImage): void; explain(question: ExplainQuestion): ReturnType<typeof explainName> } {

@@ -1,7 +1,9 @@
 import { makeRules } from './exchange/index.ts'
 import { startService } from './service.ts'
+import type { TsigKeys } from './wire/index.ts'
 import { parseConfig } from '../core/config-file.ts'
 import { systemClock } from '../core/clock.ts'
+import type { Config } from '../core/config.ts'
 import type { Logger } from '../core/log.ts'
 import { makeHealthTable } from '../healthchecks/index.ts'
 
@@ -17,6 +19,11 @@ export interface PlainOptions {
   /** Addresses; absent: loopback. */
   readonly listen?: readonly string[]
   readonly threads?: number
+  /** Of a nearcast.yaml: what it says of DNS, places, keys, peers and zones. */
+  readonly config?: Config
+  /** Every key, and the names of those that may transfer every zone. */
+  readonly keys?: TsigKeys
+  readonly transferKeys?: readonly string[]
   /** For experiments on one machine: loopback may transfer, and answers are not limited. */
   readonly lab: boolean
   readonly log: Logger
@@ -36,14 +43,15 @@ export interface Plain {
  * Serves every zone of a folder in this process, and follows what is edited there.
  * @throws Error with one line when an address cannot be used
  */
-export async function startPlain({ zones, stateFolder, port, listen, threads, lab, log }: PlainOptions): Promise<Plain> {
-  const presets = parseConfig('', '').config!
-  const rateLimit = { ...presets.dns['rate-limit'], ...(lab && { mode: 'off' as const }) }
-  const dns = { ...presets.dns, 'rate-limit': rateLimit, ...(listen !== undefined && { listen: [...listen] }), ...(threads !== undefined && { threads }) }
+export async function startPlain({ zones, stateFolder, port, listen, threads, config, keys = new Map(), transferKeys = [], lab, log }: PlainOptions): Promise<Plain> {
+  const { edges, ...presets } = parseConfig('', '').config!
+  const taken = config === undefined ? presets : { ...presets, dns: config.dns, geo: config.geo, peers: config.peers, zones: config.zones }
+  const rateLimit = { ...taken.dns['rate-limit'], ...(lab && { mode: 'off' as const }) }
+  const dns = { ...taken.dns, 'rate-limit': rateLimit, ...(listen !== undefined && { listen: [...listen] }), ...(threads !== undefined && { threads }) }
   const { loader, serving, close } = await startService({
-    setup: { config: { ...presets, dns }, zonesFolder: zones.path, zonesLabel: zones.label, ...(stateFolder !== undefined && { stateFolder }) },
+    setup: { config: { ...taken, edges, dns }, zonesFolder: zones.path, zonesLabel: zones.label, ...(stateFolder !== undefined && { stateFolder }) },
     port,
-    rules: makeRules({ config: presets, keys: new Map(), isLab: lab }),
+    rules: makeRules({ config: taken, keys, transferKeys, isLab: lab }),
     health: makeHealthTable(MOST_TARGETS),
     clock: systemClock,
     log,

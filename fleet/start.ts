@@ -1,5 +1,5 @@
 import { accessSync } from 'node:fs'
-import type { Member, Ports, Role, Setup } from '../core/channel.ts'
+import type { KeyFile, Member, Ports, Role, Setup } from '../core/channel.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
 import type { Logger } from '../core/log.ts'
@@ -14,6 +14,8 @@ import { Supervisor } from './supervisor.ts'
 
 export interface FleetOptions {
   readonly config: Config
+  /** The files of keys that it names, for the daemon. */
+  readonly keyFiles?: readonly KeyFile[]
   /** Absolute paths. */
   readonly configFile: string
   readonly stateFolder: string
@@ -79,7 +81,7 @@ async function start(options: FleetOptions): Promise<Fleet | string> {
   const config: Config = { ...options.config, dns: { ...options.config.dns, listen: [...listen] } }
   const adminToken = secretIn(stateFolder, 'admin.token')
   const common = { config, ports, stateFolder, zonesFolder, zonesLabel, tierSecret: secretIn(stateFolder, 'tier.secret'), readable }
-  const setupFor = (role: Role, name: string): Setup => ({ ...common, role, name, ...(role === 'daemon' && { adminToken }) })
+  const setupFor = (role: Role, name: string): Setup => ({ ...common, role, name, ...(role === 'daemon' && { adminToken, keyFiles: options.keyFiles ?? [] }) })
   const file: FleetFile = { pid: process.pid, startedAt: clock.now(), admin: { address: config.admin.listen, port: ports.admin }, ports, zones: zonesFolder, config: options.configFile }
   writeFleetFile(stateFolder, file)
   const supervisor = new Supervisor({ posts: rosterOf(config), program: options.program ?? programOf, setupFor, clock, log })

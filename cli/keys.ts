@@ -1,0 +1,47 @@
+import { dirname, resolve } from 'node:path'
+import type { KeyFile } from '../core/channel.ts'
+import { checkKeyNames, parseConfig } from '../core/config-file.ts'
+import type { Config } from '../core/config.ts'
+import { readRegularFile } from '../core/regular-file.ts'
+import { ConfigError, messageOf, type Fault } from '../core/trouble.ts'
+import { readKeyFiles, type TsigKeys } from '../daemon/wire/index.ts'
+import type { NamedPath } from './folders.ts'
+
+/** A configuration with the keys that it names. */
+export interface Configured {
+  readonly config: Config
+  readonly keys: TsigKeys
+  /** The same as texts, for a process that is told of them. */
+  readonly keyFiles: readonly KeyFile[]
+}
+
+/** The keys of the files that a configuration names, and every fault in them and in what the configuration says of them. */
+export function readConfigKeys(file: NamedPath, text: string, config: Config): { readonly keys: TsigKeys; readonly keyFiles: readonly KeyFile[]; readonly faults: readonly Fault[] } {
+  const keyFiles: KeyFile[] = []
+  const { keys, faults } = readKeyFiles(config.keys, (label) => {
+    const key = readRegularFile(resolve(dirname(file.path), label)).toString('utf8')
+    keyFiles.push({ label, text: key })
+    return key
+  })
+  // Of names in files with faults there is no telling.
+  const unknown = faults.length > 0 ? [] : checkKeyNames(file.label, text, config, [...keys.keys()].map((name) => name.replace(/\.$/, '')))
+  return { keys, keyFiles, faults: [...faults, ...unknown] }
+}
+
+/**
+ * Reads a nearcast.yaml and the keys that it names.
+ * @throws ConfigError with every fault
+ */
+export function loadConfigured(file: NamedPath): Configured {
+  let text: string
+  try {
+    text = readRegularFile(file.path).toString('utf8')
+  } catch (error) {
+    throw new ConfigError([{ file: file.label, line: 1, column: 1, severity: 'error', reason: `cannot be read: ${messageOf(error)}` }])
+  }
+  const { config, faults } = parseConfig(file.label, text)
+  if (config === undefined) throw new ConfigError(faults)
+  const found = readConfigKeys(file, text, config)
+  if (found.faults.length > 0) throw new ConfigError(found.faults)
+  return { config, keys: found.keys, keyFiles: found.keyFiles }
+}
