@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { makeCounters } from './answer/index.ts'
 import { CookieSecrets, Loader, type LoaderSetup } from './control/index.ts'
 import { Exchange, makeRules, type Rules } from './exchange/index.ts'
-import { makeBuckets, rateLimitsOf } from './limits/index.ts'
+import { makeBuckets, rateLimitsOf, tcpLimitsOf } from './limits/index.ts'
 import type { ResponderData } from './responder.ts'
 import { startServing, type Lane, type Serving } from './serve/index.ts'
 import type { WorldImage } from './world.ts'
@@ -93,7 +93,7 @@ function startSockets({ setup, port, rules, settings, log }: ServiceOptions & { 
     listen: dns.listen,
     port,
     threads: dns.threads,
-    tcp: { clients: dns['tcp-clients'], clientsPerAddress: dns['tcp-clients-per-address'], idleMs: dns['tcp-idle'] },
+    tcp: tcpLimitsOf(dns),
     backend: 'auto',
     responder: {
       module: new URL('./responder.js', import.meta.url),

@@ -7,4 +7,5 @@
 // Must never know a socket, a zone or the clock: the time is handed to it.
 export { makeBuckets, type Buckets } from './buckets.ts'
 export { makeRateLimiter, VERDICT, type Limited, type RateLimiter, type RateLimits } from './rate-limiter.ts'
-export { rateLimitsOf } from './settings.ts'
+export { isExempt, makeExempt, type Exempt } from './exempt.ts'
+export { rateLimitsOf, tcpLimitsOf } from './settings.ts'

@@ -11,3 +11,12 @@ export function rateLimitsOf({ exempt, 'rate-limit': set }: Config['dns']): Rate
     windowMs: set.window, ipv4Prefix: set['ipv4-prefix'], ipv6Prefix: set['ipv6-prefix'], exempt: exempt.map((text) => parsePrefix(text)!)
   }
 }
+
+/** What daemon/serve holds TCP connections to. */
+export function tcpLimitsOf(dns: Config['dns']) {
+  return {
+    clients: dns['tcp-clients'], clientsPerAddress: dns['tcp-clients-per-address'], clientsPerNetwork: dns['tcp-clients-per-network'],
+    ipv4Prefix: dns['rate-limit']['ipv4-prefix'], ipv6Prefix: dns['rate-limit']['ipv6-prefix'], exempt: dns.exempt.map((text) => parsePrefix(text)!),
+    idleMs: dns['tcp-idle'], transferMs: dns['tcp-transfer'], lifetimeMs: dns['tcp-lifetime']
+  }
+}

@@ -1,21 +1,21 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import { parseAddress } from '../../core/address.ts'
+import { maskBytes, parseAddress, type Address } from '../../core/address.ts'
+import { isExempt, makeExempt, type Exempt } from '../limits/index.ts'
 import type { Handover, Reply } from './lane.ts'
-import { ANSWERED, DECLINED, HAND_OVER, HANDED_OVER, RECEIVED, TCP_ACCEPTED, TCP_OPEN, TCP_REFUSED, TCP_SHED, type Listener, type Responder, type Source, type TcpLimits } from './types.ts'
+import { append, LONGEST, makeClient, serve, takeReply, unblock, type Client, type TcpState } from './tcp-client.ts'
+import { makeTcpTable } from './tcp-table.ts'
+import { TCP_ACCEPTED, TCP_CROWDED, TCP_OPEN, TCP_SHED, TCP_SLOW, type Listener, type Responder, type TcpLimits } from './types.ts'
 
-// DNS over TCP (RFC 1035 §4.2.2, RFC 7766): each message behind two octets of length, many to a connection, in any pieces.
+// Who has a connection, and for how long: what asks nothing, sends in drips or takes nothing is closed by time, and where there
+// are too many, one gives way to whoever comes (RFC 7766 §6.1, §6.2.3, §10).
 
-const LONGEST = 65535
-/** A message shorter than a header is no DNS, and a response asks nothing: the connection is closed. */
-const HEADER = 12
-const RESPONSE = 0x80
-/** Answers that the client has not taken: above this it is not read from until they are gone. */
-const UNREAD = 64 << 10
-/** How often connections are looked over for the idle ones, as a share of the limit. */
+/** How often connections are looked over, as a share of the shortest limit of time. */
 const SWEEPS = 10
-
-/** Messages of one connection that the exchange has at once. */
-const MOST_HANDED_OVER = 4
+const SHORTEST_SWEEP_MS = 10
+/** Octets of what waits for it that a client takes at least within `transferMs`. */
+const SLOWEST = 16 << 10
+/** Connections that the system holds ready while this thread is busy. */
+const BACKLOG = 1024
 
 export interface TcpServer {
   /** Sends what the exchange answers. */
@@ -24,69 +24,52 @@ export interface TcpServer {
   close(withinMs: number): Promise<void>
 }
 
-interface Client {
-  readonly socket: Socket
-  readonly source: Source
-  readonly key: string
-  /** The first `length` octets were received and are not yet answered: at most one message and what came with it. */
-  pending: Buffer
-  length: number
-  /** When it last asked something, in milliseconds of `elapsed`. */
-  lastQuery: number
-  /** Not read from and not answered until it has taken what was sent. */
-  isBlocked: boolean
-  hasEnded: boolean
-  /** By what number the exchange knows it, and how many of its messages are there. */
-  readonly number: number
-  handedOver: number
-}
-
-interface State {
+export interface TcpOptions {
   readonly responder: Responder
   readonly handover: Handover
   readonly limits: TcpLimits
   readonly traffic: Float64Array
   readonly elapsed: () => number
-  /** Longest idle first. */
-  readonly clients: Map<Socket, Client>
-  readonly numbers: Map<number, Client>
-  lastNumber: number
-  readonly perAddress: Map<string, number>
-  readonly out: Uint8Array
+  /** Says what an operator may want to know of. */
+  readonly notice: (text: string) => void
 }
 
 /** Listens on every address; rejects with the first error of a bind, which then carries `listener`. */
-export async function openTcp(listeners: readonly Listener[], options: { responder: Responder; handover: Handover; limits: TcpLimits; traffic: Float64Array; elapsed: () => number }): Promise<TcpServer> {
-  const state: State = { ...options, clients: new Map(), numbers: new Map(), lastNumber: 0, perAddress: new Map(), out: new Uint8Array(LONGEST) }
+export async function openTcp(listeners: readonly Listener[], options: TcpOptions): Promise<TcpServer> {
+  const { limits } = options
+  const state: TcpState = { ...options, table: makeTcpTable(limits), numbers: new Map(), lastNumber: 0, out: new Uint8Array(LONGEST) }
+  const exempt = makeExempt(limits.exempt)
   const servers: Server[] = []
   const closeServers = (): void => {
     for (const server of servers) server.close()
   }
   try {
-    for (const listener of listeners) servers.push(await listen(listener, state))
+    for (const listener of listeners) servers.push(await listen(listener, (socket) => accept(socket, state, exempt)))
   } catch (error) {
     closeServers()
     throw error
   }
-  const sweep = setInterval(() => shedIdle(state), Math.max(10, options.limits.idleMs / SWEEPS))
+  const shortest = Math.min(limits.idleMs, limits.transferMs, limits.lifetimeMs)
+  const sweep = setInterval(() => lookOver(state), Math.max(SHORTEST_SWEEP_MS, shortest / SWEEPS))
   return {
     reply: (reply) => takeReply(reply, state),
     close: async (withinMs) => {
       clearInterval(sweep)
       closeServers()
-      for (const { socket } of state.clients.values()) socket.end()
+      const { all } = state.table
+      for (const { socket } of all) socket.end()
       const end = state.elapsed() + withinMs
-      while (state.clients.size > 0 && state.elapsed() < end) await new Promise((resolve) => setTimeout(resolve, 10))
-      for (const { socket } of state.clients.values()) socket.destroy()
+      while (all.size > 0 && state.elapsed() < end) await new Promise((resolve) => setTimeout(resolve, 10))
+      for (const { socket } of all) socket.destroy()
     }
   }
 }
 
-async function listen(listener: Listener, state: State): Promise<Server> {
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => accept(socket, state))
+async function listen(listener: Listener, onConnection: (socket: Socket) => void): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, onConnection)
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(Object.assign(error, { listener })))
-    server.listen({ host: listener.address, port: listener.port, ipv6Only: listener.family === 6, exclusive: true }, resolve)
+    server.listen({ host: listener.address, port: listener.port, ipv6Only: listener.family === 6, exclusive: true, backlog: BACKLOG }, resolve)
   })
   server.removeAllListeners('error')
   // A failed accept (out of descriptors) concerns that connection alone.
@@ -94,8 +77,8 @@ async function listen(listener: Listener, state: State): Promise<Server> {
   return server
 }
 
-function accept(socket: Socket, state: State): void {
-  const { clients, perAddress, limits, traffic } = state
+function accept(socket: Socket, state: TcpState, exempt: Exempt): void {
+  const { table, limits, traffic } = state
   // Without a peer it is closed already; without this handler its errors would end the process.
   socket.on('error', () => socket.destroy())
   const address = parseAddress((socket.remoteAddress ?? '').replace(/%.*$/, ''))
@@ -103,23 +86,20 @@ function accept(socket: Socket, state: State): void {
     socket.destroy()
     return
   }
-  const key = clientKey(address.bytes)
-  const held = perAddress.get(key) ?? 0
-  if (held >= limits.clientsPerAddress) {
-    traffic[TCP_REFUSED]!++
-    socket.destroy()
-    return
+  const { family, bytes } = address
+  const now = state.elapsed()
+  const who = whoHas(address, limits)
+  const crowded = table.crowdedBy(who.address, who.network, isExempt(exempt, family, bytes, 0), now)
+  if (crowded !== undefined) {
+    traffic[TCP_CROWDED]!++
+    state.notice(`${table.all.size} TCP connections are open, and one of ${crowded.source.bytes.join('.')} gives way to one of ${bytes.join('.')}`)
+    shed(crowded, state)
   }
-  if (clients.size >= limits.clients) {
-    const [longestIdle] = clients.values()
-    if (longestIdle !== undefined) shed(longestIdle, state)
-  }
-  const client: Client = { socket, key, source: { family: address.family, bytes: address.bytes, at: 0 }, pending: EMPTY, length: 0, lastQuery: state.elapsed(), isBlocked: false, hasEnded: false, number: ++state.lastNumber, handedOver: 0 }
-  clients.set(socket, client)
+  const client = makeClient(socket, { family, bytes, at: 0 }, who, ++state.lastNumber, now)
+  table.add(client)
   state.numbers.set(client.number, client)
-  perAddress.set(key, held + 1)
   traffic[TCP_ACCEPTED]!++
-  traffic[TCP_OPEN] = clients.size
+  traffic[TCP_OPEN] = table.all.size
   socket.on('close', () => forget(client, state))
   socket.on('data', (chunk: Buffer) => {
     append(client, chunk)
@@ -132,148 +112,53 @@ function accept(socket: Socket, state: State): void {
   })
 }
 
-const EMPTY = Buffer.alloc(0)
-
-/** Connections are counted by IPv4 address and by IPv6 /64, which one host has to itself. */
-function clientKey(bytes: Uint8Array): string {
-  return (bytes.length === 4 ? bytes : bytes.subarray(0, 8)).join('.')
+/** By whom connections are counted: the IPv4 address or the IPv6 /64, which one host has to itself; and the network of it. */
+function whoHas({ family, bytes }: Address, { ipv4Prefix, ipv6Prefix }: TcpLimits): { address: string; network: string } {
+  const text = (length: number): string => maskBytes(bytes, length).join('.')
+  return { address: text(family === 4 ? 32 : 64), network: text(family === 4 ? ipv4Prefix : ipv6Prefix) }
 }
 
-/** Space doubles, so that a message in drips costs little more than one in a piece. */
-function append(client: Client, chunk: Buffer): void {
-  const { pending, length } = client
-  if (length === 0) {
-    client.pending = chunk
-  } else {
-    if (pending.length < length + chunk.length) {
-      client.pending = Buffer.allocUnsafe(Math.max(2 * pending.length, length + chunk.length))
-      pending.copy(client.pending, 0, 0, length)
+/** Closes what has had its time. */
+function lookOver(state: TcpState): void {
+  const now = state.elapsed()
+  for (const client of state.table.all) {
+    if (client.lastActive < now - state.limits.idleMs) shed(client, state)
+    else if (isSlow(client, state.limits, now)) {
+      state.traffic[TCP_SLOW]!++
+      shed(client, state)
+    } else if (now - client.acceptedAt > state.limits.lifetimeMs && client.leavingSince === 0 && !client.isBusy) {
+      // What it has asked is answered; what it asks from now on it asks on another connection.
+      client.leavingSince = now
+      client.socket.end()
     }
-    chunk.copy(client.pending, length)
-  }
-  client.length = length + chunk.length
-}
-
-/** Answers every whole message that is there, as far as the client takes the answers. */
-function serve(client: Client, state: State): void {
-  const { socket } = client
-  if (client.isBlocked || socket.destroyed) return
-  const answers: Buffer[] = []
-  let size = 0
-  let at = 0
-  while (client.length - at >= 2 && size < UNREAD) {
-    const length = client.pending.readUInt16BE(at)
-    if (length < HEADER || (client.length - at > 4 && client.pending[at + 4]! >= RESPONSE)) {
-      socket.destroy()
-      return
-    }
-    if (client.length - at - 2 < length) break
-    const answer = answerOne(client, state, at + 2, length)
-    at += 2 + length
-    if (answer === undefined) continue
-    answers.push(answer)
-    size += answer.length
-  }
-  if (at > 0) {
-    client.pending = at === client.length ? EMPTY : client.pending.subarray(at, client.length)
-    client.length -= at
-    touch(client, state)
-  }
-  if (answers.length > 0) socket.write(Buffer.concat(answers))
-  if (socket.writableLength >= UNREAD || size >= UNREAD) {
-    client.isBlocked = true
-    socket.pause()
-    // What the system took at once has no `drain`; others have their turn first.
-    if (socket.writableLength === 0) setImmediate(() => unblock(client, state))
-  } else if (client.hasEnded && client.handedOver === 0) {
-    socket.end()
   }
 }
 
-function unblock(client: Client, state: State): void {
-  client.isBlocked = false
-  client.socket.resume()
-  serve(client, state)
-}
-
-/** The answer with its two octets of length, in memory of its own; undefined when there is none. */
-function answerOne(client: Client, state: State, start: number, length: number): Buffer | undefined {
-  const { responder, traffic, out } = state
-  traffic[RECEIVED]!++
-  let size = responder.answer(client.pending, start, length, client.source, 'tcp', out, 0, LONGEST)
-  if (size === HAND_OVER) size = handOver(client, state, start, length)
-  if (size === 0) return undefined
-  traffic[ANSWERED]!++
-  return framed(out.subarray(0, size))
-}
-
-function framed(message: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(message.length + 2)
-  frame.writeUInt16BE(message.length)
-  frame.set(message, 2)
-  return frame
-}
-
-/** @returns octets of an answer for now */
-function handOver(client: Client, { handover, responder, traffic }: State, start: number, length: number): number {
-  const { pending, source, number } = client
-  if (client.handedOver < MOST_HANDED_OVER && handover.offer(Uint8Array.from(pending.subarray(start, start + length)), source, 'tcp', { kind: 'lane', client: number })) {
-    client.handedOver++
-    traffic[HANDED_OVER]!++
-    return 0
+/** Whether a message does not come to an end, answers are not taken, or a farewell is not returned. */
+function isSlow(client: Client, { transferMs }: TcpLimits, now: number): boolean {
+  const { socket, incompleteSince, leavingSince } = client
+  if (incompleteSince !== 0 && now - incompleteSince > transferMs) return true
+  if (leavingSince !== 0 && now - leavingSince > transferMs) return true
+  const unsent = socket.writableLength
+  const taken = socket.bytesWritten - unsent
+  if (unsent === 0) client.unsentSince = 0
+  else if (client.unsentSince === 0 || (now - client.unsentSince > transferMs && taken - client.takenThen >= SLOWEST)) {
+    client.unsentSince = now
+    client.takenThen = taken
   }
-  traffic[DECLINED]!++
-  return responder.decline()
+  return client.unsentSince !== 0 && now - client.unsentSince > transferMs
 }
 
-/** One of the exchange's messages for a client: it is told when that has left, so that the next comes only then. */
-function takeReply({ kind, client: number, message }: Reply, state: State): void {
-  const client = state.numbers.get(number)
-  if (client === undefined) return
-  if (kind === 'broken') {
-    // Only the end of the connection shows that a transfer is not whole (RFC 5936 §2.2).
-    client.socket.destroy()
-    return
-  }
-  if (kind === 'last') client.handedOver--
-  if (message === undefined) return serve(client, state)
-  client.socket.write(framed(message), () => {
-    if (!state.numbers.has(number)) return
-    touch(client, state)
-    state.handover.tell({ kind: 'sent', client: number })
-    if (client.hasEnded) serve(client, state)
-  })
-}
-
-/** It has asked something: it moves to the end of the line of the idle ones. */
-function touch(client: Client, { clients, elapsed }: State): void {
-  client.lastQuery = elapsed()
-  clients.delete(client.socket)
-  clients.set(client.socket, client)
-}
-
-function shedIdle(state: State): void {
-  const oldest = state.elapsed() - state.limits.idleMs
-  for (const client of state.clients.values()) {
-    if (client.lastQuery > oldest) return
-    shed(client, state)
-  }
-}
-
-/** Closes a connection that asks nothing, sends in drips, or does not take its answers. */
-function shed(client: Client, state: State): void {
+function shed(client: Client, state: TcpState): void {
   state.traffic[TCP_SHED]!++
   // Dropped from the table at once: its `close` comes later, and must not make room twice.
   forget(client, state)
   client.socket.destroy()
 }
 
-function forget({ socket, key, number, handedOver }: Client, { clients, numbers, handover, perAddress, traffic }: State): void {
-  if (!clients.delete(socket)) return
-  numbers.delete(number)
-  if (handedOver > 0) handover.tell({ kind: 'gone', client: number })
-  const held = perAddress.get(key)! - 1
-  if (held === 0) perAddress.delete(key)
-  else perAddress.set(key, held)
-  traffic[TCP_OPEN] = clients.size
+function forget(client: Client, { table, numbers, handover, traffic }: TcpState): void {
+  if (!table.remove(client)) return
+  numbers.delete(client.number)
+  if (client.handedOver > 0) handover.tell({ kind: 'gone', client: client.number })
+  traffic[TCP_OPEN] = table.all.size
 }

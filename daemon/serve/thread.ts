@@ -102,7 +102,7 @@ async function serveEvents(responder: Responder): Promise<void> {
   const beat = setInterval(() => traffic[BEAT]!++, 100)
   let close: () => Promise<void>
   if (data.kind === 'tcp') {
-    const server = await openTcp(listeners, { responder, handover, limits: tcp, traffic, elapsed: () => systemClock.elapsed() })
+    const server = await openTcp(listeners, { responder, handover, limits: tcp, traffic, elapsed: () => systemClock.elapsed(), notice: makeQuiet((text) => say({ kind: 'notice', text }), systemClock) })
     onReply = server.reply
     close = () => server.close(TCP_CLOSE_MS)
   } else {

@@ -1,3 +1,4 @@
+import type { Prefix } from '../../core/address.ts'
 import type { Lane } from './lane.ts'
 
 /** Where a query came from: the octets of its address stand in `bytes` from `at` on. One object, changed from query to query. */
@@ -68,10 +69,20 @@ export interface Listener {
   readonly fd?: number
 }
 
+/** Numbers of connections at once, and times in milliseconds. */
 export interface TcpLimits {
   readonly clients: number
   readonly clientsPerAddress: number
+  readonly clientsPerNetwork: number
+  /** Bits of an address that make a network. */
+  readonly ipv4Prefix: number
+  readonly ipv6Prefix: number
+  /** Held to none of the limits of a client. */
+  readonly exempt: readonly Prefix[]
   readonly idleMs: number
+  /** A message that has begun is complete, and an answer taken, within this. */
+  readonly transferMs: number
+  readonly lifetimeMs: number
 }
 
 export type ToThread = { readonly kind: 'world'; readonly number: number; readonly world: unknown } | { readonly kind: 'lane'; readonly lane: Lane } | { readonly kind: 'stop' }
@@ -86,7 +97,7 @@ export type FromThread =
   | { readonly kind: 'notice'; readonly text: string }
 
 /** Slots of a thread's totals. `beat` moves whenever the thread is alive. */
-export const TRAFFIC = ['beat', 'received', 'answered', 'unsent', 'faults', 'tcpOpen', 'tcpAccepted', 'tcpRefused', 'tcpShed', 'handedOver', 'declined'] as const
+export const TRAFFIC = ['beat', 'received', 'answered', 'unsent', 'faults', 'tcpOpen', 'tcpAccepted', 'tcpCrowded', 'tcpShed', 'handedOver', 'declined', 'tcpSlow'] as const
 export type Traffic = Record<(typeof TRAFFIC)[number], number>
 export const BEAT = 0
 export const RECEIVED = 1
@@ -95,7 +106,8 @@ export const UNSENT = 3
 export const FAULTS = 4
 export const TCP_OPEN = 5
 export const TCP_ACCEPTED = 6
-export const TCP_REFUSED = 7
+export const TCP_CROWDED = 7
 export const TCP_SHED = 8
 export const HANDED_OVER = 9
 export const DECLINED = 10
+export const TCP_SLOW = 11

@@ -21,7 +21,7 @@ export const rooms: readonly Room[] = [
   { name: 'daemon/routing', may: ['core', 'geodb', 'healthchecks'], pure: true },
   { name: 'daemon/answer', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon'], pure: true },
   { name: 'daemon/limits', may: ['core', 'daemon/wire'], pure: true },
-  { name: 'daemon/serve', may: ['core', 'healthchecks', 'daemon/wire', 'daemon'] },
+  { name: 'daemon/serve', may: ['core', 'healthchecks', 'daemon/wire', 'daemon/limits', 'daemon'] },
   { name: 'daemon/control', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/serve', 'daemon/update', 'daemon'] },
   { name: 'daemon/exchange', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon/serve', 'daemon/control', 'daemon/update', 'daemon'] },
   { name: 'daemon', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon/limits', 'daemon/serve', 'daemon/control', 'daemon/exchange'], open: true },

@@ -1,10 +1,10 @@
 import { createSocket } from 'node:dgram'
-import { connect, createServer, type Socket } from 'node:net'
+import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { makeLogger } from '../../core/log.ts'
 import { startServing, type ServeOptions, type Serving } from '../../daemon/serve/index.ts'
-import type { StandInWorld } from './stand-in.ts'
+import { TCP_LIMITS, type StandInWorld } from './stand-in.ts'
 
 // The same tests on both ways to serve UDP: batched system calls, and node:dgram.
 
@@ -17,7 +17,7 @@ async function serve(t: Test, backend: 'auto' | 'dgram', more: Partial<ServeOpti
     listen: ['127.0.0.1'],
     port,
     threads: 1,
-    tcp: { clients: 20, clientsPerAddress: 10, idleMs: 30_000 },
+    tcp: TCP_LIMITS,
     backend,
     responder: { module, data: () => 0 },
     world: { mark: 5 } satisfies StandInWorld,
@@ -137,103 +137,4 @@ t.test('what cannot be bound is said in a line', async (t) => {
   nextPort = port
   await t.rejects(serve(t, 'auto'), { message: /over UDP: it is in use by/ })
   await t.rejects(serve(t, 'auto', { listen: ['192.0.2.77'] }), { message: /this machine has no such address/ })
-})
-
-t.test('TCP', async (t) => {
-  const frame = (packet: Buffer): Buffer => Buffer.concat([Buffer.from([packet.length >> 8, packet.length & 255]), packet])
-
-  /** A connection that gathers whole answers. */
-  function open(port: number): { socket: Socket; answers: Buffer[]; closed: Promise<void>; got(count: number): Promise<void> } {
-    const socket = connect(port, '127.0.0.1')
-    const answers: Buffer[] = []
-    let rest = Buffer.alloc(0)
-    socket.on('error', () => undefined)
-    socket.on('data', (chunk) => {
-      rest = Buffer.concat([rest, chunk])
-      while (rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE()) {
-        answers.push(rest.subarray(2, 2 + rest.readUInt16BE()))
-        rest = rest.subarray(2 + rest.readUInt16BE())
-      }
-    })
-    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
-    const got = async (count: number): Promise<void> => {
-      for (let tries = 0; answers.length < count && tries < 500; tries++) await sleep(10)
-    }
-    return { socket, answers, closed, got }
-  }
-
-  t.test('frames in any pieces, many at once, in order', async (t) => {
-    const { port } = await serve(t, 'auto')
-    const client = open(port)
-    const stream = Buffer.concat([1, 2, 3].map((id) => frame(query(id))))
-    for (const octet of stream) {
-      client.socket.write(Buffer.of(octet))
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-    client.socket.write(Buffer.concat([4, 5, 0xdeaf, 6].map((id) => frame(query(id, id === 5 ? 3000 : 20)))))
-    await client.got(6)
-    t.same(client.answers.map((answer) => answer.readUInt16BE()), [1, 2, 3, 4, 5, 6])
-    t.equal(client.answers[4]?.length, 3000)
-    client.socket.end(frame(query(7)))
-    await client.closed
-    t.equal(client.answers[6]?.readUInt16BE(), 7, 'a query that came with the end is answered')
-  })
-
-  t.test('what is shorter than a header closes the connection', async (t) => {
-    const { port } = await serve(t, 'auto')
-    for (const length of [0, 1, 11]) {
-      const client = open(port)
-      client.socket.write(frame(Buffer.alloc(length)))
-      await client.closed
-      t.equal(client.answers.length, 0, `${length} octets`)
-    }
-  })
-
-  t.test('a client that does not read is not read from, and loses nothing', async (t) => {
-    const { port, serving } = await serve(t, 'auto')
-    const client = open(port)
-    await new Promise((resolve) => client.socket.once('connect', resolve))
-    client.socket.pause()
-    // 2000 queries of 20 octets ask for 2000 answers of 60 KiB.
-    client.socket.write(Buffer.concat(Array.from({ length: 2000 }, () => frame(query(0xbbf0)))))
-    await sleep(300)
-    const { received } = serving.traffic()
-    t.ok(received < 1000, `${received} of 2000 answered while nothing is read`)
-    client.socket.resume()
-    await client.got(2000)
-    t.equal(client.answers.length, 2000)
-    client.socket.destroy()
-  })
-
-  t.test('connections without queries are closed, drips count for nothing', async (t) => {
-    const { port, serving } = await serve(t, 'auto', { tcp: { clients: 20, clientsPerAddress: 10, idleMs: 300 } })
-    const [silent, dripping, busy] = [open(port), open(port), open(port)]
-    const stream = frame(query(1, 400))
-    let at = 0
-    const drip = setInterval(() => dripping.socket.write(stream.subarray(at, ++at)), 30)
-    const ask = setInterval(() => busy.socket.write(frame(query(2))), 50)
-    await Promise.all([silent.closed, dripping.closed])
-    clearInterval(drip)
-    clearInterval(ask)
-    t.notOk(busy.socket.destroyed, 'the one that asks stays')
-    busy.socket.destroy()
-    t.match(serving.traffic(), { tcpShed: 2 })
-  })
-
-  t.test('limits: per address, and in all the longest idle goes', async (t) => {
-    const { port, serving } = await serve(t, 'auto', { tcp: { clients: 3, clientsPerAddress: 2, idleMs: 30_000 } })
-    const first = open(port)
-    const second = open(port)
-    for (const client of [first, second]) {
-      client.socket.write(frame(query(1)))
-      await client.got(1)
-    }
-    await open(port).closed
-    t.match(serving.traffic(), { tcpRefused: 1, tcpOpen: 2 })
-    // From other addresses there is room for one more; the next takes the place of the longest idle.
-    const others = ['127.0.0.2', '127.0.0.3'].map((localAddress) => connect({ port, host: '127.0.0.1', localAddress }))
-    await first.closed
-    t.notOk(second.socket.destroyed)
-    for (const socket of [second.socket, ...others]) socket.destroy()
-  })
 })

@@ -1,4 +1,4 @@
-import type { Responder } from '../../daemon/serve/index.ts'
+import type { Responder, TcpLimits } from '../../daemon/serve/index.ts'
 
 /** What the stand-in responder answers from: it sends each query back with QR set and this octet in the place of RCODE's. */
 export interface StandInWorld {
@@ -27,4 +27,9 @@ export function openResponder(_data: unknown, first: unknown): Responder {
       return wanted
     }
   }
+}
+
+/** Limits that no test runs into unless it changes them. */
+export const TCP_LIMITS: TcpLimits = {
+  clients: 200, clientsPerAddress: 100, clientsPerNetwork: 150, ipv4Prefix: 24, ipv6Prefix: 56, exempt: [], idleMs: 30_000, transferMs: 30_000, lifetimeMs: 60_000
 }
