@@ -1,6 +1,6 @@
 import { CLASS, isMetaType, isSubdomain, makeVerifier, nameToText, readMessage, signRequest, TYPE, typeToText, type MessageRecord, type TsigKey, type Verdict } from '../wire/index.ts'
-import { isSerialAfter, makePacker, serialOf, type PackedRecords, type PlainRecord, type ZoneChange } from '../zone/index.ts'
-import { makeStepMerger } from './merge-steps.ts'
+import { isSerialAfter, makePacker, serialOf, type PackedRecords, type Packer, type PlainRecord, type ZoneChange } from '../zone/index.ts'
+import { makeStepMerger, type StepMerger } from './merge-steps.ts'
 import { makeQuestion, rcodeText } from './question.ts'
 
 // A transfer in, without its connection: octets of messages in, a zone or a change out, all or nothing (RFC 5936, RFC 1995).
@@ -90,94 +90,32 @@ interface RecordReader {
 /** Where in the stream of records a reader stands. */
 type Place = 'start' | 'second' | 'whole' | 'deletions' | 'additions' | 'end'
 
-/** Reads the records of the answer sections, one message's after another's. @param held the serial held, when what changed was asked for */
-function makeRecordReader(origin: Uint8Array, held: number | undefined): RecordReader {
-  const zone = nameToText(origin)
-  const packer = makePacker()
-  const merger = makeStepMerger(origin)
-  let place: Place = 'start'
-  let newest: PlainRecord | undefined
-  let last = 0
-  let to = 0
-  let octets = 0
+/** What a reader has seen. */
+interface Reading {
+  readonly origin: Uint8Array
+  /** The serial held, when what changed was asked for. */
+  readonly held: number | undefined
+  readonly packer: Packer
+  readonly merger: StepMerger
+  place: Place
+  /** The first SOA, which is the newest, and its serial. */
+  newest: PlainRecord | undefined
+  last: number
+  /** The serial that the step at hand leads to. */
+  to: number
+  octets: number
+}
 
-  /** A SOA in the place where it stands: the sections of IXFR begin with one each (RFC 1995 §4). */
-  const takeSoa = (record: PlainRecord): Transferred | TransferFault | undefined => {
-    const serial = serialOf(record.rdata)
-    switch (place) {
-      case 'start':
-        newest = record
-        last = serial
-        place = 'second'
-        if (held === serial) return { kind: 'same' }
-        if (held !== undefined && !isSerialAfter(serial, held)) return fault(`serial ${serial} comes before ${held}, which is held`)
-        return undefined
-      case 'second':
-        if (held !== undefined && serial === held) return beginStep(record)
-        packer.add(newest!)
-        return endWhole(serial)
-      case 'whole':
-        return endWhole(serial)
-      case 'deletions':
-        to = serial
-        place = 'additions'
-        merger.endDeletions(record)
-        return undefined
-      case 'additions':
-        if (serial !== to) return fault(`a step from serial ${serial} follows one to ${to}`)
-        if (serial !== last) return beginStep(record)
-        place = 'end'
-        return { kind: 'change', ...merger.end() }
-      case 'end':
-        return fault('a record follows the end')
-    }
-  }
-  const beginStep = (soa: PlainRecord): undefined => {
-    place = 'deletions'
-    merger.beginStep(soa)
-  }
-  const endWhole = (serial: number): Transferred | TransferFault => {
-    if (serial !== last) return fault(`it begins with serial ${last} and has a SOA with serial ${serial}: it changed on the way`)
-    place = 'end'
-    return { kind: 'whole', records: packer.end(), serial, soa: newest! }
-  }
-  const takeOther = (record: PlainRecord): TransferFault | undefined => {
-    switch (place) {
-      case 'start': return fault(`it begins with ${typeToText(record.type)}, not with a SOA`)
-      case 'second':
-        place = 'whole'
-        packer.add(newest!)
-        packer.add(record)
-        return undefined
-      case 'whole':
-        packer.add(record)
-        return undefined
-      case 'deletions':
-        merger.remove(record)
-        return undefined
-      case 'additions':
-        merger.add(record)
-        return undefined
-      case 'end': return fault('a record follows the end')
-    }
-  }
-  const takeOne = ({ owner, type, class: of, ttl, rdata }: MessageRecord): Transferred | TransferFault | undefined => {
-    octets += owner.length + rdata.length + 8
-    if (of !== CLASS.IN) return fault(`a record of class ${of}`)
-    if (!isSubdomain(owner, origin)) return fault(`${nameToText(owner)} ${typeToText(type)} lies outside the zone ${zone}`)
-    if (isMetaType(type) || type === 0) return fault(`${nameToText(owner)} has a record of type ${typeToText(type)}, which has no place in a zone`)
-    const record = { owner, type, ttl, rdata }
-    if (type !== TYPE.SOA) return takeOther(record)
-    if (!isSameName(owner, origin)) return fault(`a SOA of ${nameToText(owner)} in the zone ${zone}`)
-    return rdata.length < 22 ? fault('a SOA that is none') : takeSoa(record)
-  }
+/** Reads the records of the answer sections, one message's after another's. */
+function makeRecordReader(origin: Uint8Array, held: number | undefined): RecordReader {
+  const reading: Reading = { origin, held, packer: makePacker(), merger: makeStepMerger(origin), place: 'start', newest: undefined, last: 0, to: 0, octets: 0 }
   return {
     take: (records) => {
       // Messages without records have an end too.
-      octets += 12
-      if (records.length === 0) return place === 'start' ? fault('a message without records') : undefined
+      reading.octets += 12
+      if (records.length === 0) return reading.place === 'start' ? fault('a message without records') : undefined
       for (const [index, record] of records.entries()) {
-        const result = takeOne(record)
+        const result = takeOne(reading, record)
         if (result === undefined) continue
         // What answers with more than a SOA that nothing is newer is a whole zone, which is not needed.
         return result.kind !== 'fault' && result.kind !== 'same' && index < records.length - 1 ? fault('a record follows the end') : result
@@ -185,7 +123,85 @@ function makeRecordReader(origin: Uint8Array, held: number | undefined): RecordR
       return undefined
     },
     get octets() {
-      return octets
+      return reading.octets
     }
+  }
+}
+
+function takeOne(reading: Reading, { owner, type, class: of, ttl, rdata }: MessageRecord): Transferred | TransferFault | undefined {
+  const { origin } = reading
+  reading.octets += owner.length + rdata.length + 8
+  if (of !== CLASS.IN) return fault(`a record of class ${of}`)
+  if (!isSubdomain(owner, origin)) return fault(`${nameToText(owner)} ${typeToText(type)} lies outside the zone ${nameToText(origin)}`)
+  if (isMetaType(type) || type === 0) return fault(`${nameToText(owner)} has a record of type ${typeToText(type)}, which has no place in a zone`)
+  const record = { owner, type, ttl, rdata }
+  if (type !== TYPE.SOA) return takeOther(reading, record)
+  if (!isSameName(owner, origin)) return fault(`a SOA of ${nameToText(owner)} in the zone ${nameToText(origin)}`)
+  return rdata.length < 22 ? fault('a SOA that is none') : takeSoa(reading, record)
+}
+
+/** A SOA in the place where it stands: the sections of IXFR begin with one each (RFC 1995 §4). */
+function takeSoa(reading: Reading, record: PlainRecord): Transferred | TransferFault | undefined {
+  const { place, held, packer, merger, last } = reading
+  const serial = serialOf(record.rdata)
+  switch (place) {
+    case 'start':
+      reading.newest = record
+      reading.last = serial
+      reading.place = 'second'
+      if (held === serial) return { kind: 'same' }
+      return held !== undefined && !isSerialAfter(serial, held) ? fault(`serial ${serial} comes before ${held}, which is held`) : undefined
+    case 'second':
+      if (held !== undefined && serial === held) return beginStep(reading, record)
+      packer.add(reading.newest!)
+      return endWhole(reading, serial)
+    case 'whole':
+      return endWhole(reading, serial)
+    case 'deletions':
+      reading.to = serial
+      reading.place = 'additions'
+      merger.endDeletions(record)
+      return undefined
+    case 'additions':
+      if (serial !== reading.to) return fault(`a step from serial ${serial} follows one to ${reading.to}`)
+      if (serial !== last) return beginStep(reading, record)
+      reading.place = 'end'
+      return { kind: 'change', ...merger.end() }
+    case 'end':
+      return fault('a record follows the end')
+  }
+}
+
+function beginStep(reading: Reading, soa: PlainRecord): undefined {
+  reading.place = 'deletions'
+  reading.merger.beginStep(soa)
+}
+
+function endWhole(reading: Reading, serial: number): Transferred | TransferFault {
+  const { last, packer, newest } = reading
+  if (serial !== last) return fault(`it begins with serial ${last} and has a SOA with serial ${serial}: it changed on the way`)
+  reading.place = 'end'
+  return { kind: 'whole', records: packer.end(), serial, soa: newest! }
+}
+
+function takeOther(reading: Reading, record: PlainRecord): TransferFault | undefined {
+  const { packer, merger } = reading
+  switch (reading.place) {
+    case 'start': return fault(`it begins with ${typeToText(record.type)}, not with a SOA`)
+    case 'second':
+      reading.place = 'whole'
+      packer.add(reading.newest!)
+      packer.add(record)
+      return undefined
+    case 'whole':
+      packer.add(record)
+      return undefined
+    case 'deletions':
+      merger.remove(record)
+      return undefined
+    case 'additions':
+      merger.add(record)
+      return undefined
+    case 'end': return fault('a record follows the end')
   }
 }
