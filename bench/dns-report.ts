@@ -1,7 +1,8 @@
+import { drawChart, type Bar, type Panel } from './chart.ts'
 import type { CaseName } from './dns-questions.ts'
-import type { BenchOptions } from './main.ts'
+import { bestPeer, cost, FLOOR, isOurs, judgeTargets } from './dns-targets.ts'
 import { median, table } from './processes.ts'
-import { machine, markdownTable, say, writeResult } from './results.ts'
+import { markdownTable, say, writeResult, type Circumstances } from './results.ts'
 
 /** What was measured of one server in one case: a figure a round. */
 export interface Row {
@@ -17,7 +18,7 @@ export interface Row {
   readonly busy: number[]
   /** As `cpu`, under dnsperf. */
   readonly dnsperf: number[]
-  /** CPU microseconds of the sender per query. */
+  /** CPU microseconds of the sender per query at the largest load. */
   readonly senderCpu: number[]
   sent: number
   lost: number
@@ -33,24 +34,80 @@ export interface CaseResult {
   readonly rows: readonly Row[]
 }
 
-export function reportDns(results: readonly CaseResult[], options: BenchOptions): void {
-  for (const result of results) say(`\n${titleOf(result)}\n${table(rowsOf(result))}`)
-  void [machine, markdownTable, writeResult, options]
+export interface DnsResult {
+  readonly circumstances: Circumstances
+  readonly cases: readonly CaseResult[]
 }
 
-const titleOf = ({ name, workers, about, rate }: CaseResult): string => `${name}, ${workers} ${workers === 1 ? 'worker' : 'workers'}: ${about}; ${rate.toLocaleString('en')} queries a second offered`
+/** Above this share of its cores a server is what limits the load. */
+const BUSY = 0.9
 
-function rowsOf({ rows }: CaseResult): string[][] {
-  const floor = rows.find(({ server }) => server === 'C floor')
-  const others = rows.filter(({ server }) => server !== 'C floor' && !server.startsWith('nearcast'))
-  const best = others.length === 0 ? undefined : Math.min(...others.map(({ cpu }) => median(cpu)))
-  const ratio = (value: number, to: number | undefined): string => (to === undefined ? '-' : (value / to).toFixed(2))
+const titles: Readonly<Record<CaseName, string>> = {
+  static: 'Static A', steered: 'A steered by client subnet', nxdomain: 'Names that do not exist', million: 'Random names of a zone of 1 M records',
+  'tcp-one': 'One TCP connection, pipelined', 'tcp-many': '64 TCP connections, pipelined'
+}
+
+const workersOf = ({ workers }: CaseResult): string => (workers === 1 ? 'one worker' : `${workers} workers`)
+
+/** Tables for the terminal. */
+export function printDns({ cases }: DnsResult): void {
+  for (const result of cases) say(`\n${titles[result.name]}, ${workersOf(result)}: ${result.about}; ${result.rate.toLocaleString('en')} queries a second offered\n${table(rowsOf(result))}`)
+  say(`\n${table(judgeTargets(cases))}`)
+}
+
+/** Writes results/dns.md with its charts. */
+export function writeDns({ circumstances, cases }: DnsResult): void {
+  writeResult('dns.svg', drawChart({ title: 'CPU per DNS query', subtitle: 'Microseconds, user and system, of all processes and threads of the server; medians with the range of the rounds; less is better', panels: cases.map(costPanel) }))
+  writeResult('dns-most.svg', drawChart({ title: 'Largest load without loss', subtitle: 'Answers a second; medians with the range of the rounds; more is better. ≥: the sender or the machine was the limit, not the server', panels: cases.map(mostPanel) }))
+  const abouts = new Map(cases.flatMap(({ rows }) => rows.map(({ server, about }) => [server, about] as const)))
+  const text = [
+    '# DNS: CPU per query, and the largest load',
+    `Measured on ${circumstances.machine}, ${circumstances.day}; ${circumstances.rounds} rounds of ${circumstances.seconds} s, every server in turn in each. How and why: [docs/benchmarks.md](../../docs/benchmarks.md). Written by \`npm run bench -- dns\`.`,
+    '![CPU per DNS query](dns.svg)',
+    '![Largest load without loss](dns-most.svg)',
+    '## Targets',
+    markdownTable(judgeTargets(cases)),
+    '## Servers',
+    markdownTable([['server', 'what'], ...abouts], 'text'),
+    ...cases.flatMap((result) => [`## ${titles[result.name]}, ${workersOf(result)}`, `${result.about}. ${result.rate.toLocaleString('en')} queries a second offered.`, markdownTable(rowsOf(result))])
+  ]
+  writeResult('dns.md', `${text.join('\n\n')}\n`)
+}
+
+const rangeOf = (values: readonly number[], digits: number): string => `${Math.min(...values).toFixed(digits)} – ${Math.max(...values).toFixed(digits)}`
+const thousands = (value: number): string => (value / 1000).toFixed(value < 10_000 ? 1 : 0)
+
+/** The limit was not this server: what it could take is more. */
+const isHeldBack = (row: Row): boolean => median(row.busy) < BUSY
+
+function mostText(row: Row): string {
+  const lost = row.mostLost.reduce((sum, count) => sum + count, 0)
+  return `${isHeldBack(row) ? '≥ ' : ''}${thousands(median(row.most))} k${lost > 0 ? ` (${lost} lost)` : ''}`
+}
+
+function rowsOf(result: CaseResult): string[][] {
+  const { rows } = result
+  const floor = rows.find(({ server }) => server === FLOOR)
+  const best = bestPeer(result)
+  const ratio = (row: Row, to: Row | undefined): string => (to === undefined ? '' : (cost(row) / cost(to)).toFixed(2))
+  const isChecked = rows.some(({ dnsperf }) => dnsperf.length > 0)
   return [
-    ['server', 'µs CPU', 'range', 'x floor', 'x best peer', 'answered/s', 'lost', 'wrong', 'most/s', 'busy', 'dnsperf', 'sender µs'],
+    ['server', 'µs CPU', 'range', '× floor', '× best peer', 'answered/s', 'lost', 'wrong', 'largest load/s', 'range', 'busy', ...(isChecked ? ['µs CPU under dnsperf'] : [])],
     ...rows.map((row) => [
-      row.server, median(row.cpu).toFixed(2), `${Math.min(...row.cpu).toFixed(2)}-${Math.max(...row.cpu).toFixed(2)}`, ratio(median(row.cpu), floor && median(floor.cpu)), ratio(median(row.cpu), best),
-      median(row.answeredPerSecond).toFixed(0), String(row.lost), String(row.wrong), `${median(row.most).toFixed(0)}${row.mostLost.some((lost) => lost > 0) ? '!' : ''}`, median(row.busy).toFixed(2),
-      row.dnsperf.length === 0 ? '-' : median(row.dnsperf).toFixed(2), median(row.senderCpu).toFixed(2)
+      row.server, cost(row).toFixed(2), rangeOf(row.cpu, 2), ratio(row, floor), ratio(row, best), `${thousands(median(row.answeredPerSecond))} k`, `${row.lost} of ${row.sent}`, row.server === FLOOR ? 'not read' : String(row.wrong),
+      mostText(row), `${thousands(Math.min(...row.most))} – ${thousands(Math.max(...row.most))} k`, median(row.busy).toFixed(2), ...(isChecked ? [row.dnsperf.length === 0 ? '' : median(row.dnsperf).toFixed(2)] : [])
     ])
   ]
+}
+
+const kindOf = (row: Row): Bar['kind'] => (isOurs(row) ? 'ours' : row.server === FLOOR ? 'floor' : 'peer')
+
+function costPanel(result: CaseResult): Panel {
+  const bars = result.rows.map((row) => ({ label: row.server, kind: kindOf(row), value: cost(row), low: Math.min(...row.cpu), high: Math.max(...row.cpu), text: cost(row).toFixed(2) }))
+  return { title: `${titles[result.name]}, ${workersOf(result)}`, subtitle: `${result.rate.toLocaleString('en')} queries a second offered`, bars }
+}
+
+function mostPanel(result: CaseResult): Panel {
+  const bars = result.rows.map((row) => ({ label: row.server, kind: kindOf(row), value: median(row.most), low: Math.min(...row.most), high: Math.max(...row.most), text: mostText(row) }))
+  return { title: `${titles[result.name]}, ${workersOf(result)}`, subtitle: 'answers a second', bars }
 }

@@ -38,8 +38,6 @@ const GIVE_UP_MS = 500
 /** A port is asked until all are answered or this long after the last was sent. */
 const LINGER_MS = 300
 
-const TOGETHER = 32
-
 /** What carries queries: UDP sockets or TCP connections. */
 export interface Wires {
   /** Opens what is needed to ask a port. */
@@ -56,6 +54,9 @@ const questions = layQuestions(cases[name])
 const system = await loadSenderSystem()
 const tally = makeTally(questions, rcode)
 const wires = connections === undefined ? makeUdpWires(system, tally) : makeTcpWires(system, tally, connections, Math.ceil(window / connections))
+
+/** Queries that leave together when they may; over TCP at once, or servers that wait for acknowledgements would wait for us. */
+const TOGETHER = connections === undefined ? 32 : 1
 
 process.on('message', (run: Run) => {
   try {

@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadFromDnsperf, openSender, type Load, type Sender } from './dns-load.ts'
 import { cases, type CaseName } from './dns-questions.ts'
-import { reportDns, type CaseResult, type Row } from './dns-report.ts'
+import { printDns, writeDns, type CaseResult, type DnsResult, type Row } from './dns-report.ts'
 import type { BenchOptions } from './main.ts'
 import { peers, type Data, type Peer, type Running } from './peers/index.ts'
 import { placesDatabase } from './peers/places.ts'
 import { BENCH_ZONE, writeMillionZone } from './peers/zones.ts'
 import { freePort, temporaryFolder, watchCpu } from './processes.ts'
-import { say } from './results.ts'
+import { circumstancesOf, isWhole, readResult, say, writeResult } from './results.ts'
 import { messageOf } from '../core/trouble.ts'
 
 // CPU per query at an offered load, and the largest load without loss. In each round every server has its turn with the same
@@ -75,7 +75,22 @@ export async function benchDns(options: BenchOptions): Promise<void> {
   } finally {
     temporary.remove()
   }
-  reportDns(results, options)
+  const result: DnsResult = { circumstances: circumstancesOf(options), cases: results.toSorted((a, b) => placeOf(a) - placeOf(b)) }
+  printDns(result)
+  if (!isWhole(options)) return
+  writeResult(FIGURES, `${JSON.stringify(result)}\n`)
+  writeDns(result)
+}
+
+const FIGURES = 'dns.json'
+
+/** Results stand in the order of the cases, those with more workers behind. */
+const placeOf = ({ name, workers }: CaseResult): number => workers * 100 + Object.keys(cases).indexOf(name)
+
+/** Writes the tables and charts again from the figures that are there. */
+export function drawDns(): void {
+  const result = readResult<DnsResult>(FIGURES)
+  if (result !== undefined) writeDns(result)
 }
 
 /** Nothing of a kind is named: all of it; else what is named. */
@@ -165,12 +180,12 @@ async function sample(sender: Sender, { running, port, peer, workers }: Contende
   const offered = await watched(running, () => sender.run({ port, workers, seconds, rate, check }))
   row.cpu.push(offered.used / Math.max(1, offered.load.answered))
   row.answeredPerSecond.push(offered.load.answered / offered.load.seconds)
-  row.senderCpu.push(offered.load.senderCpu)
   row.sent += offered.load.sent
   row.lost += offered.load.lost
   row.wrong += offered.load.wrong
   const most = await watched(running, () => sender.run({ port, workers, seconds: seconds * MOST_SHARE, check }))
   row.most.push(most.load.answered / most.load.seconds)
+  row.senderCpu.push(most.load.senderCpu)
   row.mostLost.push(most.load.lost)
   row.busy.push(most.used / 1e6 / most.load.seconds / workers)
   row.wrong += most.load.wrong

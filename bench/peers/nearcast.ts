@@ -28,7 +28,7 @@ export const nearcast: Peer = {
     const zones = join(folder, 'zones')
     mkdirSync(zones)
     symlinkSync(zoneFile(options), join(zones, `${originOf(data)}.zone`))
-    const words = ['dns', '--zones', zones, '--port', String(port), '--listen', '127.0.0.1', '--threads', String(workers)]
+    const words = ['dns', '--zones', zones, '--port', String(port), '--listen', '127.0.0.1', '--threads', String(workers), '--lab']
     return whenUp(options, start(process.execPath, [NEARCAST, ...words]))
   }
 }
