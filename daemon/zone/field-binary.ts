@@ -34,34 +34,36 @@ export const hex: Field = {
 const BASE64 = new Int8Array(256).fill(-1)
 for (const [value, character] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].entries()) BASE64[character.charCodeAt(0)] = value
 
-/** RFC 4648 §4, with its padding; may be split between tokens. */
-export const base64: Field = {
-  read: (entry, what) => {
-    if (!expect(entry, what)) return false
-    let bits = 0
-    let held = 0
-    let digits = 0
-    let padding = 0
-    for (; entry.next < entry.count; entry.next++) {
-      for (let at = entry.starts[entry.next]!; at < entry.ends[entry.next]!; at++) {
-        const octet = entry.text[at]!
-        const value = BASE64[octet]!
-        digits++
-        if (octet === 0x3d) padding++
-        else if (value < 0 || padding > 0) return refuse(entry, entry.next, `${what}: expected base64, found ${tokenText(entry, entry.next)}`)
-        else {
-          bits = ((bits << 6) | value) & 0xfff
-          held += 6
-          if (held >= 8) {
-            held -= 8
-            entry.out[entry.write++] = (bits >>> held) & 0xff
-          }
+/** Reads base64 (RFC 4648 §4, with its padding) up to token `end`; it may be split between tokens. */
+export function readBase64(entry: Entry, what: string, end: number): boolean {
+  if (!expect(entry, what)) return false
+  let bits = 0
+  let held = 0
+  let digits = 0
+  let padding = 0
+  for (; entry.next < end; entry.next++) {
+    for (let at = entry.starts[entry.next]!; at < entry.ends[entry.next]!; at++) {
+      const octet = entry.text[at]!
+      const value = BASE64[octet]!
+      digits++
+      if (octet === 0x3d) padding++
+      else if (value < 0 || padding > 0) return refuse(entry, entry.next, `${what}: expected base64, found ${tokenText(entry, entry.next)}`)
+      else {
+        bits = ((bits << 6) | value) & 0xfff
+        held += 6
+        if (held >= 8) {
+          held -= 8
+          entry.out[entry.write++] = (bits >>> held) & 0xff
         }
       }
     }
-    if (digits % 4 === 0 && padding <= 2) return true
-    return refuse(entry, entry.count - 1, `${what}: base64 comes in groups of four characters, the last one filled up with =`)
-  },
+  }
+  if (digits % 4 === 0 && padding <= 2) return true
+  return refuse(entry, end - 1, `${what}: base64 comes in groups of four characters, the last one filled up with =`)
+}
+
+export const base64: Field = {
+  read: (entry, what) => readBase64(entry, what, entry.count),
   print: (data) => {
     const rest = takeRest(data)
     return rest.length === 0 ? undefined : Buffer.from(rest.buffer, rest.byteOffset, rest.length).toString('base64')

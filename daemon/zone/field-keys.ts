@@ -36,6 +36,9 @@ export const algorithm = named(1, {
 /** Certificate types (RFC 4398 §2.1). */
 export const certtype = named(2, { PKIX: 1, SPKI: 2, PGP: 3, IPKIX: 4, ISPKI: 5, IPGP: 6, ACPKIX: 7, IACPKIX: 8, URI: 253, OID: 254 })
 
+/** Ways to be told of a change (RFC 9859 §2.1). */
+export const dsyncscheme = named(1, { NOTIFY: 1 })
+
 function readType(entry: Entry): number {
   const token = entry.next++
   const number = typeFromText(tokenText(entry, token))
@@ -166,4 +169,24 @@ function gatewayText(data: Data, kind: number): string | undefined {
   }
   const octets = takeOctets(data, kind === 1 ? 4 : 16)
   return octets === undefined ? undefined : formatAddress(octets)
+}
+
+/** Precedence, whether discovery is optional, type of relay, and a relay of that type (RFC 8777 §4). */
+export const amtrelay: Field = {
+  read: (entry) => {
+    const precedence = readNumber(entry, 'precedence', 255)
+    const optional = precedence < 0 ? -1 : readNumber(entry, 'discovery optional', 1)
+    const kind = optional < 0 ? -1 : readNumber(entry, 'relay type', 3)
+    if (kind < 0) return false
+    write8(entry, precedence)
+    write8(entry, (optional << 7) | kind)
+    return readGateway(entry, kind)
+  },
+  print: (data) => {
+    const precedence = take(data, 1)
+    const packed = take(data, 1)
+    if (packed === undefined || (packed & 0x7f) > 3) return undefined
+    const relay = gatewayText(data, packed & 0x7f)
+    return relay === undefined ? undefined : `${precedence} ${packed >>> 7} ${packed & 0x7f} ${relay}`
+  }
 }

@@ -36,6 +36,7 @@ export const svcparams: Field = {
   read: (entry) => {
     const values = new Map<number, Uint8Array>()
     const first = entry.next
+    if (entry.innerQuote >= 0 && entry.innerQuote < first) return refuse(entry, entry.innerQuote, `expected a name, found ${tokenText(entry, entry.innerQuote)}`, 'the target stands before the parameters: . is the owner itself')
     for (; entry.next < entry.count; entry.next++) if (!readParameter(entry, entry.next, values)) return false
     const conflict = conflictOf(values)
     if (conflict !== undefined) return refuse(entry, first, conflict)

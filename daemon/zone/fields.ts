@@ -1,11 +1,12 @@
 // The kinds of RDATA fields that the rows of daemon/wire/types.ts speak of.
-import { nameFault, nameToText } from '../wire/name.ts'
+import { nameFault } from '../wire/name.ts'
 import { type Entry, refuse, tokenText } from './entry.ts'
 import { copyToken, type Data, expect, type Field, numberField, plainDuration, quote, readName, take, takeOctets, takeRest, write32, write8 } from './field.ts'
 import { eui48, eui64, ipv4, ipv6, locator, prefixes } from './field-addresses.ts'
 import { base32, base64, digest, hex, salt } from './field-binary.ts'
-import { algorithm, certtype, ipseckey, time, type, types } from './field-keys.ts'
+import { algorithm, amtrelay, certtype, dsyncscheme, ipseckey, time, type, types } from './field-keys.ts'
 import { loc } from './field-loc.ts'
+import { hip, nsap, takeName, wks } from './field-old.ts'
 import { svcparams } from './field-svcparams.ts'
 
 const name: Field = {
@@ -15,22 +16,8 @@ const name: Field = {
     const length = readName(entry, token)
     return length > 0 || refuse(entry, token, `${what}: ${nameFault(length)}`)
   },
-  print: printName
-}
-
-/** Names in RDATA are not compressed, so that a pointer is no name here. */
-function printName(data: Data): string | undefined {
-  const start = data.at
-  let at = start
-  for (;;) {
-    const length = data.octets[at]
-    if (at >= data.end || length === undefined || length > 63) return undefined
-    at += length + 1
-    if (at > data.end || at - start > 255) return undefined
-    if (length === 0) break
-  }
-  data.at = at
-  return nameToText(data.octets, start)
+  // Names in RDATA are not compressed, so that a pointer is no name here.
+  print: takeName
 }
 
 /** Seconds, with or without units. */
@@ -62,6 +49,12 @@ function printString(data: Data): string | undefined {
   const length = take(data, 1)
   const octets = length === undefined ? undefined : takeOctets(data, length)
   return octets === undefined ? undefined : quote(octets)
+}
+
+/** A string, or nothing more. */
+const maybestring: Field = {
+  read: (entry, what) => entry.next === entry.count || readString(entry, what),
+  print: (data) => (data.at === data.end ? '' : printString(data))
 }
 
 /** One string or more, to the end. */
@@ -143,6 +136,7 @@ export const FIELD_KINDS: Readonly<Record<string, Field>> = {
   name,
   exactname: name,
   string: { read: readString, print: printString },
+  maybestring,
   strings,
   text,
   tag,
@@ -164,6 +158,11 @@ export const FIELD_KINDS: Readonly<Record<string, Field>> = {
   types,
   time,
   ipseckey,
+  amtrelay,
+  dsyncscheme,
+  nsap,
+  hip,
+  wks,
   loc,
   svcparams
 }

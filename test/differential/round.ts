@@ -37,6 +37,11 @@ export async function runRound(drafts: readonly DraftZone[], questionsOf: (serve
   try {
     servers = await startServers(SERVERS, new Map(zones.map((zone) => [zone.origin, zoneText(zone)])), work, port)
     const { served, notServed } = await servedByAll(servers, zones)
+    if (notServed.length > 0) {
+      await stopServers(servers)
+      const without = await runRound(served, questionsOf, port)
+      return { ...without, notServed: [...notServed, ...without.notServed] }
+    }
     const questions = served.length === 0 ? [] : questionsOf(served)
     const findings: Finding[] = []
     let next = 0
@@ -81,9 +86,15 @@ async function servedByAll(servers: readonly Server[], zones: readonly DraftZone
     }))
     const absent = serves.filter((name) => name !== undefined)
     if (absent.length === 0) served.push(zone)
-    else notServed.push(`${zone.origin}: not served by ${absent.join(', ')}`)
+    else notServed.push(`${zone.origin} not served by ${absent.map((name) => `${name} (${whyNot(servers.find((server) => server.name === name)!, zone.origin)})`).join(', ')}`)
   }
   return { served, notServed }
+}
+
+/** What a server's log says of trouble with a zone. */
+function whyNot(server: Server, origin: string): string {
+  const lines = server.log().split('\n').filter((line) => line.includes(origin.slice(0, -1)) && /error|fail|refus|bad|not |warn/i.test(line))
+  return lines.slice(-3).map((line) => line.slice(-120)).join(' / ')
 }
 
 function soaQuestion(origin: string): Question {

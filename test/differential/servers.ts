@@ -69,7 +69,7 @@ function launchBind(folder: string, zones: string, origins: readonly string[], p
 }
 
 function launchNearcast(_folder: string, zones: string, _origins: readonly string[], port: number): ReturnType<Launch> {
-  return [process.execPath, join(root, 'bin/nearcast.js'), 'dns', '--zones', zones, '--port', String(port), '--listen', '127.0.0.1']
+  return [process.execPath, join(root, 'bin/nearcast.js'), 'dns', '--zones', zones, '--port', String(port), '--listen', '127.0.0.1', '--lab']
 }
 
 /** Zone files by origin with its final dot, as every server is to serve them. */

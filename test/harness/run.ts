@@ -107,7 +107,7 @@ function slow(): Difference[] {
 async function serve(folder: string, work: string): Promise<ChildProcess> {
   // Its log goes to a file: a pipe that nobody reads meanwhile would fill up.
   const log = join(work, 'nearcast.log')
-  const child = spawn(process.execPath, [join(root, 'bin/nearcast.js'), 'dns', '--zones', folder, '--port', String(PORT), '--listen', '127.0.0.1'], { stdio: ['ignore', 'pipe', openSync(log, 'w')] })
+  const child = spawn(process.execPath, [join(root, 'bin/nearcast.js'), 'dns', '--zones', folder, '--port', String(PORT), '--listen', '127.0.0.1', '--lab'], { stdio: ['ignore', 'pipe', openSync(log, 'w')] })
   const ready = once(child.stdout!, 'data').then(([chunk]) => process.stdout.write(chunk as Buffer))
   const ended = once(child, 'exit').then(() => Promise.reject(new Error(`nearcast dns ended: ${readFileSync(log, 'utf8').slice(-2000)}`)))
   ended.catch(() => undefined)

@@ -25,13 +25,17 @@ const TEXTS: Readonly<Record<string, Arbitrary<string>>> = {
   certtype: oneof(number(65_535), constantFrom('PGP')), type: constantFrom('A', 'HTTPS', 'TYPE65534'), types, time,
   prefixes: array(oneof(tuple(ipV4(), number(32)).map(([address, length]) => `1:${address}/${length}`), tuple(ipV6(), number(128)).map(([address, length]) => `!2:${address}/${length}`)), { maxLength: 4 }).map((all) => all.join(' ')),
   ipseckey: tuple(oneof(constantFrom('0 2 .'), ipV4().map((text) => `1 2 ${text}`), ipV6().map((text) => `2 2 ${text}`), name.map((text) => `3 2 ${text}`)), base64).map(([gateway, key]) => `10 ${gateway} ${key}`),
-  loc: constantFrom('37 27 36.001 N 126 26 24.0 E 7m', '0 S 0 W -100000.00m 0m 90000000m 1m', '42 21 54 N 71 06 18 W -24m 30m'), svcparams: parameters
+  loc: constantFrom('37 27 36.001 N 126 26 24.0 E 7m', '0 S 0 W -100000.00m 0m 90000000m 1m', '42 21 54 N 71 06 18 W -24m 30m'), svcparams: parameters,
+  maybestring: oneof(constantFrom(''), quoted), nsap: someHex.map((text) => `0x${text}`), dsyncscheme: oneof(constantFrom('NOTIFY'), number(255)),
+  hip: tuple(number(255), someHex, base64, array(name, { maxLength: 3 })).map(([algorithm, tag, key, servers]) => [algorithm, tag, key, ...servers].join(' ')),
+  amtrelay: oneof(constantFrom('0 0 .'), ipV4().map((text) => `1 1 ${text}`), ipV6().map((text) => `0 2 ${text}`), name.map((text) => `1 3 ${text}`)).map((text) => `10 ${text}`),
+  wks: tuple(ipV4(), constantFrom('TCP', 'udp', '132'), array(number(65_535), { maxLength: 5 })).map(([address, protocol, ports]) => [address, protocol, ...ports].join(' '))
 }
 
 /** Texts that are RDATA of a type. */
 export function rdataText({ mnemonic, fields }: TypeRow): Arbitrary<string> {
   const parts = fields.split(' ').map((word) => {
-    if (mnemonic.endsWith('DS') && word === 'digesttype:u8') return constantFrom('1')
+    if (word === 'digesttype:u8') return constantFrom('1')
     const text = TEXTS[word.split(':')[1]!]
     if (text === undefined) throw new Error(`${mnemonic}: no texts for ${word}`)
     return text
