@@ -7,6 +7,7 @@ import { makeBuckets, rateLimitsOf, tcpLimitsOf } from './limits/index.ts'
 import type { ResponderData } from './responder.ts'
 import { startServing, type Lane, type Serving } from './serve/index.ts'
 import type { WorldImage } from './world.ts'
+import type { ZoneStep } from './zone/index.ts'
 import { systemAfter, systemClock, type Clock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
 import type { Logger } from '../core/log.ts'
@@ -48,12 +49,15 @@ export interface Service {
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { setup, health, clock, log, places, onWorld } = options
   const now: { world?: WorldImage; serving?: Serving; exchange?: Exchange } = {}
-  const put = async (world: WorldImage): Promise<void> => {
+  // What there is to tell before there is an exchange to tell it to.
+  const early: ZoneStep[] = []
+  const put = async (world: WorldImage, steps: readonly ZoneStep[]): Promise<void> => {
     now.world = { ...world, cookies: secrets.now }
     onWorld?.(now.world)
-    await Promise.all([now.serving?.use(now.world), now.exchange?.use(now.world, [])])
+    if (now.exchange === undefined) early.push(...steps)
+    await Promise.all([now.serving?.use(now.world), now.exchange?.use(now.world, steps)])
   }
-  const secrets = new CookieSecrets({ file: setup.config.dns['cookie-secrets'], clock, after: systemAfter, log, changed: () => now.world !== undefined && void put(now.world) })
+  const secrets = new CookieSecrets({ file: setup.config.dns['cookie-secrets'], clock, after: systemAfter, log, changed: () => now.world !== undefined && void put(now.world, []) })
   const loader = new Loader({
     setup,
     health,
@@ -67,7 +71,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await Promise.all([loader.first, options.after])
     const world = now.world!
     const rules = options.rules ?? makeRules({ config: setup.config, keys: new Map() })
-    const exchange = new Exchange({ rules, world, hello: helloOf(setup.config.dns), log, onRestart: () => now.serving?.relane() })
+    const exchange = new Exchange({ rules, world, steps: early.splice(0), loader, hello: helloOf(setup.config.dns), log, onRestart: () => now.serving?.relane() })
     now.exchange = exchange
     const serving = await startSockets({ ...options, rules }, world, counters, () => exchange.openLane())
     now.serving = serving

@@ -1,6 +1,8 @@
 import type { Address } from '../../core/address.ts'
 import type { Clock } from '../../core/clock.ts'
+import type { Loader } from '../control/index.ts'
 import type { World } from '../world.ts'
+import type { History } from './history.ts'
 import type { Request } from './request.ts'
 import type { Rules } from './rules.ts'
 
@@ -12,6 +14,10 @@ export interface Context {
   world(): World
   /** The answer to an ordinary query. */
   answer(request: Request): Uint8Array | undefined
+  /** How the contents of zones came about. */
+  readonly history: History
+  /** The loader, by way of the main thread. */
+  readonly loader: Pick<Loader, 'change' | 'replace' | 'expire'>
   log(level: 'info' | 'warn' | 'error', text: string): void
   sourceText(source: Address): string
   keyText(name: Uint8Array): string

@@ -1,27 +1,38 @@
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
 import type { Logger } from '../../core/log.ts'
 import type { Identity } from '../answer/index.ts'
+import type { ChangedBy, ChangeReply, Loader } from '../control/index.ts'
 import type { Lane } from '../serve/index.ts'
 import type { WorldImage } from '../world.ts'
-import type { ZoneChange } from '../zone/index.ts'
+import type { PackedRecords, ZoneChange, ZoneStep } from '../zone/index.ts'
 import type { Rules } from './rules.ts'
 
 /** To and from the exchange thread. */
 export type ToThread =
   | { readonly kind: 'lane'; readonly port: MessagePort; readonly waiting: Int32Array }
-  | { readonly kind: 'world'; readonly number: number; readonly world: WorldImage; readonly changes: readonly ZoneChange[] }
+  | { readonly kind: 'world'; readonly number: number; readonly world: WorldImage; readonly steps: readonly ZoneStep[] }
+  | { readonly kind: 'told'; readonly id: number; readonly reply: ChangeReply }
   | { readonly kind: 'stop' }
 
 export type FromThread =
-  | { readonly kind: 'ready' }
   | { readonly kind: 'using'; readonly number: number }
+  /** For the loader. */
+  | ({ readonly kind: 'ask'; readonly id: number } & Asked)
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly text: string }
+
+/** What the loader is asked for: see its methods of these names. */
+export type Asked =
+  | { readonly what: 'change'; readonly change: ZoneChange; readonly by: ChangedBy }
+  | { readonly what: 'replace'; readonly origin: Uint8Array; readonly records: PackedRecords }
+  | { readonly what: 'expire'; readonly origin: Uint8Array }
 
 /** What the thread is started with. */
 export interface ExchangeData {
   readonly rules: Rules
   readonly world: WorldImage
   readonly number: number
+  /** How the contents of the zones have come about, as far as it is known. */
+  readonly steps: readonly ZoneStep[]
   /** What it says of itself to those who ask. */
   readonly hello: Identity
 }
@@ -29,6 +40,8 @@ export interface ExchangeData {
 export interface ExchangeOptions {
   readonly rules: Rules
   readonly world: WorldImage
+  readonly steps: readonly ZoneStep[]
+  readonly loader: Pick<Loader, 'change' | 'replace' | 'expire'>
   /** What it says of itself to those who ask. */
   readonly hello: Identity
   readonly log: Logger
@@ -42,7 +55,7 @@ const LONGEST_RESTART_MS = 5000
 
 /** Owns the exchange thread. Ordinary answers never depend on it: while it is away, what would be handed over gets SERVFAIL. */
 export class Exchange {
-  readonly #options: Omit<ExchangeOptions, 'world'>
+  readonly #options: Omit<ExchangeOptions, 'world' | 'steps'>
   #world: WorldImage
   #number = 0
   #worker: Worker
@@ -51,10 +64,10 @@ export class Exchange {
   #restart: NodeJS.Timeout | undefined
   readonly #waiting = new Set<{ number: number; resolve: () => void }>()
 
-  constructor({ world, ...options }: ExchangeOptions) {
+  constructor({ world, steps, ...options }: ExchangeOptions) {
     this.#options = options
     this.#world = world
-    this.#worker = this.#start()
+    this.#worker = this.#start(steps)
   }
 
   /** A new way for one serving thread. */
@@ -65,12 +78,12 @@ export class Exchange {
     return { port: port2, waiting }
   }
 
-  /** Serves from another world. @param changes what has led to it, zone by zone, in their order */
-  async use(world: WorldImage, changes: readonly ZoneChange[]): Promise<void> {
+  /** Serves from another world. @param steps what has led to it from the one before */
+  async use(world: WorldImage, steps: readonly ZoneStep[]): Promise<void> {
     this.#world = world
     const number = ++this.#number
     const used = new Promise<void>((resolve) => this.#waiting.add({ number, resolve }))
-    this.#worker.postMessage({ kind: 'world', number, world, changes } satisfies ToThread)
+    this.#worker.postMessage({ kind: 'world', number, world, steps } satisfies ToThread)
     await used
   }
 
@@ -81,17 +94,28 @@ export class Exchange {
     await this.#worker.terminate()
   }
 
-  #start(): Worker {
+  /** Without steps, histories begin anew. */
+  #start(steps: readonly ZoneStep[] = []): Worker {
     const { rules, hello, log } = this.#options
-    const data: ExchangeData = { rules, world: this.#world, number: this.#number, hello }
+    const data: ExchangeData = { rules, world: this.#world, number: this.#number, steps, hello }
     const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: data, name: 'dns exchange' })
     worker.on('message', (message: FromThread) => {
       if (message.kind === 'log') log[message.level](message.text)
       else if (message.kind === 'using') this.#settle(message.number)
+      else if (message.kind === 'ask') void this.#ask(message).then((reply) => worker.postMessage({ kind: 'told', id: message.id, reply } satisfies ToThread))
     })
     worker.on('error', (error) => log.error(`dns exchange died: ${error.stack ?? error.message}`))
     worker.on('exit', () => this.#onExit())
     return worker
+  }
+
+  #ask(asked: Asked): Promise<ChangeReply> {
+    const { loader } = this.#options
+    switch (asked.what) {
+      case 'change': return loader.change(asked.change, asked.by)
+      case 'replace': return loader.replace(asked.origin, asked.records)
+      case 'expire': return loader.expire(asked.origin)
+    }
   }
 
   #settle(number: number): void {

@@ -7,15 +7,20 @@ import { makeReclaimer } from '../reclaim.ts'
 import { loadSystem, makeSender } from '../serve/index.ts'
 import { nameToText } from '../wire/index.ts'
 import { openWorld } from '../world.ts'
+import { makeLoaderClient } from './ask-loader.ts'
 import type { Context } from './context.ts'
 import { replies } from './dispatch.ts'
 import type { ExchangeData, FromThread, ToThread } from './exchange.ts'
+import { makeHistory } from './history.ts'
 import { attachLane } from './lanes.ts'
 
 // The entry of the exchange thread: takes what serving threads hand over, and answers it at its own pace.
 
+/** Octets of what is kept of the changes of zones, for incremental transfers. */
+const HISTORY_OCTETS = 32 << 20
+
 const port = parentPort!
-const { rules, number, hello, world: first } = workerData as ExchangeData
+const { rules, number, hello, steps, world: first } = workerData as ExchangeData
 const say = (message: FromThread): void => port.postMessage(message)
 const log: Context['log'] = (level, text) => say({ kind: 'log', level, text })
 
@@ -28,8 +33,14 @@ const reclaim = makeReclaimer()
 reclaim(first.zones.byteLength)
 const out = new Uint8Array(65535)
 
+const history = makeHistory(HISTORY_OCTETS)
+for (const step of steps) history.note(step)
+const { loader, told } = makeLoaderClient((id, asked, handedOver) => port.postMessage({ kind: 'ask', id, ...asked } satisfies FromThread, handedOver))
+
 const context: Context = {
   rules,
+  history,
+  loader,
   clock: systemClock,
   world: () => world,
   answer: ({ message, source, transport, limit }) => {
@@ -51,9 +62,13 @@ port.on('message', (message: ToThread) => {
       return
     case 'world':
       world = openWorld(message.world)
+      for (const step of message.steps) history.note(step)
       answerer.use(world)
       reclaim(message.world.zones.byteLength)
       say({ kind: 'using', number: message.number })
+      return
+    case 'told':
+      told(message.id, message.reply)
       return
     case 'stop':
       port.close()
