@@ -184,7 +184,9 @@ function commitZone(state: State, name: string, attempt: Attempt): Change[] {
       const step = diffZones(gone.length > 0 ? undefined : before?.zone, file.zone)
       zones.set(name, { served: file, isRestored: false, faults: [], follows: file.follows })
       const text = `${shown}: ${file.origin} serial ${file.serial}, ${file.zone.records.length} records, in service`
-      return [{ text, steps: [...gone, ...(step === undefined ? [] : [step])] }, ...keep(state, name, attempt.texts)]
+      const kept = keep(state, name, attempt.texts)
+      const line = state.over.taken(lowerName(file.zone.origin), file.print)
+      return [{ text, steps: [...gone, ...(step === undefined ? [] : [step])] }, ...kept, ...(line === undefined ? [] : [{ text: line }])]
     }
   }
 }

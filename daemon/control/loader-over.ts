@@ -1,5 +1,5 @@
 import type { Fault } from '../../core/trouble.ts'
-import type { PlainRecord, ZoneChange } from '../zone/index.ts'
+import type { PlainRecord, Zone, ZoneChange } from '../zone/index.ts'
 
 /** A zone as its file says it, before it is served. */
 export interface FreshZone {
@@ -15,6 +15,8 @@ export interface FreshZone {
   readonly served?: number
   /** Tells this text of the file, and of what it includes, from any other; the same over a restart. */
   readonly print: string
+  /** All of it; its records know where they stand. */
+  readonly zone: Zone
   /** The SOA of the file. */
   readonly soa: PlainRecord
   /** The records of the file of one owner (wire form, any case) and type; of all its types without one. */
@@ -35,6 +37,8 @@ export interface ZoneOver {
    * those of the file are; an error among them keeps what is served as it is.
    */
   freshly(zone: FreshZone): { readonly change?: ZoneChange; readonly faults?: readonly Fault[] }
+  /** What was made of the file by `freshly` is what is served from now on. Returns a line worth logging, if any. */
+  taken(origin: Uint8Array, print: string): string | undefined
   /** A dynamic update has passed every check and is about to be served. Durable when this returns; what it throws refuses the update. */
   keep(change: ZoneChange): void
   /** The zone has no file any more, by the operator's will. */
@@ -42,4 +46,4 @@ export interface ZoneOver {
 }
 
 /** Zones are what their files say. */
-export const nothingOver: ZoneOver = { freshly: () => ({}), keep: () => undefined, drop: () => undefined }
+export const nothingOver: ZoneOver = { freshly: () => ({}), taken: () => undefined, keep: () => undefined, drop: () => undefined }

@@ -4,6 +4,7 @@ import { systemAfter, systemClock } from '../../core/clock.ts'
 import { messageOf, never } from '../../core/trouble.ts'
 import { buildPlaces, findDatabase, noPlaces, type PlacesImage } from '../../geodb/index.ts'
 import type { Target } from '../routing/index.ts'
+import { openJournals } from './journals.ts'
 import { isZoneFile, openCatalogue, type LoadRequest } from './loader-catalogue.ts'
 import type { Changed, ChangedBy, ChangeReply } from './loader-changes.ts'
 import type { Folder } from './loader-files.ts'
@@ -22,6 +23,8 @@ export interface LoaderData {
   readonly mostTargets: number
   /** Names of the zones that have primaries, without final dot. */
   readonly secondaries: readonly string[]
+  /** Names of the zones whose serial rises by itself, without final dot. */
+  readonly autoSerials: readonly string[]
   readonly geo: { readonly folder: string; readonly setting: string; readonly local: string; readonly when: 'always' | 'for policies' }
 }
 
@@ -42,7 +45,7 @@ export type ToLoader =
   | { readonly kind: 'stop' }
 
 const port = parentPort!
-const { folder, stateFolder, targets, mostTargets, secondaries, geo } = workerData as LoaderData
+const { folder, stateFolder, targets, mostTargets, secondaries, autoSerials, geo } = workerData as LoaderData
 const say = (message: FromLoader): void => port.postMessage(message)
 
 /** Places are read once, when they are first needed. */
@@ -64,7 +67,8 @@ try {
 }
 
 function run(): void {
-  const catalogue = openCatalogue({ folder, targets, mostTargets, secondaries, ...(stateFolder !== undefined && { stateFolder }) })
+  const over = openJournals({ auto: new Set(autoSerials), ...(stateFolder !== undefined && { folder: join(stateFolder, 'journal') }) })
+  const catalogue = openCatalogue({ folder, targets, mostTargets, secondaries, over, ...(stateFolder !== undefined && { stateFolder }) })
   // Before the first load, so that what changes during it is seen.
   const watcher = new FileWatcher({
     folder: folder.path,

@@ -96,7 +96,7 @@ function freshZone(file: string, zone: Zone, print: string, current: ZoneFile | 
     return [...zone.records].filter((record) => (type === undefined || record.type === type) && nameToText(lowerName(record.owner)) === wanted)
   }
   return {
-    origin: lowerName(zone.origin), name: nameToText(zone.origin), file, serial: serialIn(zone), print, at,
+    origin: lowerName(zone.origin), name: nameToText(zone.origin), file, serial: serialIn(zone), print, zone, at,
     ...(current !== undefined && { served: current.serial }),
     soa: at(zone.origin, TYPE.SOA)[0]!,
     differs: () => current === undefined || holdsOther(zone, current.zone)

@@ -9,9 +9,10 @@
 //
 // Must never know a socket, a file or a clock.
 export { differences, makeDraft, type Draft, type Touched } from './draft.ts'
-export { judgeUpdate, type Judgement } from './judge.ts'
-export { changeOf, layerKey, mergeTouched, type Layer } from './layer.ts'
+export { viewOfImage } from './image-view.ts'
+export { judgeBatch, judgeUpdate, type Judgement, type UpdateRequest } from './judge.ts'
+export { changeOf, layerKey, mergeTouched, touchedBy, type Layer } from './layer.ts'
 export { parseUpdate, type Malformed, type UpdateMessage, type UpdateRecord } from './message.ts'
 export { compileRules, namePatternFault, type RuleText, type Rules } from './permission.ts'
 export { rebase, type Rebased } from './rebase.ts'
-export { higherSerial, keyOf, nextSerial, sameSet, setOf, soaOf, type RRset, type ZoneView } from './rrset.ts'
+export { groupSets, higherSerial, keyOf, nextSerial, sameSet, setOf, soaOf, type RRset, type ZoneView } from './rrset.ts'

@@ -34,6 +34,27 @@ export function judgeUpdate(view: ZoneView, rules: Rules, key: string, message: 
   return { rcode: RCODE.NOERROR, touched: differences(draft) }
 }
 
+/** An update that has been signed. */
+export interface UpdateRequest {
+  /** Name of the key that signed it. */
+  readonly key: string
+  readonly message: UpdateMessage
+}
+
+/** Judges updates in their order, each over what those before it made of the zone; `touched` is the net of all. */
+export function judgeBatch(view: ZoneView, rules: Rules, requests: readonly UpdateRequest[]): { readonly judgements: readonly Judgement[]; readonly touched: readonly Touched[] } {
+  const draft = makeDraft(view)
+  const judgements = requests.map(({ key, message }) => {
+    const judgement = judgeUpdate(draft, rules, key, message)
+    for (const { owner, type, now } of judgement.touched) {
+      if (now === undefined) draft.drop(owner, type)
+      else draft.put(now)
+    }
+    return judgement
+  })
+  return { judgements, touched: differences(draft) }
+}
+
 /** Where the key may not read or write: before anything of the zone is told. */
 function refusedBefore(view: ZoneView, rules: Rules, key: string, { prerequisites, updates }: UpdateMessage): Malformed | undefined {
   const unseen = prerequisites.find(({ owner }) => isSubdomain(owner, view.origin) && !rules.mayTouch(key, owner))

@@ -1,7 +1,7 @@
 import { TYPE } from '../wire/index.ts'
 import { lowerName, serialOf, withSerial, type PlainRecord, type ZoneChange } from '../zone/index.ts'
 import type { Touched } from './draft.ts'
-import { keyOf, sameSet, without, type RRset } from './rrset.ts'
+import { groupSets, keyOf, sameSet, without, type RRset } from './rrset.ts'
 
 /**
  * The net of all updates over a zone file: per RRset what the file says (`was`) and what is served (`now`), never the same. The SOA
@@ -53,6 +53,20 @@ export function changeOf(origin: Uint8Array, touched: readonly Touched[]): ZoneC
     from: serialOf(soa.was!.data[0]!),
     to: serialOf(soa.now!.data[0]!),
     deleted: ordered.flatMap(({ was, now }) => records(was, now)),
-    added: ordered.flatMap(({ was, now }) => records(now, was))
+    added: ordered.flatMap(({ was, now }) => records(now, was)),
+    before: ordered.flatMap(({ was }) => records(was, undefined))
   }
+}
+
+/** The RRsets that a change touches, from what it says of them as they were. */
+export function touchedBy({ before = [], deleted, added }: ZoneChange): Touched[] {
+  const gone = new Map(groupSets(deleted).map((set) => [layerKey(set.owner, set.type), set]))
+  const fresh = new Map(groupSets(added).map((set) => [layerKey(set.owner, set.type), set]))
+  const old = new Map(groupSets(before).map((set) => [layerKey(set.owner, set.type), set]))
+  return [...new Set([...old.keys(), ...fresh.keys()])].map((key) => {
+    const [was, less, more] = [old.get(key), gone.get(key), fresh.get(key)]
+    const { owner, type, ttl } = (more ?? was)!
+    const data = [...(was === undefined ? [] : without(was, less)), ...(more?.data ?? [])]
+    return { owner: was?.owner ?? owner, type, ...(was !== undefined && { was }), ...(data.length > 0 && { now: { owner: was?.owner ?? owner, type, ttl, data } }) }
+  })
 }

@@ -1,8 +1,8 @@
 import { TYPE, nameToText } from '../wire/index.ts'
 import { conflictAmong, recordTypeToText } from '../zone/index.ts'
-import { makeDraft, type Touched } from './draft.ts'
+import type { Touched } from './draft.ts'
 import { isAsFiled, layerKey, type Layer } from './layer.ts'
-import { setOf, without, type RRset, type ZoneView } from './rrset.ts'
+import { keyOf, setOf, without, type RRset, type ZoneView } from './rrset.ts'
 
 /** A layer brought over an edited file. */
 export interface Rebased {
@@ -58,17 +58,22 @@ const withData = (set: RRset, data: readonly Uint8Array[]): RRset | undefined =>
 
 /** Takes out of the layer whatever would stand beside something of the file that suffers no company. */
 function dropContradictions(file: ZoneView, sets: Map<string, Touched>): Conflict[] {
-  const draft = makeDraft(file)
-  for (const { owner, type, now } of sets.values()) {
-    if (now === undefined) draft.drop(owner, type)
-    else draft.put(now)
-  }
   const conflicts: Conflict[] = []
-  for (const [key, { owner, type }] of sets) {
-    const because = conflictAmong(draft.setsOf(owner).map((set) => set.type), owner.length === file.origin.length)
-    if (because === undefined) continue
-    sets.delete(key)
-    conflicts.push({ owner, type, reason: `${nameToText(owner)} ${recordTypeToText(type)} of an update is left out, as the file has it now: ${because}` })
+  const names = new Map([...sets.values()].map(({ owner }) => [keyOf(owner), owner]))
+  for (const [name, owner] of names) {
+    const touched = [...sets].filter(([, each]) => keyOf(each.owner) === name)
+    // One after the other on top of the file, deletions first: what fits is kept.
+    const types = new Set(file.setsOf(owner).map((set) => set.type))
+    for (const [, { type, now }] of touched) if (now === undefined) types.delete(type)
+    for (const [key, { type, now }] of touched) {
+      if (now === undefined) continue
+      const because = conflictAmong([...types, type], owner.length === file.origin.length)
+      if (because === undefined) types.add(type)
+      else {
+        sets.delete(key)
+        conflicts.push({ owner, type, reason: `${nameToText(owner)} ${recordTypeToText(type)} of an update is left out, as the file has it now: ${because}` })
+      }
+    }
   }
   return conflicts
 }

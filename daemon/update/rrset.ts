@@ -1,5 +1,5 @@
 import { LOWER, TYPE } from '../wire/index.ts'
-import { isSerialAfter, rdataKey } from '../zone/index.ts'
+import { isSerialAfter, rdataKey, type PlainRecord } from '../zone/index.ts'
 
 /** All records of one owner and type; names in wire form, uncompressed. */
 export interface RRset {
@@ -44,6 +44,18 @@ export function without(a: RRset, b: RRset | undefined): Uint8Array[] {
   if (b === undefined) return [...a.data]
   const known = new Set(b.data.map((data) => rdataKey(b.type, data)))
   return a.data.filter((data) => !known.has(rdataKey(a.type, data)))
+}
+
+/** Records as RRsets, in the order in which each is first met. */
+export function groupSets(records: Iterable<PlainRecord>): RRset[] {
+  const sets = new Map<string, { owner: Uint8Array; type: number; ttl: number; data: Uint8Array[] }>()
+  for (const { owner, type, ttl, rdata } of records) {
+    const key = `${type} ${keyOf(owner)}`
+    const set = sets.get(key)
+    if (set === undefined) sets.set(key, { owner, type, ttl, data: [rdata] })
+    else set.data.push(rdata)
+  }
+  return [...sets.values()]
 }
 
 export const setOf = (sets: readonly RRset[], type: number): RRset | undefined => sets.find((set) => set.type === type)

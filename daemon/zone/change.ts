@@ -16,6 +16,8 @@ export interface ZoneChange {
   readonly deleted: readonly PlainRecord[]
   /** The new SOA first, then the rest in any order. */
   readonly added: readonly PlainRecord[]
+  /** Of a dynamic update: every RRset that it changes, whole, as it was before. */
+  readonly before?: readonly PlainRecord[]
 }
 
 /**

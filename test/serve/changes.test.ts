@@ -84,7 +84,7 @@ t.test('an update changes what is served of a file, once it was kept', async (t)
   const { write, open } = makeBench(t)
   write('one.test.zone', fileOf(7, 'www 300 A 192.0.2.1', 'c 300 CNAME www'))
   const kept: ZoneChange[] = []
-  const catalogue = open({ freshly: () => ({}), keep: (each) => void kept.push(each), drop: () => undefined })
+  const catalogue = open({ freshly: () => ({}), taken: () => undefined, keep: (each) => void kept.push(each), drop: () => undefined })
   catalogue.load({})
   const good = change('one.test.', 7, 8, ['www 0 A 192.0.2.1'], ['www 300 A 192.0.2.2', '_acme-challenge 60 TXT "x"'])
   const changed = catalogue.change(good, 'update')
@@ -121,6 +121,7 @@ t.test('what lies over a file is served with it', async (t) => {
       seen.push([zone.name, zone.file, zone.serial, zone.served, zone.differs(), zone.at(wire('WWW.one.test.')).length])
       return { change: { ...change('one.test.', zone.serial, 20, [], ['x 60 TXT "over"']), deleted: [zone.soa] } }
     },
+    taken: () => undefined,
     keep: () => undefined,
     drop: (origin) => seen.push(nameToText(origin))
   }
