@@ -99,7 +99,7 @@ function makeExplainer(): { use(world: WorldImage): void; explain(question: Expl
       world = openWorld(image)
       if (answerer === undefined) answerer = makeAnswerer({ world, preparedSize: 1 << 16 })
       else answerer.use(world)
-      reclaim(image.zones.byteLength)
+      reclaim(image.zones)
     },
     explain: (question) => (world === undefined ? 'the zones are still being read' : explainName(world, ask, question))
   }

@@ -1,3 +1,4 @@
+import type { SharedZones } from './zone/index.ts'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
@@ -7,14 +8,15 @@ const MOST_DROPPED = 64 << 20
 /**
  * Makes a thread give back the zone images it no longer uses. V8 does not count shared memory, so that a thread that hardly
  * allocates, as those that answer, would keep every image it was ever given.
- * @returns to be called with the octets of the image in use, after it has taken the place of the one before
+ * @returns to be called with the image in use, after it has taken the place of the one before
  */
-export function makeReclaimer(collect: () => void = collector()): (size: number) => void {
-  let last = 0
+export function makeReclaimer(collect: () => void = collector()): (image: Pick<SharedZones, 'build' | 'byteLength' | 'overlay'>) => void {
+  let last: Pick<SharedZones, 'build' | 'byteLength' | 'overlay'> | undefined
   let dropped = 0
-  return (size) => {
-    dropped += last
-    last = size
+  return (image) => {
+    // Of two versions of one build, only what lies over it is let go.
+    if (last !== undefined) dropped += last.build === image.build ? (last.overlay?.byteLength ?? 0) : last.byteLength
+    last = image
     if (dropped < MOST_DROPPED) return
     dropped = 0
     collect()

@@ -38,14 +38,14 @@ export function openResponder(data: unknown, world: unknown, { trouble, notice }
   }
   const answerer = makeAnswerer({ ...own, ...(rules !== undefined && { gate: makeGate(rules) }), ...(cookies !== undefined && { cookies: { isEnforced: cookies === 'enforced', clock: systemClock } }), world: openWorld(first), onError })
   const reclaim = makeReclaimer()
-  reclaim(first.zones.byteLength)
+  reclaim(first.zones)
   return {
     ...(rateLimit === undefined ? { answer: answerer.answer } : limited(answerer, rateLimit, own.seed, notice)),
     decline: answerer.decline,
     use: (next) => {
       const image = next as WorldImage
       answerer.use(openWorld(image))
-      reclaim(image.zones.byteLength)
+      reclaim(image.zones)
     }
   }
 }

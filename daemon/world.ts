@@ -1,7 +1,7 @@
 import { openPlaces, type Places, type PlacesImage } from '../geodb/index.ts'
 import type { HealthTable } from '../healthchecks/index.ts'
 import { openRouting, type Routing, type RoutingImage, type Target } from './routing/index.ts'
-import { openZoneImage, type ZoneImage } from './zone/index.ts'
+import { openZoneImage, type SharedZones, type ZoneImage } from './zone/index.ts'
 
 /** Everything a query reads, and nothing it may change. A reload makes a new one and swaps it whole. */
 export interface World {
@@ -20,7 +20,7 @@ export interface World {
 /** A world on its way to another thread: shared memory and plain values. `openWorld` makes it readable there. */
 export interface WorldImage {
   readonly generation: number
-  readonly zones: SharedArrayBuffer
+  readonly zones: SharedZones
   readonly places: PlacesImage
   readonly routing: RoutingImage
   readonly health: HealthTable

@@ -1,6 +1,6 @@
 import { formatFault, type Fault } from '../../core/trouble.ts'
 import type { RoutingImage } from '../routing/index.ts'
-import { buildZoneImage, lowerName, type ZoneStep } from '../zone/index.ts'
+import { buildZoneImage, lowerName, type SharedZones, type ZoneStep } from '../zone/index.ts'
 import type { ZoneStatus } from './api.ts'
 import type { LastGood } from './last-good.ts'
 import { shownAs } from './loader-files.ts'
@@ -21,7 +21,7 @@ export interface CatalogueOptions extends PolicyOptions {
 
 /** What a load came to. Images are there when they differ from the last ones. */
 export interface LoadResult {
-  readonly zoneImage?: SharedArrayBuffer
+  readonly zoneImage?: SharedZones
   readonly routing?: RoutingImage
   /** Some policy is there: places have a say. */
   readonly usesPolicies: boolean

@@ -10,7 +10,7 @@ import type { PlacesImage } from '../../geodb/index.ts'
 import type { HealthTable } from '../../healthchecks/index.ts'
 import type { RoutingImage, Target } from '../routing/index.ts'
 import type { WorldImage } from '../world.ts'
-import type { PackedRecords, ZoneChange, ZoneStep } from '../zone/index.ts'
+import type { PackedRecords, SharedZones, ZoneChange, ZoneStep } from '../zone/index.ts'
 import type { DaemonStatus, ReloadReply } from './api.ts'
 import type { ChangedBy, ChangeReply } from './loader-changes.ts'
 import { errorLines, type LoadReport } from './loader-state.ts'
@@ -52,7 +52,7 @@ export class Loader {
   readonly #data: LoaderData
   readonly #waiting = new Map<number, (reply: ReloadReply) => void>()
   readonly #changing = new Map<number, (reply: ChangeReply) => void>()
-  readonly #parts: { places?: PlacesImage; zones?: SharedArrayBuffer; routing?: RoutingImage } = {}
+  readonly #parts: { places?: PlacesImage; zones?: SharedZones; routing?: RoutingImage } = {}
   #report: LoadReport = { zones: [], faults: [], names: [], routedTtl: 0, changes: [] }
   #lastAt: number | undefined
   #generation = 0

@@ -1,110 +1,146 @@
-import { makeScannedName, scanName, TYPE, type ScannedName } from '../wire/index.ts'
-import { FLAG, HEADER, IMAGE_MAGIC, NODE, RRSET } from './image.ts'
+import { LOWER, makeScannedName, scanName, TYPE, type ScannedName } from '../wire/index.ts'
+import { FLAG, HEADER, IMAGE_MAGIC, NODE, RRSET, type SharedZones } from './image.ts'
 import { TYPE_ALIAS, TYPE_ROUTE, type Zone } from './record.ts'
+import { sourceOfZone, type RrsetSink, type Size, type ZoneSource } from './zone-source.ts'
 
-/** An array that grows; `used` of it counts. */
-interface Growing<T extends Int32Array | Uint8Array> {
-  array: T
-  used: number
+/** What was built, and what only changes of it need. */
+export interface Built {
+  readonly shared: SharedZones
+  /** Per node: names right beneath it, apexes of lower zones too. */
+  readonly children: Int32Array
+  /** How many nodes, RRsets and octets of the heap there are, and may be. */
+  readonly used: Room
+  readonly limit: Room
+  /** Where the heap begins, in octets. */
+  readonly heap: number
 }
 
-/** Everything read so far, column by column. Nodes count from 1; a record is a row of the `record…` columns. */
+export interface Room {
+  nodes: number
+  rrsets: number
+  /** Octets. */
+  heap: number
+}
+
+/** Names put in the table so far, column by column. Nodes count from 1. */
 interface Draft {
   readonly name: ScannedName
-  /** Names, and RDATA. */
-  readonly names: Growing<Uint8Array>
-  readonly data: Growing<Uint8Array>
-  readonly nodeName: Growing<Int32Array>
-  readonly nodeShown: Growing<Int32Array>
-  readonly nodeSize: Growing<Int32Array>
-  readonly nodeHash: Growing<Int32Array>
-  readonly nodeParent: Growing<Int32Array>
-  readonly nodeApex: Growing<Int32Array>
-  readonly nodeWild: Growing<Int32Array>
+  /** What names stand in, and for each node in which of them, and where. */
+  readonly texts: Uint8Array[]
+  nodeText: Int32Array
+  nodeAt: Int32Array
+  /** The name of its zone's source that stands there, and one; 0: none. */
+  nodeOwner: Int32Array
+  /** Octets of the name | labels << 8. */
+  nodeSize: Int32Array
+  nodeHash: Int32Array
+  nodeParent: Int32Array
+  nodeApex: Int32Array
+  nodeWild: Int32Array
   /** Of an apex: the node of the same name in the zone above. */
-  readonly nodeAbove: Growing<Int32Array>
+  nodeAbove: Int32Array
+  children: Int32Array
+  nodes: number
+  /** Octets of all names. */
+  names: number
   /** Nodes outside the table, by apex and name. */
   readonly hidden: Map<string, number>
   /** (hash, node) pairs, never more than half full. */
   table: Int32Array
-  readonly recordNode: Growing<Int32Array>
-  readonly recordType: Growing<Int32Array>
-  readonly recordTtl: Growing<Int32Array>
-  readonly recordData: Growing<Int32Array>
-  readonly recordLength: Growing<Int32Array>
 }
 
-const int32 = (): Growing<Int32Array> => ({ array: new Int32Array(1024), used: 1 })
+const COLUMNS = ['nodeText', 'nodeAt', 'nodeOwner', 'nodeSize', 'nodeHash', 'nodeParent', 'nodeApex', 'nodeWild', 'nodeAbove', 'children'] as const
 
 /** Lays checked zones out as one shared buffer, in the form of image.ts. */
-export function buildZoneImage(zones: readonly Zone[]): SharedArrayBuffer {
-  const draft: Draft = {
-    name: makeScannedName(), names: { array: new Uint8Array(65536), used: 0 }, data: { array: new Uint8Array(65536), used: 0 },
-    nodeName: int32(), nodeShown: int32(), nodeSize: int32(), nodeHash: int32(), nodeParent: int32(), nodeApex: int32(), nodeWild: int32(), nodeAbove: int32(),
-    hidden: new Map(), table: new Int32Array(2048),
-    recordNode: int32(), recordType: int32(), recordTtl: int32(), recordData: int32(), recordLength: int32()
-  }
+export function buildZoneImage(zones: readonly Zone[]): SharedZones {
+  return buildZones(zones.map(sourceOfZone)).shared
+}
+
+let builds = 0
+
+/** @param spare room for changes beside what is kept anyway */
+export function buildZones(sources: readonly ZoneSource[], spare?: Readonly<Room>): Built {
+  const names = sources.reduce((sum, source) => sum + source.names, sources.length)
+  const draft = makeDraft(names)
   // All apexes first: a name belongs to the nearest of them.
-  const apexes = zones.map((zone) => {
-    scanName(zone.origin, 0, zone.origin.length, draft.name)
-    return find(draft, 0) || addNode(draft, 0, 0, zone.origin, true)
+  const apexes = sources.map((source) => {
+    draft.texts.push(source.origin, source.octets)
+    scanName(source.origin, 0, source.origin.length, draft.name)
+    return addNode(draft, 0, 0, draft.texts.length - 2, 0, true)
   })
-  // A zone below another makes the names between them exist (RFC 8020), whether the upper one delegates to it or not.
-  for (const { origin } of zones) {
-    scanName(origin, 0, origin.length, draft.name)
-    let label = 1
-    while (label <= draft.name.labels && find(draft, label) === 0) label++
-    if (label <= draft.name.labels) ensure(draft, draft.nodeApex.array[find(draft, label)]!, 1, origin)
-  }
-  for (const [index, zone] of zones.entries()) {
-    for (const { owner, type, ttl, rdata } of zone.records) addRecord(draft, apexes[index]!, owner, type, ttl, rdata)
-  }
-  return layOut(draft)
+  const starts = Int32Array.from([...sources.map((source, zone) => placeNames(draft, source, apexes[zone]!, zone * 2 + 1)), draft.nodes])
+  for (const [zone, source] of sources.entries()) placeBetween(draft, source.origin, zone * 2)
+  return layOut(draft, sources, starts, spare)
 }
 
-function addRecord(draft: Draft, apex: number, owner: Uint8Array, type: number, ttl: number, rdata: Uint8Array): void {
-  scanName(owner, 0, owner.length, draft.name)
-  const node = nodeFor(draft, apex, owner)
-  push(draft.recordNode, node)
-  push(draft.recordType, type)
-  push(draft.recordTtl, ttl)
-  push(draft.recordData, append(draft.data, rdata, 0, rdata.length))
-  push(draft.recordLength, rdata.length)
-  if (draft.nodeShown.array[node] === 0) noteShown(draft, node, owner)
+function makeDraft(names: number): Draft {
+  const size = Math.max(64, Math.ceil(names * 1.1) + 2)
+  const columns = Object.fromEntries(COLUMNS.map((column) => [column, new Int32Array(size)])) as Record<(typeof COLUMNS)[number], Int32Array>
+  return { name: makeScannedName(), texts: [], ...columns, nodes: 1, names: 0, hidden: new Map(), table: new Int32Array(2 ** Math.ceil(Math.log2(size * 2 + 2)) * 2) }
 }
 
-/** The node that takes a record of the zone of `apex`. What a lower zone of ours hides stands at nodes outside the table, for transfers alone. */
-function nodeFor(draft: Draft, apex: number, owner: Uint8Array): number {
-  const node = ensure(draft, apex, 0, owner)
-  const { nodeApex, nodeAbove, hidden } = draft
-  if (node !== 0 && nodeApex.array[node] === apex) return node
-  const key = `${apex} ${Buffer.from(draft.name.lower.buffer, 0, draft.name.length).toString('latin1')}`
+/** Puts all names of a zone in place. @returns the first node that was made for it */
+function placeNames(draft: Draft, source: ZoneSource, apex: number, text: number): number {
+  const { octets } = source
+  const first = draft.nodes
+  for (let name = 0; name < source.names; name++) {
+    const at = source.nameAt(name)
+    scanName(octets, at, octets.length, draft.name)
+    const node = nodeFor(draft, apex, text, at)
+    draft.nodeOwner[node] = name + 1
+    if (hasCapital(draft.name, octets, at)) draft.names += draft.name.length
+  }
+  return first
+}
+
+function hasCapital({ lower, length }: ScannedName, octets: Uint8Array, at: number): boolean {
+  for (let octet = 0; octet < length; octet++) if (octets[at + octet] !== lower[octet]) return true
+  return false
+}
+
+/** A zone below another makes the names between them exist (RFC 8020), whether the upper one delegates to it or not. */
+function placeBetween(draft: Draft, origin: Uint8Array, text: number): void {
+  const { name } = draft
+  scanName(origin, 0, origin.length, name)
+  let label = 1
+  while (label <= name.labels && find(draft, label) === 0) label++
+  if (label > name.labels) return
+  const above = ensure(draft, draft.nodeApex[find(draft, label)]!, 1, text, 0)
+  if (above !== 0) draft.children[above]!++
+}
+
+/** The node that takes a name of the zone of `apex`. What a lower zone of ours hides stands at nodes outside the table, for transfers alone. */
+function nodeFor(draft: Draft, apex: number, text: number, at: number): number {
+  const node = ensure(draft, apex, 0, text, at)
+  const { name, hidden } = draft
+  if (node !== 0 && draft.nodeApex[node] === apex) return node
+  const key = `${apex} ${Buffer.from(name.lower.buffer, 0, name.length).toString('latin1')}`
   const known = hidden.get(key)
   if (known !== undefined) return known
   // The NS and DS of the upper zone at the apex of a lower one are found from there.
-  const isCut = node !== 0 && nodeApex.array[node] === node
-  const parent = isCut ? ensure(draft, apex, 1, owner) : 0
-  const isNext = parent !== 0 && nodeApex.array[parent] === apex
-  const made = addNode(draft, 0, isNext ? parent : 0, owner, false)
-  nodeApex.array[made] = apex
-  if (isNext) nodeAbove.array[node] = made
+  const isCut = node !== 0 && draft.nodeApex[node] === node
+  const parent = isCut ? ensure(draft, apex, 1, text, at) : 0
+  const isNext = parent !== 0 && draft.nodeApex[parent] === apex
+  const made = addNode(draft, 0, isNext ? parent : 0, text, at, false)
+  draft.nodeApex[made] = apex
+  if (isNext) draft.nodeAbove[node] = made
   hidden.set(key, made)
   return made
 }
 
 /** The node of the scanned name's suffix from `label`, made with all that are missing above it; 0 when they would stand in another zone. */
-function ensure(draft: Draft, apex: number, label: number, owner: Uint8Array): number {
+function ensure(draft: Draft, apex: number, label: number, text: number, at: number): number {
   const { name } = draft
   let missing = label
   let node = find(draft, missing)
   while (node === 0 && missing < name.labels) node = find(draft, ++missing)
-  if (node === 0 || (missing > label && draft.nodeApex.array[node] !== apex)) return 0
-  while (missing > label) node = addNode(draft, --missing, node, owner, true)
+  if (node === 0 || (missing > label && draft.nodeApex[node] !== apex)) return 0
+  while (missing > label) node = addNode(draft, --missing, node, text, at, true)
   return node
 }
 
 function find(draft: Draft, label: number): number {
-  const { name, table, nodeName, nodeSize, names } = draft
+  const { name, table, nodeAt, nodeSize, nodeText, texts } = draft
   const mask = table.length / 2 - 1
   const hash = name.hashes[label]!
   const start = name.starts[label]!
@@ -112,39 +148,42 @@ function find(draft: Draft, label: number): number {
   for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
     const node = table[slot * 2 + 1]!
     if (node === 0) return 0
-    if (table[slot * 2] !== hash || (nodeSize.array[node]! & 0xff) !== length) continue
-    const stored = nodeName.array[node]!
+    if (table[slot * 2] !== hash || (nodeSize[node]! & 0xff) !== length) continue
+    const text = texts[nodeText[node]!]!
+    const stored = nodeAt[node]!
     let same = 0
-    while (same < length && names.array[stored + same] === name.lower[start + same]) same++
+    while (same < length && LOWER[text[stored + same]!] === name.lower[start + same]) same++
     if (same === length) return node
   }
 }
 
-function addNode(draft: Draft, label: number, parent: number, owner: Uint8Array, listed: boolean): number {
+/** @param at where the whole of the scanned name stands in the text */
+function addNode(draft: Draft, label: number, parent: number, text: number, at: number, isListed: boolean): number {
   const { name } = draft
   const start = name.starts[label]!
-  const node = draft.nodeName.used
-  push(draft.nodeName, append(draft.names, name.lower, start, name.length))
-  push(draft.nodeShown, 0)
-  push(draft.nodeSize, (name.length - start) | ((name.labels - label) << 8))
-  push(draft.nodeHash, name.hashes[label]!)
-  push(draft.nodeParent, parent)
-  push(draft.nodeApex, parent === 0 ? node : draft.nodeApex.array[parent]!)
-  push(draft.nodeWild, 0)
-  push(draft.nodeAbove, 0)
-  if (!listed) return node
-  if (parent !== 0 && owner[start] === 1 && owner[start + 1] === 0x2a) draft.nodeWild.array[parent] = node
+  const node = draft.nodes++
+  if (draft.nodes > draft.nodeAt.length) for (const column of COLUMNS) draft[column] = wider(draft[column])
+  draft.nodeText[node] = text
+  draft.nodeAt[node] = at + start
+  draft.nodeSize[node] = (name.length - start) | ((name.labels - label) << 8)
+  draft.nodeHash[node] = name.hashes[label]!
+  draft.nodeParent[node] = parent
+  draft.nodeApex[node] = parent === 0 ? node : draft.nodeApex[parent]!
+  draft.names += name.length - start
+  if (!isListed) return node
+  if (parent !== 0) {
+    draft.children[parent]!++
+    if (name.lower[start] === 1 && name.lower[start + 1] === 0x2a) draft.nodeWild[parent] = node
+  }
   if (node * 4 > draft.table.length) growTable(draft)
-  list(draft.table, draft.nodeHash.array[node]!, node)
+  list(draft.table, name.hashes[label]!, node)
   return node
 }
 
-/** Keeps the owner as written when it has capitals; else the lower-case name serves for both. */
-function noteShown(draft: Draft, node: number, owner: Uint8Array): void {
-  const stored = draft.nodeName.array[node]!
-  let same = 0
-  while (same < owner.length && draft.names.array[stored + same] === owner[same]) same++
-  draft.nodeShown.array[node] = same === owner.length ? stored : append(draft.names, owner, 0, owner.length)
+function wider(column: Int32Array): Int32Array {
+  const copy = new Int32Array(Math.ceil(column.length * 1.5))
+  copy.set(column)
+  return copy
 }
 
 function growTable(draft: Draft): void {
@@ -162,118 +201,137 @@ function list(table: Int32Array, hash: number, node: number): void {
   table[slot * 2 + 1] = node
 }
 
-function push(column: Growing<Int32Array>, value: number): void {
-  if (column.used === column.array.length) {
-    const larger = new Int32Array(column.used * 2)
-    larger.set(column.array)
-    column.array = larger
+/** The shared buffer while it is filled. */
+interface Layout {
+  readonly words: Int32Array
+  readonly bytes: Uint8Array
+  readonly nodesAt: number
+  readonly rrsetsAt: number
+  rrset: number
+  /** Where the next octets of the heap go. */
+  heap: number
+  /** Flags of the node at hand. */
+  flags: number
+}
+
+/** Room that is kept for changes: it costs no memory before it is used. */
+function limitOf({ nodes, rrsets, heap }: Room, spare: Readonly<Room>): Room {
+  return {
+    nodes: nodes + Math.max(1024, nodes >>> 4) + spare.nodes,
+    rrsets: rrsets + Math.max(4096, rrsets >>> 4) + spare.rrsets,
+    heap: heap + Math.max(1 << 17, heap >>> 4) + spare.heap
   }
-  column.array[column.used++] = value
 }
 
-function append(heap: Growing<Uint8Array>, from: Uint8Array, start: number, end: number): number {
-  const at = heap.used
-  const used = at + end - start
-  if (used > heap.array.length) {
-    const larger = new Uint8Array(Math.max(used, heap.array.length * 2))
-    larger.set(heap.array)
-    heap.array = larger
-  }
-  for (let octet = start; octet < end; octet++) heap.array[at + octet - start] = from[octet]!
-  heap.used = used
-  return at
-}
-
-/** Sorts the records and copies everything into the shared buffer. */
-function layOut(draft: Draft): SharedArrayBuffer {
-  const order = sortRecords(draft)
-  const nodeCount = draft.nodeName.used
-  let rrsetCount = 0
-  for (let row = 0; row < order.length; row++) if (row === 0 || !isSameRrset(draft, order[row - 1]!, order[row]!)) rrsetCount++
-  const nodesAt = HEADER.WORDS + draft.table.length
-  const rrsetsAt = nodesAt + (nodeCount + 1) * NODE.WORDS
-  const namesAt = (rrsetsAt + rrsetCount * RRSET.WORDS) * 4
-  const dataAt = namesAt + draft.names.used
-  const image = new SharedArrayBuffer((dataAt + draft.data.used + order.length * 2 + 3) & ~3)
-  const words = new Int32Array(image)
-  const bytes = new Uint8Array(image)
-  words.set(draft.table, HEADER.WORDS)
-  bytes.set(draft.names.array.subarray(0, draft.names.used), namesAt)
-  const deepest = writeNodes(draft, words, nodesAt, namesAt)
-  writeRrsets(draft, order, words, bytes, { nodesAt, rrsetsAt, dataAt })
-  words.set([IMAGE_MAGIC, HEADER.WORDS, draft.table.length / 2 - 1, nodesAt, nodeCount, rrsetsAt, deepest, order.length])
-  return image
-}
-
-/** Rows of the record columns by node and type, and as written where these are the same. */
-function sortRecords(draft: Draft): Int32Array {
-  const { recordNode, recordType } = draft
-  const nodeCount = draft.nodeName.used
-  const next = new Int32Array(nodeCount + 1)
-  for (let record = 1; record < recordNode.used; record++) next[recordNode.array[record]! + 1]!++
-  for (let node = 1; node <= nodeCount; node++) next[node]! += next[node - 1]!
-  const order = new Int32Array(recordNode.used - 1)
-  for (let record = 1; record < recordNode.used; record++) order[next[recordNode.array[record]!]!++] = record
-  for (let node = 1, start = 0; node < nodeCount; node++) {
-    const stop = next[node]!
-    if (stop - start > 1) order.subarray(start, stop).sort((a, b) => recordType.array[a]! - recordType.array[b]! || a - b)
-    start = stop
-  }
-  return order
-}
-
-function isSameRrset(draft: Draft, a: number, b: number): boolean {
-  return draft.recordNode.array[a] === draft.recordNode.array[b] && draft.recordType.array[a] === draft.recordType.array[b]
+function layOut(draft: Draft, sources: readonly ZoneSource[], starts: Int32Array, spare: Readonly<Room> = { nodes: 0, rrsets: 0, heap: 0 }): Built {
+  const size: Size = { rrsets: 0, data: 0 }
+  for (const source of sources) source.measure(size)
+  const { table } = draft
+  const used = { nodes: draft.nodes, rrsets: size.rrsets, heap: draft.names + size.data }
+  const limit = limitOf(used, spare)
+  const heapAt = HEADER.WORDS + table.length
+  const nodesAt = heapAt + Math.ceil(limit.heap / 4)
+  const rrsetsAt = nodesAt + (limit.nodes + 1) * NODE.WORDS
+  const zonesAt = rrsetsAt + limit.rrsets * RRSET.WORDS
+  const base = new SharedArrayBuffer((zonesAt + starts.length) * 4)
+  const words = new Int32Array(base)
+  const layout: Layout = { words, bytes: new Uint8Array(base), nodesAt, rrsetsAt, rrset: 0, heap: heapAt * 4, flags: 0 }
+  words.set(table, HEADER.WORDS)
+  words.set(starts, zonesAt)
+  const deepest = writeNodes(draft, sources, starts, layout)
+  const records = sources.reduce((sum, source) => sum + source.records, 0)
+  words.set([IMAGE_MAGIC, HEADER.WORDS, table.length / 2 - 1, nodesAt, draft.nodes, rrsetsAt, deepest, records, zonesAt, sources.length])
+  const children = new Int32Array(limit.nodes + 1)
+  children.set(draft.children.subarray(0, draft.nodes))
+  return { shared: { base, build: ++builds, byteLength: base.byteLength }, children, used: { ...used, rrsets: layout.rrset, heap: layout.heap - heapAt * 4 }, limit, heap: heapAt * 4 }
 }
 
 /** @returns the labels of the deepest name */
-function writeNodes(draft: Draft, words: Int32Array, nodesAt: number, namesAt: number): number {
+function writeNodes(draft: Draft, sources: readonly ZoneSource[], starts: Int32Array, layout: Layout): number {
+  const { words, nodesAt, rrsetsAt } = layout
+  const sink = sinkOf(layout)
   let deepest = 0
-  for (let node = 1; node < draft.nodeName.used; node++) {
+  let zone = 0
+  for (let node = 1; node < draft.nodes; node++) {
     const base = nodesAt + node * NODE.WORDS
-    const size = draft.nodeSize.array[node]!
+    const size = draft.nodeSize[node]!
     deepest = Math.max(deepest, size >>> 8)
-    const stored = draft.nodeName.array[node]!
-    words[base + NODE.NAME] = namesAt + stored
-    words[base + NODE.SHOWN] = namesAt + (draft.nodeShown.array[node]! || stored)
-    words[base + NODE.SHAPE] = size << 16
-    words[base + NODE.APEX] = draft.nodeApex.array[node]!
-    words[base + NODE.ABOVE] = draft.nodeAbove.array[node]!
-    words[base + NODE.WILD] = draft.nodeWild.array[node]!
+    while (zone < sources.length && node >= starts[zone + 1]!) zone++
+    const source = node <= sources.length ? sources[node - 1] : sources[zone]
+    words[base + NODE.RRSETS] = layout.rrset
+    layout.flags = draft.nodeApex[node] === node ? FLAG.APEX : 0
+    const owner = draft.nodeOwner[node]!
+    writeName(draft, layout, node, base, owner === 0 ? -1 : source!.nameAt(owner - 1), source)
+    if (owner !== 0) source!.lay(owner - 1, sink)
+    if ((layout.flags & FLAG.APEX) !== 0) layout.flags &= ~FLAG.CUT
+    words[base + NODE.SHAPE] = (size << 16) | layout.flags
+    words[base + NODE.APEX] = draft.nodeApex[node]!
+    words[base + NODE.WILD] = draft.nodeWild[node]!
+    words[base + NODE.ABOVE] = aboveOf(draft, layout, node)
   }
+  words[nodesAt + draft.nodes * NODE.WORDS + NODE.RRSETS] = layout.rrset
+  if (layout.rrset * RRSET.WORDS + rrsetsAt > words.length) throw new Error('the RRsets were counted wrongly')
   return deepest
 }
 
-/** Fills RRsets, their records and the flags of their nodes; then each node learns what above it hides it. */
-function writeRrsets(draft: Draft, order: Int32Array, words: Int32Array, bytes: Uint8Array, parts: { nodesAt: number; rrsetsAt: number; dataAt: number }): void {
-  const { recordNode, nodeParent, nodeApex } = draft
-  let rrset = 0
-  let row = 0
-  let at = parts.dataAt
-  for (let node = 1; node <= draft.nodeName.used; node++) {
-    const base = parts.nodesAt + node * NODE.WORDS
-    words[base + NODE.RRSETS] = rrset
-    if (node === draft.nodeName.used) break
-    let flags = nodeApex.array[node] === node ? FLAG.APEX : 0
-    while (row < order.length && recordNode.array[order[row]!] === node) {
-      let stop = row + 1
-      while (stop < order.length && isSameRrset(draft, order[row]!, order[stop]!)) stop++
-      flags |= flagOf(draft.recordType.array[order[row]!]!)
-      at = writeRrset(draft, order.subarray(row, stop), words.subarray(parts.rrsetsAt + rrset * RRSET.WORDS), bytes, at)
-      rrset++
-      row = stop
+/** Writes the name of a node, and as it was written where it has capitals: there stands what `shown` says, if not -1. */
+function writeName({ nodeAt, nodeText, nodeSize, texts }: Draft, layout: Layout, node: number, base: number, shown: number, source: ZoneSource | undefined): void {
+  const { words, bytes } = layout
+  const text = texts[nodeText[node]!]!
+  const from = nodeAt[node]!
+  const length = nodeSize[node]! & 0xff
+  const at = layout.heap
+  for (let octet = 0; octet < length; octet++) bytes[at + octet] = LOWER[text[from + octet]!]!
+  layout.heap += length
+  words[base + NODE.NAME] = at
+  words[base + NODE.SHOWN] = at
+  if (shown < 0) return
+  const { octets } = source!
+  let same = 0
+  while (same < length && octets[shown + same] === bytes[at + same]) same++
+  if (same === length) return
+  words[base + NODE.SHOWN] = layout.heap
+  for (let octet = 0; octet < length; octet++) bytes[layout.heap + octet] = octets[shown + octet]!
+  layout.heap += length
+}
+
+function aboveOf(draft: Draft, { words, nodesAt, flags }: Layout, node: number): number {
+  const parent = draft.nodeParent[node]!
+  if (parent === 0 || (flags & FLAG.APEX) !== 0) return draft.nodeAbove[node]!
+  return hiddenBelow(words, nodesAt + parent * NODE.WORDS, parent)
+}
+
+/** What hides the names right below a node, whose words are at `base`. @param node how others refer to it */
+export function hiddenBelow(words: Int32Array, base: number, node: number): number {
+  const shape = words[base + NODE.SHAPE]!
+  if ((shape & FLAG.APEX) === 0 && words[base + NODE.ABOVE] !== 0) return words[base + NODE.ABOVE]!
+  return (shape & (FLAG.CUT | FLAG.DNAME)) !== 0 ? node : 0
+}
+
+function sinkOf(layout: Layout): RrsetSink {
+  const { words, bytes, rrsetsAt } = layout
+  let base = 0
+  return {
+    open: (type, ttl, records) => {
+      base = rrsetsAt + layout.rrset++ * RRSET.WORDS
+      words[base + RRSET.TYPE] = type | (records << 16)
+      words[base + RRSET.TTL] = ttl
+      words[base + RRSET.DATA] = layout.heap
+      words[base + RRSET.LENGTH] = 0
+      layout.flags |= flagOf(type)
+    },
+    data: (octets, from, to) => {
+      let at = layout.heap
+      if (to - from > 64) bytes.set(octets.subarray(from, to), at)
+      else for (let octet = from; octet < to; octet++) bytes[at++] = octets[octet]!
+      layout.heap += to - from
+      words[base + RRSET.LENGTH]! += to - from
     }
-    if ((flags & FLAG.APEX) !== 0) flags &= ~FLAG.CUT
-    words[base + NODE.SHAPE]! |= flags
-    const parent = nodeParent.array[node]!
-    if (parent === 0) continue
-    const above = parts.nodesAt + parent * NODE.WORDS
-    const hides = (words[above + NODE.SHAPE]! & (FLAG.CUT | FLAG.DNAME)) !== 0
-    words[base + NODE.ABOVE] = (words[above + NODE.SHAPE]! & FLAG.APEX) === 0 && words[above + NODE.ABOVE] !== 0 ? words[above + NODE.ABOVE]! : hides ? parent : 0
   }
 }
 
-function flagOf(type: number): number {
+/** What a type makes of the name that owns it. */
+export function flagOf(type: number): number {
   switch (type) {
     case TYPE.NS: return FLAG.CUT
     case TYPE.DNAME: return FLAG.DNAME
@@ -282,32 +340,4 @@ function flagOf(type: number): number {
     case TYPE_ALIAS: return FLAG.ALIAS
     default: return 0
   }
-}
-
-/** Writes one RRset without its duplicates; its TTL is the least of its records' (RFC 2181 §5). @returns where the next one's data goes */
-function writeRrset(draft: Draft, rows: Int32Array, words: Int32Array, bytes: Uint8Array, dataAt: number): number {
-  const { data, recordData, recordLength, recordTtl } = draft
-  const seen = rows.length > 1 ? new Set<string>() : undefined
-  let count = 0
-  let at = dataAt
-  let ttl = 0x7fffffff
-  for (const row of rows) {
-    ttl = Math.min(ttl, recordTtl.array[row]!)
-    const rdata = data.array.subarray(recordData.array[row]!, recordData.array[row]! + recordLength.array[row]!)
-    if (seen !== undefined) {
-      const text = Buffer.from(rdata.buffer, rdata.byteOffset, rdata.length).toString('latin1')
-      if (seen.has(text)) continue
-      seen.add(text)
-    }
-    bytes[at] = rdata.length >>> 8
-    bytes[at + 1] = rdata.length
-    bytes.set(rdata, at + 2)
-    at += 2 + rdata.length
-    count++
-  }
-  words[RRSET.TYPE] = draft.recordType.array[rows[0]!]! | (count << 16)
-  words[RRSET.TTL] = ttl
-  words[RRSET.DATA] = dataAt
-  words[RRSET.LENGTH] = at - dataAt
-  return at
 }

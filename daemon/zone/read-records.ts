@@ -4,7 +4,8 @@ import { checkReading, type ZoneReading } from './read-zone.ts'
 import { isRdata, recordTypeToText } from './rdata.ts'
 import type { Reading } from './reader.ts'
 import { addSource, makeTrouble, note, type Sources } from './sources.ts'
-import { addRecord, internName, makeTable, reserve } from './table.ts'
+import { makeTable } from './table.ts'
+import { putRecord } from './zone-source.ts'
 
 export interface CheckRecordsOptions {
   /** What stands in messages in place of a file; the line is the number of the record. */
@@ -31,15 +32,7 @@ export function readRecords({ from, origin, records, policies }: CheckRecordsOpt
       continue
     }
     if (!isRdata(type, rdata)) note(trouble, 'error', place, () => `${nameToText(owner)} ${recordTypeToText(type)}: ${rdata.length} octets that are no data of this type`)
-    const octets = reserve(table, owner.length + rdata.length + 2)
-    octets.set(owner, table.used)
-    const name = internName(table, owner.length)
-    const start = table.used
-    octets[start] = rdata.length >>> 8
-    octets[start + 1] = rdata.length & 0xff
-    octets.set(rdata, start + 2)
-    table.used = start + 2 + rdata.length
-    addRecord(table, name, type, ttl & 0x7fff_ffff, start, place)
+    putRecord(table, { owner, type, ttl, rdata }, place)
   }
   const zone = all.some(({ type }) => type === TYPE.SOA) ? origin : undefined
   const reading: Reading = { read: () => '', sources, trouble, table, files: [from], zone: zone ?? origin, minimum: 0, incomplete: false, open: [] }

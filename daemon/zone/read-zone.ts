@@ -7,6 +7,7 @@ import { readMaster, type Reading } from './reader.ts'
 import type { Zone, ZoneRecord, ZoneRecords } from './record.ts'
 import { dropTexts, faultsOf, positionOf, type Sources } from './sources.ts'
 import { dropIndex, ownerOf, rdataOf, type Table } from './table.ts'
+import { sourceOfTable } from './zone-source.ts'
 
 export interface ReadZoneOptions {
   /** The zone file, as it is to stand in messages. */
@@ -54,7 +55,7 @@ export function checkReading(reading: Reading, policies?: ReadonlySet<string>): 
   if (trouble.errors.length > 0 || names === undefined) return { faults, files }
   dropTexts(sources)
   dropIndex(table)
-  return { zone: { origin: names.zone, records: recordsOf(table, groups, sources) }, faults, files }
+  return { zone: { origin: names.zone, records: recordsOf(table, groups, sources), source: sourceOfTable(names.zone, table, groups) }, faults, files }
 }
 
 /** The records of a table as values, each made when it is come to. */

@@ -1,4 +1,5 @@
 import type { Position } from '../../core/trouble.ts'
+import type { ZoneSource } from './zone-source.ts'
 
 /**
  * Pseudo types of zone files, from the unassigned meta types (RFC 6895 §3.1), so that no data of a zone can have these numbers.
@@ -30,4 +31,6 @@ export interface Zone {
   /** Origin in wire form. */
   readonly origin: Uint8Array
   readonly records: ZoneRecords
+  /** The same, ready to be laid out, where they were read into a table. */
+  readonly source?: ZoneSource
 }

@@ -1,5 +1,6 @@
 import { makeScannedName, nameLength, scanName, TYPE } from '../wire/index.ts'
 import type { PlainRecord } from './change.ts'
+import { nextNode } from './zone-source.ts'
 import { findNode, findRrset, FLAG, NODE, nodeWord, RRSET, rrsetWord, type ZoneImage } from './image.ts'
 
 /** The apex of the zone of this very name (wire form, any case), or 0 when none is served. */
@@ -26,8 +27,7 @@ export function zoneRecords(image: ZoneImage, origin: Uint8Array): Generator<Pla
 function* recordsFrom(image: ZoneImage, apex: number): Generator<PlainRecord, void, void> {
   const soa = findRrset(image, apex, TYPE.SOA)
   if (soa >= 0) yield* recordsOfRrset(image, apex, soa)
-  for (let node = 1; node < image.nodeCount; node++) {
-    if (nodeWord(image, node, NODE.APEX) !== apex) continue
+  for (let node = apex; node !== 0; node = nextNode(image, apex, node)) {
     const stop = nodeWord(image, node + 1, NODE.RRSETS)
     for (let rrset = nodeWord(image, node, NODE.RRSETS); rrset < stop; rrset++) if (rrset !== soa) yield* recordsOfRrset(image, node, rrset)
   }

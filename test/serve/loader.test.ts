@@ -103,7 +103,7 @@ t.test('files are read octet by octet, and only those that have an end', async (
   catalogue.load({})
   writeFileSync(join(zones, 'one.test.zone'), Buffer.from(`${SOA}t 300 TXT "caf\xe9"\n`, 'latin1'))
   const { zoneImage, ...loaded } = catalogue.load({})
-  t.same([lines(loaded), Buffer.from(zoneImage!).includes('\x04caf\xe9', 'latin1')], [[], true])
+  t.same([lines(loaded), Buffer.from(zoneImage!.base).includes('\x04caf\xe9', 'latin1')], [[], true])
   write('one.test.zone', `${SOA}$INCLUDE /dev/zero\n`)
   t.same(lines(catalogue.load({})), ['zones/one.test.zone:4:10: /dev/zero cannot be read: it is no regular file'])
   t.same(states(catalogue.load({})), ['one.test. 4 old'])
