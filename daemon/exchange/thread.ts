@@ -30,7 +30,7 @@ const { serverId, version } = hello
 const identity = { ...(serverId !== undefined && { serverId }), ...(version !== undefined && { version }) }
 const answerer = makeAnswerer({ world, preparedSize: 1 << 18, ...identity, onError: (error, question) => log('error', `${question} was answered SERVFAIL: ${messageOf(error)}`) })
 const reclaim = makeReclaimer()
-reclaim(first.zones.byteLength)
+reclaim(first.zones)
 const out = new Uint8Array(65535)
 
 const history = makeHistory(HISTORY_OCTETS)
@@ -64,7 +64,7 @@ port.on('message', (message: ToThread) => {
       world = openWorld(message.world)
       for (const step of message.steps) history.note(step)
       answerer.use(world)
-      reclaim(message.world.zones.byteLength)
+      reclaim(message.world.zones)
       say({ kind: 'using', number: message.number })
       return
     case 'told':

@@ -1,5 +1,5 @@
 import { makeScannedName, scanName } from '../wire/index.ts'
-import { findNode, FLAG, NODE, nodeWord, type ZoneImage } from '../zone/index.ts'
+import { findNode, FLAG, NODE, nextNode, nodeWord, type ZoneImage } from '../zone/index.ts'
 
 /** The apex of a zone, or 0 when the name is no zone's. @param name wire form, lower case */
 export function findZone(image: ZoneImage, name: Uint8Array): number {
@@ -11,6 +11,5 @@ export function findZone(image: ZoneImage, name: Uint8Array): number {
 
 /** The nodes of a zone, its apex first. */
 export function* nodesOf(image: ZoneImage, apex: number): Generator<number, void, undefined> {
-  yield apex
-  for (let node = 1; node < image.nodeCount; node++) if (node !== apex && nodeWord(image, node, NODE.APEX) === apex) yield node
+  for (let node = apex; node !== 0; node = nextNode(image, apex, node)) yield node
 }

@@ -17,7 +17,7 @@ export { isRdata, rdataFromText, rdataToText, recordTypeToText } from './rdata.t
 export { buildZoneImage } from './build-image.ts'
 export { latin1, nameKey, ownersAfter, type OwnerAfter } from './change-owners.ts'
 export { buildContents, type Contents, type ZoneEdit } from './contents.ts'
-export { sourceOfImage, sourceOfRecords, sourceOfZone, type ZoneSource } from './zone-source.ts'
+export { eachNode, nextNode, sourceOfImage, sourceOfRecords, sourceOfZone, type ZoneSource } from './zone-source.ts'
 export { findNode, findRrset, FLAG, NODE, nodeWord, openZoneImage, RRSET, rrsetWord, type SharedZones, type ZoneImage } from './image.ts'
 export { findZone, recordsOfRrset, zoneRecords } from './zone-records.ts'
 export { judge, locate, lookup, makeFinding, type Finding, type Outcome, type Standing } from './lookup.ts'

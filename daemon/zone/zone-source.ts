@@ -142,7 +142,7 @@ export function nextNode(image: ZoneImage, apex: number, node: number): number {
   const isBuilt = home <= zoneCount
   const end = isBuilt ? words[zones + home]! : 0
   let next = node === apex ? (isBuilt ? words[zones + home - 1]! : built) : node + 1
-  for (; isBuilt && next < end; next++) if (!isStale(image, next)) return next
+  for (; next < end; next++) if (!isStale(image, next)) return next
   for (next = Math.max(next, built); next < nodeCount; next++) if (apexOf(next) === home && next !== apex && !isStale(image, next)) return next
   return 0
 }
