@@ -1,6 +1,6 @@
 import { TYPE, typeToText } from '../../daemon/wire/types.ts'
 import type { Reply } from './ask.ts'
-import { isUnder, readMessage, type Message, type Rr } from './message.ts'
+import { isUnder, readMessage, type Message, type Rr } from '../helpers/message.ts'
 import type { Question } from './questions.ts'
 import type { Peer } from './servers.ts'
 

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { TYPE_ROWS, typeFromText } from '../../daemon/wire/types.ts'
 import { rdataFromText, rdataToText } from '../../daemon/zone/index.ts'
 import { rdataText } from '../helpers/rdata-texts.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../helpers/random.ts'
 
 /** Reads one record as BIND does. @returns its RDATA in hexadecimal digits, undefined when BIND refuses it */
 function readByBind(mnemonic: string, text: string): string | undefined {

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { TYPE_ROWS } from '../../daemon/wire/types.ts'
 import { rdataText } from '../helpers/rdata-texts.ts'
 import { checkZone, type Verdict } from './checkers.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../helpers/random.ts'
 import { PEERS } from './servers.ts'
 
 // Zone files that nobody has shown the checkers yet: one record of random data, or a sound file with a few octets changed.

@@ -1,7 +1,7 @@
 import { nameFromText } from '../../daemon/wire/name.ts'
 import { typeFromText } from '../../daemon/wire/types.ts'
 import type { Transport } from './ask.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../helpers/random.ts'
 import type { DraftZone } from './zones.ts'
 
 /** One thing to ask of every server. */

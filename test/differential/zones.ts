@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { TYPE_ROWS } from '../../daemon/wire/types.ts'
 import { rdataText } from '../helpers/rdata-texts.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../helpers/random.ts'
 
 // Random zones full of what is hard: wildcards within wildcards, names without data, DNAMEs upon DNAMEs, cuts with half their
 // glue, aliases that go round, long names, large sets, every type that all servers read.

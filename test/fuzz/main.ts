@@ -1,0 +1,40 @@
+import { parseArgs } from 'node:util'
+import { makeRandom } from '../helpers/random.ts'
+import { makeSubjects } from './subjects.ts'
+
+// Feeds every part that reads what others send with changed packets, zone files and keys:
+//   npm run fuzz -- [--minutes N] [--seed N] [--only NAME]
+// The input of each second has a seed of its own, so that what is found comes back with `--seed`.
+
+const { values } = parseArgs({ options: { minutes: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' } } })
+const minutes = Number(values.minutes ?? 1)
+const first = Number(values.seed ?? Math.floor(performance.timeOrigin) % 2 ** 31)
+const TURN_MS = 1000
+
+const subjects = makeSubjects().filter(({ name }) => values.only === undefined || name === values.only)
+const fed = new Map(subjects.map(({ name }) => [name, { inputs: 0, ms: 0 }]))
+const end = performance.now() + minutes * 60_000
+let seed = first
+let found = 0
+
+process.stdout.write(`fuzz: ${subjects.map(({ name }) => name).join(', ')}; from seed ${first} for ${minutes} min\n`)
+for (; performance.now() < end && found < 10; seed++) {
+  for (const { name, feed } of subjects) {
+    const random = makeRandom(seed)
+    const begun = performance.now()
+    const tally = fed.get(name)!
+    try {
+      while (performance.now() - begun < TURN_MS / subjects.length) {
+        feed(random)
+        tally.inputs++
+      }
+    } catch (error) {
+      found++
+      process.stdout.write(`fuzz: seed ${seed}, ${name}: ${(error as Error).message}\n`)
+    }
+    tally.ms += performance.now() - begun
+  }
+}
+for (const [name, { inputs, ms }] of fed) process.stdout.write(`  ${name.padEnd(12)} ${inputs} inputs, ${Math.round((inputs / ms) * 1000)} a second\n`)
+process.stdout.write(`fuzz: seeds ${first} to ${seed - 1}, ${found} found\n`)
+process.exitCode = found === 0 ? 0 : 1
