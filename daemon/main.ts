@@ -40,13 +40,14 @@ attach(async (setup, channel) => {
     after: health.firstRound,
     onWorld: explainer.use
   })
-  const { loader, serving, counters } = service
+  const { loader, serving, exchange, counters } = service
   const rate = makeRate(() => sumOf(counters, 'queries'), clock)
   const status = (): DaemonStatus => ({
     version,
     startedAt,
     listening: serving.listening,
     ...loader.status(),
+    secondaries: exchange.secondaries(),
     queries: { total: sumOf(counters, 'queries'), perSecond: rate.perSecond(), counters: { ...readCounters(...counters), ...serving.traffic() } }
   })
   const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, status, explain: explainer.explain, reload: (force) => loader.reload(force) })

@@ -37,6 +37,7 @@ export interface ServiceOptions {
 export interface Service {
   readonly loader: Loader
   readonly serving: Serving
+  readonly exchange: Exchange
   /** Of each thread. */
   readonly counters: readonly Float64Array[]
   close(withinMs: number): Promise<void>
@@ -71,7 +72,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await Promise.all([loader.first, options.after])
     const world = now.world!
     const rules = options.rules ?? makeRules({ config: setup.config, keys: new Map() })
-    const exchange = new Exchange({ rules, world, steps: early.splice(0), loader, hello: helloOf(setup.config.dns), log, onRestart: () => now.serving?.relane() })
+    const exchange = new Exchange({ rules, world, steps: early.splice(0), loader, stateFolder: setup.stateFolder, hello: helloOf(setup.config.dns), log, onRestart: () => now.serving?.relane() })
     now.exchange = exchange
     const serving = await startSockets({ ...options, rules }, world, counters, () => exchange.openLane())
     now.serving = serving
@@ -81,7 +82,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       secrets.close()
       await Promise.all([serving.close(withinMs).then(() => exchange.close()), loader.close()])
     }
-    return { loader, serving, counters, close }
+    return { loader, serving, exchange, counters, close }
   } catch (error) {
     secrets.close()
     await Promise.all([loader.close(), now.exchange?.close()])

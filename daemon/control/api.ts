@@ -72,6 +72,23 @@ export interface ZoneStatus {
   readonly state: 'current' | 'old' | 'last-good' | 'transferred' | 'awaited' | 'expired'
 }
 
+/** How a secondary zone stands with its primaries. */
+export interface SecondaryStatus {
+  /** With its final dot. */
+  readonly zone: string
+  readonly state: 'current' | 'awaited' | 'expired'
+  readonly serial?: number
+  /** The primary that is asked, or that what is held came from. */
+  readonly primary: string
+  /** When a primary last said that what is held is current. */
+  readonly refreshedAt?: number
+  /** When one is asked next; absent while one is. */
+  readonly nextAt?: number
+  readonly expiresAt?: number
+  /** What was wrong with the last that was asked. */
+  readonly trouble?: string
+}
+
 export interface ForceStatus {
   readonly state: 'up' | 'down' | 'drain'
   readonly why: string
@@ -125,6 +142,7 @@ export interface DaemonStatus {
   /** The greatest TTL of a routed record, in seconds: how long a client may go on using an edge that has left the answers. */
   readonly routedTtl: number
   readonly zones: readonly ZoneStatus[]
+  readonly secondaries: readonly SecondaryStatus[]
   /** `lastAt` is of the last reload that was tried. */
   readonly reload: { readonly lastAt?: number; readonly faults: readonly string[] }
   readonly queries: { readonly total: number; readonly perSecond: number; readonly counters: Readonly<Record<string, number>> }

@@ -18,6 +18,8 @@ export interface Context {
   readonly history: History
   /** The loader, by way of the main thread. */
   readonly loader: Pick<Loader, 'change' | 'replace' | 'expire'>
+  /** A primary of a secondary zone, by its place in the zone's list, says that its zone has changed. */
+  notified(zone: string, primary: number, serial: number | undefined): void
   log(level: 'info' | 'warn' | 'error', text: string): void
   sourceText(source: Address): string
   keyText(name: Uint8Array): string

@@ -1,6 +1,7 @@
 import { judgeRequest, makeSigner, OPCODE, RCODE, signatureOctets, signRefusal, TSIG_ERROR, TYPE } from '../wire/index.ts'
 import type { Handed } from '../serve/index.ts'
 import type { Context } from './context.ts'
+import { notified } from './notify-in.ts'
 import { readRequest, refusal, type Answer, type Request } from './request.ts'
 import { transfer } from './transfer.ts'
 
@@ -13,6 +14,7 @@ interface Row {
 
 const ROWS: readonly Row[] = [
   { opcode: OPCODE.QUERY, types: [TYPE.AXFR, TYPE.IXFR], serve: transfer },
+  { opcode: OPCODE.NOTIFY, serve: notified },
   { opcode: OPCODE.QUERY, serve: (request, context) => context.answer(request) }
 ]
 

@@ -2,6 +2,7 @@ import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
 import type { Logger } from '../../core/log.ts'
 import type { Identity } from '../answer/index.ts'
 import type { ChangedBy, ChangeReply, Loader } from '../control/index.ts'
+import type { SecondaryStatus } from '../control/api.ts'
 import type { Lane } from '../serve/index.ts'
 import type { WorldImage } from '../world.ts'
 import type { PackedRecords, ZoneChange, ZoneStep } from '../zone/index.ts'
@@ -12,12 +13,14 @@ export type ToThread =
   | { readonly kind: 'lane'; readonly port: MessagePort; readonly waiting: Int32Array }
   | { readonly kind: 'world'; readonly number: number; readonly world: WorldImage; readonly steps: readonly ZoneStep[] }
   | { readonly kind: 'told'; readonly id: number; readonly reply: ChangeReply }
+  | { readonly kind: 'refresh'; readonly zone: string; readonly isWhole: boolean }
   | { readonly kind: 'stop' }
 
 export type FromThread =
   | { readonly kind: 'using'; readonly number: number }
   /** For the loader. */
   | ({ readonly kind: 'ask'; readonly id: number } & Asked)
+  | { readonly kind: 'secondary'; readonly status: SecondaryStatus }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly text: string }
 
 /** What the loader is asked for: see its methods of these names. */
@@ -33,6 +36,8 @@ export interface ExchangeData {
   readonly number: number
   /** How the contents of the zones have come about, as far as it is known. */
   readonly steps: readonly ZoneStep[]
+  /** Where to keep what is to last over a restart. */
+  readonly stateFolder?: string | undefined
   /** What it says of itself to those who ask. */
   readonly hello: Identity
 }
@@ -42,6 +47,8 @@ export interface ExchangeOptions {
   readonly world: WorldImage
   readonly steps: readonly ZoneStep[]
   readonly loader: Pick<Loader, 'change' | 'replace' | 'expire'>
+  /** Where to keep what is to last over a restart. */
+  readonly stateFolder?: string | undefined
   /** What it says of itself to those who ask. */
   readonly hello: Identity
   readonly log: Logger
@@ -62,6 +69,7 @@ export class Exchange {
   #delay = RESTART_MS
   #isClosed = false
   #restart: NodeJS.Timeout | undefined
+  readonly #secondaries = new Map<string, SecondaryStatus>()
   readonly #waiting = new Set<{ number: number; resolve: () => void }>()
 
   constructor({ world, steps, ...options }: ExchangeOptions) {
@@ -87,6 +95,18 @@ export class Exchange {
     await used
   }
 
+  /** How the secondary zones stand. */
+  secondaries(): readonly SecondaryStatus[] {
+    return [...this.#secondaries.values()].sort((a, b) => (a.zone < b.zone ? -1 : 1))
+  }
+
+  /** Asks the primaries of a zone now. False: it is no secondary zone. @param isWhole transfers it whole, whatever its serial */
+  refresh(zone: string, isWhole: boolean): boolean {
+    if (this.#options.rules.zones.get(zone)?.primaries === undefined) return false
+    this.#worker.postMessage({ kind: 'refresh', zone, isWhole } satisfies ToThread)
+    return true
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#restart)
@@ -96,12 +116,13 @@ export class Exchange {
 
   /** Without steps, histories begin anew. */
   #start(steps: readonly ZoneStep[] = []): Worker {
-    const { rules, hello, log } = this.#options
-    const data: ExchangeData = { rules, world: this.#world, number: this.#number, steps, hello }
+    const { rules, hello, stateFolder, log } = this.#options
+    const data: ExchangeData = { rules, world: this.#world, number: this.#number, steps, stateFolder, hello }
     const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: data, name: 'dns exchange' })
     worker.on('message', (message: FromThread) => {
       if (message.kind === 'log') log[message.level](message.text)
       else if (message.kind === 'using') this.#settle(message.number)
+      else if (message.kind === 'secondary') this.#secondaries.set(message.status.zone, message.status)
       else if (message.kind === 'ask') void this.#ask(message).then((reply) => worker.postMessage({ kind: 'told', id: message.id, reply } satisfies ToThread))
     })
     worker.on('error', (error) => log.error(`dns exchange died: ${error.stack ?? error.message}`))

@@ -1,5 +1,6 @@
 import type { After, Clock } from '../../core/clock.ts'
 import { formatFault, messageOf, type Fault } from '../../core/trouble.ts'
+import type { SecondaryStatus } from '../control/api.ts'
 import type { PackedRecords, ZoneChange } from '../zone/index.ts'
 import { askSoa, transferFrom, type Primary, type TransferLimits } from './ask-primary.ts'
 import { makeTurns } from './turns.ts'
@@ -26,22 +27,6 @@ export interface Keeper {
   change(change: ZoneChange): Promise<Taken>
   replace(origin: Uint8Array, records: PackedRecords): Promise<Taken>
   expire(origin: Uint8Array): Promise<Taken>
-}
-
-/** How a secondary zone stands; times in milliseconds since the epoch. */
-export interface SecondaryStatus {
-  readonly zone: string
-  readonly state: 'current' | 'awaited' | 'expired'
-  readonly serial?: number
-  /** The primary that what is held came from, or that is asked next. */
-  readonly primary: string
-  readonly refreshedAt?: number
-  readonly nextAt?: number
-  readonly expiresAt?: number
-  /** At work just now. */
-  readonly isBusy: boolean
-  /** Why the last round failed. */
-  readonly trouble?: string
 }
 
 export interface SecondariesOptions {
@@ -202,7 +187,6 @@ function statusOf({ zone, state, troubles }: Entry): SecondaryStatus {
     zone: zone.name,
     state: held === undefined ? 'awaited' : isExpired ? 'expired' : 'current',
     primary: zone.primaries[primary]!.name,
-    isBusy: phase !== 'idle',
     ...(held !== undefined && { serial: held.serial }),
     ...(refreshedAt !== undefined && { refreshedAt }),
     ...(phase === 'idle' && { nextAt: state.dueAt }),

@@ -10,6 +10,7 @@ import { openWorld } from '../world.ts'
 import { makeLoaderClient } from './ask-loader.ts'
 import type { Context } from './context.ts'
 import { replies } from './dispatch.ts'
+import { startDuties } from './duties.ts'
 import type { ExchangeData, FromThread, ToThread } from './exchange.ts'
 import { makeHistory } from './history.ts'
 import { attachLane } from './lanes.ts'
@@ -20,7 +21,7 @@ import { attachLane } from './lanes.ts'
 const HISTORY_OCTETS = 32 << 20
 
 const port = parentPort!
-const { rules, number, hello, steps, world: first } = workerData as ExchangeData
+const { rules, number, hello, steps, stateFolder, world: first } = workerData as ExchangeData
 const say = (message: FromThread): void => port.postMessage(message)
 const log: Context['log'] = (level, text) => say({ kind: 'log', level, text })
 
@@ -37,6 +38,8 @@ const history = makeHistory(HISTORY_OCTETS)
 for (const step of steps) history.note(step)
 const { loader, told } = makeLoaderClient((id, asked, handedOver) => port.postMessage({ kind: 'ask', id, ...asked } satisfies FromThread, handedOver))
 
+const duties = startDuties({ rules, loader, stateFolder, world: () => world, log, onStatus: (status) => say({ kind: 'secondary', status }) })
+
 const context: Context = {
   rules,
   history,
@@ -49,7 +52,8 @@ const context: Context = {
   },
   log,
   sourceText: ({ bytes }) => formatAddress(bytes),
-  keyText: nameToText
+  keyText: nameToText,
+  notified: duties.notified
 }
 
 const system = await loadSystem()
@@ -66,6 +70,10 @@ port.on('message', (message: ToThread) => {
       answerer.use(world)
       reclaim(message.world.zones)
       say({ kind: 'using', number: message.number })
+      duties.use(message.steps)
+      return
+    case 'refresh':
+      duties.refresh(message.zone, message.isWhole)
       return
     case 'told':
       told(message.id, message.reply)

@@ -33,6 +33,7 @@ export const daemonStatus: DaemonStatus = {
   names: ['d111111abcdef8.nearcast.test.'],
   routedTtl: 20,
   zones: [],
+  secondaries: [],
   reload: { faults: [] },
   queries: { total: 0, perSecond: 0, counters: {} }
 }
