@@ -41,7 +41,7 @@ export async function openSender(name: CaseName): Promise<Sender> {
 export async function loadFromDnsperf(options: { port: number; file: string; seconds: number; rate: number }): Promise<{ sent: number; answered: number } | undefined> {
   const program = findProgram('dnsperf')
   if (program === undefined) return undefined
-  const words = ['-s', '127.0.0.1', '-p', String(options.port), '-d', options.file, '-l', String(options.seconds), '-c', '8', '-T', '1', '-q', '200', '-b', '4096', '-Q', String(options.rate)]
+  const words = ['-s', '127.0.0.1', '-p', String(options.port), '-d', options.file, '-l', String(options.seconds), '-c', '8', '-T', '1', '-q', '128', '-b', '4096', '-Q', String(options.rate)]
   const child = track(spawn(program, words, { stdio: ['ignore', 'pipe', 'ignore'] }))
   let said = ''
   child.stdout!.on('data', (chunk: Buffer) => (said += chunk.toString()))

@@ -1,7 +1,7 @@
 import { cases, layQuestions, type CaseName } from './dns-questions.ts'
 import { loadSenderSystem } from './sender/system.ts'
 import { makeTcpWires } from './sender/tcp.ts'
-import { begin, giveUp, makeTally } from './sender/tally.ts'
+import { begin, giveUp, makeTally, noteGap } from './sender/tally.ts'
 import { makeUdpWires } from './sender/udp.ts'
 import { systemClock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
@@ -29,14 +29,16 @@ export interface Load {
   /** Without an answer, or with one that came after GIVE_UP_MS. */
   readonly lost: number
   readonly seconds: number
+  /** The longest time without any answer while some were waited for. */
+  readonly longestGapMs: number
   /** CPU microseconds of the sender per query. */
   readonly senderCpu: number
 }
 
 /** An answer that is later than this is counted as lost. */
-const GIVE_UP_MS = 500
-/** A port is asked until all are answered or this long after the last was sent. */
-const LINGER_MS = 300
+const GIVE_UP_MS = 1000
+/** After the last was sent, answers are waited for as long. */
+const LINGER_MS = GIVE_UP_MS
 
 /** What carries queries: UDP sockets or TCP connections. */
 export interface Wires {
@@ -86,10 +88,11 @@ function ask({ port, workers, seconds, rate, check }: Run): Load {
     const leaves = due > 0 && room >= (rate === undefined ? TOGETHER : 1)
     if (leaves) wires.send(Math.min(due, room))
     // At a rate it never sleeps: it would wake too late.
+    noteGap(tally)
     wires.receive(leaves || rate !== undefined ? 0 : 1)
     giveUp(tally, GIVE_UP_MS)
   }
   const { user, system: kernel } = process.cpuUsage(cpuBefore)
-  const { sent, answered, wrong } = tally
-  return { sent, answered, wrong, lost: sent - answered, seconds: Math.min(now, end) / 1000 - start / 1000, senderCpu: (user + kernel) / Math.max(1, sent) }
+  const { sent, answered, wrong, longestGapMs } = tally
+  return { sent, answered, wrong, lost: sent - answered, seconds: Math.min(now, end) / 1000 - start / 1000, longestGapMs, senderCpu: (user + kernel) / Math.max(1, sent) }
 }

@@ -1,9 +1,13 @@
 import { parseArgs } from 'node:util'
+import { systemClock } from '../core/clock.ts'
+import { messageOf } from '../core/trouble.ts'
 import { suggestion } from '../core/suggest.ts'
 import { benchDns } from './dns.ts'
 import { benchEdge } from './edge.ts'
+import { benchReload } from './reload.ts'
 
 // npm run bench -- NAME [options]: measures on this machine, beside whichever peers are installed. One row a bench.
+// What is run whole, without --only and --threads, replaces its files in bench/results.
 
 interface Bench {
   readonly about: string
@@ -23,13 +27,17 @@ export interface BenchOptions {
 
 const benches: Readonly<Record<string, Bench>> = {
   dns: { about: 'CPU per query over UDP and TCP and the largest load, beside Knot, NSD, gdnsd, BIND, PowerDNS and a responder in C that parses nothing', run: benchDns },
+  reload: { about: 'queries lost while zones, policies and keys are read again under full load, beside Knot, NSD, gdnsd and BIND', run: benchReload },
   edge: { about: 'CPU per hit over HTTP, beside nginx and varnish', run: benchEdge }
 }
+
+const ALL = 'all'
 
 const usage = (): string =>
   [
     'npm run bench -- NAME [--rounds 5] [--seconds 1] [--rate N] [--threads N] [--only PART]…',
-    ...Object.entries(benches).map(([name, { about }]) => `  ${name.padEnd(6)} ${about}`)
+    ...Object.entries(benches).map(([name, { about }]) => `  ${name.padEnd(6)} ${about}`),
+    `  ${ALL.padEnd(6)} all of them`
   ].join('\n')
 
 /** Reads a whole number above zero, or ends with a line that says what was expected. */
@@ -54,12 +62,29 @@ try {
     process.stdout.write(`${usage()}\n`)
   } else {
     const bench = benches[name]
-    if (bench === undefined) throw new Error(`there is no bench ${name}; ${suggestion(name, Object.keys(benches)) ?? `there are ${Object.keys(benches).join(', ')}`}`)
+    if (bench === undefined && name !== ALL) throw new Error(`there is no bench ${name}; ${suggestion(name, Object.keys(benches)) ?? `there are ${Object.keys(benches).join(', ')}`}`)
     const rate = count('rate', values.rate)
     const threads = count('threads', values.threads)
-    await bench.run({ rounds: count('rounds', values.rounds) ?? 5, seconds: duration(values.seconds) ?? 1, ...(rate !== undefined && { rate }), ...(threads !== undefined && { threads }), only: values.only ?? [] })
+    const options = { rounds: count('rounds', values.rounds) ?? 5, seconds: duration(values.seconds) ?? 1, ...(rate !== undefined && { rate }), ...(threads !== undefined && { threads }), only: values.only ?? [] }
+    if (bench === undefined) await runAll(options)
+    else await bench.run(options)
   }
 } catch (error) {
-  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.stderr.write(`bench: ${messageOf(error)}\n`)
   process.exitCode = 2
+}
+
+/** One after the other; one that fails does not hold up the others. */
+async function runAll(options: BenchOptions): Promise<void> {
+  for (const [name, bench] of Object.entries(benches)) {
+    const from = systemClock.elapsed()
+    process.stdout.write(`\n== ${name}: ${bench.about}\n`)
+    try {
+      await bench.run(options)
+    } catch (error) {
+      process.stderr.write(`bench: ${name}: ${messageOf(error)}\n`)
+      process.exitCode = 1
+    }
+    process.stdout.write(`== ${name}: ${Math.round((systemClock.elapsed() - from) / 1000)} s\n`)
+  }
 }

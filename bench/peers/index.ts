@@ -14,3 +14,4 @@ export type { Data, Peer, Running, StartOptions } from './types.ts'
 
 /** The floor first, ours last. */
 export const peers: readonly Peer[] = [floor, knot, knotGeo, nsd, gdnsd, gdnsdGeo, gdnsdWeighted, bind, powerdns, powerdnsGeo, nearcast, nearcastSteering]
+export { startNearcast } from './nearcast.ts'

@@ -8,7 +8,7 @@ import { parseConfig } from '../../core/config-file.ts'
 import { formatFault } from '../../core/trouble.ts'
 import { end, start, track } from '../processes.ts'
 import { COUNTRIES } from './places.ts'
-import type { Peer, StartOptions } from './types.ts'
+import type { Peer, Running, StartOptions } from './types.ts'
 import { originOf, whenUp, zoneFile } from './up.ts'
 import { addressText, benchZone, BENCH_ZONE, targetAddress } from './zones.ts'
 
@@ -24,13 +24,17 @@ export const nearcast: Peer = {
   about: () => `nearcast dns, Node.js ${process.versions.node}`,
   missing: () => undefined,
   start: (options) => {
-    const { folder, port, workers, data } = options
-    const zones = join(folder, 'zones')
+    const zones = join(options.folder, 'zones')
     mkdirSync(zones)
-    symlinkSync(zoneFile(options), join(zones, `${originOf(data)}.zone`))
-    const words = ['dns', '--zones', zones, '--port', String(port), '--listen', '127.0.0.1', '--threads', String(workers), '--lab']
-    return whenUp(options, start(process.execPath, [NEARCAST, ...words]))
+    symlinkSync(zoneFile(options), join(zones, `${originOf(options.data)}.zone`))
+    return startNearcast(options, [])
   }
+}
+
+/** Serves what lies in the folder `zones` of the server's own folder. */
+export function startNearcast(options: StartOptions, more: readonly string[]): Promise<Running> {
+  const words = ['dns', '--zones', join(options.folder, 'zones'), '--port', String(options.port), '--listen', '127.0.0.1', '--threads', String(options.workers), '--lab', ...more]
+  return whenUp(options, start(process.execPath, [NEARCAST, ...words]))
 }
 
 export const nearcastSteering: Peer = {

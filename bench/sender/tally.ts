@@ -20,6 +20,10 @@ export interface Tally {
   outstanding: number
   /** Milliseconds, set by whoever sends. */
   now: number
+  /** When anything was last heard, or nothing was waited for; and the longest time between. */
+  heardAt: number
+  heard: number
+  longestGapMs: number
   /** Queries since the start of the process; the id of the next is this, cut to 16 bits. */
   sequence: number
   /** The oldest that is still waited for is not before this. */
@@ -31,14 +35,14 @@ export interface Tally {
 
 export function makeTally(questions: Questions, rcode: 'NOERROR' | 'NXDOMAIN'): Tally {
   return {
-    questions, rcode: rcode === 'NOERROR' ? 0 : 3, check: 'right', sent: 0, answered: 0, wrong: 0, outstanding: 0, now: 0, sequence: 0, oldest: 0,
+    questions, rcode: rcode === 'NOERROR' ? 0 : 3, check: 'right', sent: 0, answered: 0, wrong: 0, outstanding: 0, now: 0, heardAt: 0, heard: 0, longestGapMs: 0, sequence: 0, oldest: 0,
     asked: new Int32Array(IDS).fill(NONE), leftAt: new Float64Array(IDS)
   }
 }
 
 export function begin(tally: Tally, check: Run['check']): void {
   tally.asked.fill(NONE)
-  Object.assign(tally, { check, sent: 0, answered: 0, wrong: 0, outstanding: 0, oldest: tally.sequence })
+  Object.assign(tally, { check, sent: 0, answered: 0, wrong: 0, outstanding: 0, heardAt: 0, heard: 0, longestGapMs: 0, oldest: tally.sequence })
 }
 
 /** The question that leaves `ahead` after the next, and its id in `idOf`. */
@@ -93,6 +97,17 @@ function isAddress(expected: number, check: Run['check'], bytes: Uint8Array, at:
 function skipName(bytes: Uint8Array, at: number): number {
   while (bytes[at]! !== 0 && bytes[at]! < 0xc0) at += 1 + bytes[at]!
   return at + (bytes[at] === 0 ? 1 : 2)
+}
+
+/** Looks whether anything has been heard since the last time. */
+export function noteGap(tally: Tally): void {
+  const { now, answered, heard, heardAt, outstanding } = tally
+  if (answered === heard && outstanding > 0 && heardAt !== 0) {
+    if (now - heardAt > tally.longestGapMs) tally.longestGapMs = now - heardAt
+    return
+  }
+  tally.heard = answered
+  tally.heardAt = now
 }
 
 /** What has waited longer is lost. */
