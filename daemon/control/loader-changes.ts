@@ -14,8 +14,8 @@ export type ChangeReply =
   | { readonly outcome: 'done' }
   /** The zone is not at serial `from` any more: it is at this one, or not served at all. Make the change anew. */
   | { readonly outcome: 'stale'; readonly serial?: number }
-  /** The zone would be broken by it, or it could not be kept. */
-  | { readonly outcome: 'refused'; readonly faults: readonly Fault[] }
+  /** The zone would be broken by it, or, where that is our own trouble, it could not be kept. */
+  | { readonly outcome: 'refused'; readonly faults: readonly Fault[]; readonly isTrouble?: true }
 
 export interface Changed {
   readonly reply: ChangeReply
@@ -59,7 +59,7 @@ function updateFile(state: State, entry: Entry, change: ZoneChange, from: string
   try {
     state.over.keep(change)
   } catch (error) {
-    return refused(wholeFault(from, `could not be kept: ${messageOf(error)}`))
+    return { reply: { outcome: 'refused', faults: [wholeFault(from, `could not be kept: ${messageOf(error)}`)], isTrouble: true } }
   }
   const file: ZoneFile = { ...served, ...describe(read.zone, served.warnings) }
   entry.served = { ...file, policies: served.policies }

@@ -201,6 +201,7 @@ export class Loader {
 
 const LOADER_DIED: ChangeReply = {
   outcome: 'refused',
+  isTrouble: true,
   faults: [{ file: 'zones', line: 1, column: 1, severity: 'error', reason: 'the loader died and is being started again; what was served before is served on' }]
 }
 

@@ -5,6 +5,7 @@ import type { World } from '../world.ts'
 import type { History } from './history.ts'
 import type { Request } from './request.ts'
 import type { Rules } from './rules.ts'
+import type { Updates } from './update.ts'
 
 /** What the handlers of the exchange work with. */
 export interface Context {
@@ -20,6 +21,7 @@ export interface Context {
   readonly loader: Pick<Loader, 'change' | 'replace' | 'expire'>
   /** A primary of a secondary zone, by its place in the zone's list, says that its zone has changed. */
   notified(zone: string, primary: number, serial: number | undefined): void
+  readonly updates: Updates
   log(level: 'info' | 'warn' | 'error', text: string): void
   sourceText(source: Address): string
   keyText(name: Uint8Array): string

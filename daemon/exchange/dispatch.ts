@@ -15,6 +15,7 @@ interface Row {
 const ROWS: readonly Row[] = [
   { opcode: OPCODE.QUERY, types: [TYPE.AXFR, TYPE.IXFR], serve: transfer },
   { opcode: OPCODE.NOTIFY, serve: notified },
+  { opcode: OPCODE.UPDATE, serve: (request, context) => context.updates.serve(request, context) },
   { opcode: OPCODE.QUERY, serve: (request, context) => context.answer(request) }
 ]
 
@@ -48,7 +49,7 @@ export async function* replies({ message, family, address, transport }: Handed, 
       return
     }
     case 'signed': {
-      const request = readRequest(judged.message, { ...about, key: judged.key, limit: room - signatureOctets(judged.key) })
+      const request = readRequest(judged.message, { ...about, key: judged.key, mac: judged.mac, limit: room - signatureOctets(judged.key) })
       if (request === undefined) return
       const sign = makeSigner(judged.key, judged.mac)
       for await (const reply of all(serve(request, context))) yield sign(reply, now())

@@ -20,6 +20,8 @@ export interface Request {
   /** That it is signed with; and the same by name, as rules have it. */
   readonly key?: TsigKey
   readonly keyName?: string
+  /** Of its signature: tells it from every other message. */
+  readonly mac?: Uint8Array
   /** Octets that a reply may have before it is signed. */
   readonly limit: number
 }
@@ -28,7 +30,7 @@ export interface Request {
 export type Answer = Uint8Array | undefined | Generator<Uint8Array, void, undefined> | AsyncGenerator<Uint8Array, void, undefined>
 
 /** Takes the message apart; undefined where nothing must be said. */
-export function readRequest(message: Uint8Array, about: Pick<Request, 'source' | 'transport' | 'key' | 'limit'>): Request | undefined {
+export function readRequest(message: Uint8Array, about: Pick<Request, 'source' | 'transport' | 'key' | 'mac' | 'limit'>): Request | undefined {
   const query = makeQuery()
   const said = parseQuery(message, 0, message.length, query)
   if (said < 0) return undefined

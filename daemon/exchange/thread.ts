@@ -14,6 +14,7 @@ import { startDuties } from './duties.ts'
 import type { ExchangeData, FromThread, ToThread } from './exchange.ts'
 import { makeHistory } from './history.ts'
 import { attachLane } from './lanes.ts'
+import { makeUpdates } from './update.ts'
 
 // The entry of the exchange thread: takes what serving threads hand over, and answers it at its own pace.
 
@@ -50,6 +51,7 @@ const context: Context = {
     const size = answerer.answer(message, 0, message.length, { ...source, at: 0 }, transport, out, 0, limit)
     return size <= 0 ? undefined : out.slice(0, size)
   },
+  updates: makeUpdates(),
   log,
   sourceText: ({ bytes }) => formatAddress(bytes),
   keyText: nameToText,

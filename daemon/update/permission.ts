@@ -1,15 +1,15 @@
-import { CLASS, isSubdomain, nameFromText, nameToText, TYPE, typeFromText, typeToText } from '../wire/index.ts'
+import { CLASS, isSubdomain, nameFromText, nameToText, TYPE, typeToText } from '../wire/index.ts'
 import type { UpdateRecord } from './message.ts'
 import { keyOf, type ZoneView } from './rrset.ts'
 
-/** A row of `allow-update` as the operator wrote it. */
+/** A row of `allow-update`. */
 export interface RuleText {
   /** Name of the TSIG key. */
   readonly key: string
-  /** Names it may change, relative to the zone or with a final dot; absent: every name of the zone. */
-  readonly names?: readonly string[] | undefined
-  /** Mnemonics of the types it may change; absent: every type but SOA, NS and those of DNSSEC. `ANY`: every type. */
-  readonly types?: readonly string[] | undefined
+  /** Names it may change as the operator wrote them, relative to the zone or with a final dot; absent: every name of the zone. */
+  readonly names?: readonly string[]
+  /** Types it may change; absent: every type but SOA, NS and those of DNSSEC. ANY: every type. */
+  readonly types?: readonly number[]
 }
 
 /** `allow-update` of one zone, made ready. */
@@ -37,7 +37,7 @@ export function compileRules(origin: Uint8Array, texts: readonly RuleText[]): Ru
   for (const { key, names, types } of texts) {
     const rule: Rule = {
       ...(names !== undefined && { patterns: names.map((name) => labelsOf(patternName(name, origin) as Uint8Array)) }),
-      ...(types !== undefined && !types.some((type) => type.toUpperCase() === 'ANY') && { types: new Set(types.map((type) => typeFromText(type)!)) }),
+      ...(types !== undefined && !types.includes(TYPE.ANY) && { types: new Set(types) }),
       ...(types === undefined && { types: ALL_BUT })
     }
     const id = keyName(key)

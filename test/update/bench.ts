@@ -8,7 +8,7 @@ import { openCatalogue, type Catalogue } from '../../daemon/control/loader-catal
 import type { ChangeReply } from '../../daemon/control/loader-changes.ts'
 import type { LoadResult } from '../../daemon/control/loader-state.ts'
 import { changeOf, compileRules, judgeBatch, parseUpdate, viewOfImage, type RuleText, type UpdateMessage } from '../../daemon/update/index.ts'
-import { nameToText, RCODE } from '../../daemon/wire/index.ts'
+import { nameToText, RCODE, TYPE } from '../../daemon/wire/index.ts'
 import { openZoneImage, rdataToText, recordTypeToText, zoneRecords, type PlainRecord, type ZoneImage } from '../../daemon/zone/index.ts'
 import { updateMessage, wire, type Sent } from './messages.ts'
 
@@ -34,7 +34,7 @@ export interface Bench {
   start(auto?: readonly string[]): Running
 }
 
-const ANYTHING: readonly RuleText[] = [{ key: 'all', types: ['ANY'] }]
+const ANYTHING: readonly RuleText[] = [{ key: 'all', types: [TYPE.ANY] }]
 
 export function makeBench(t: Test): Bench {
   const root = mkdtempSync(join(tmpdir(), 'nearcast-update-'))

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { nameToText, RCODE } from '../../daemon/wire/index.ts'
+import { nameToText, RCODE, TYPE } from '../../daemon/wire/index.ts'
 import { rdataToText, recordTypeToText } from '../../daemon/zone/index.ts'
 import { compileRules, judgeUpdate, parseUpdate, type Judgement, type RRset, type RuleText } from '../../daemon/update/index.ts'
 import { updateMessage, viewOf, wire, zoneFrom, type Sent } from './messages.ts'
@@ -22,7 +22,7 @@ steered TXT "beside"
 flat ALIAS www
 `
 const view = viewOf(zoneFrom(ZONE))
-const ANYTHING: readonly RuleText[] = [{ key: 'all', types: ['ANY'] }]
+const ANYTHING: readonly RuleText[] = [{ key: 'all', types: [TYPE.ANY] }]
 
 function judge(updates: readonly Sent[], prerequisites: readonly Sent[] = [], rules = ANYTHING, key = 'all'): Judgement {
   const message = parseUpdate(updateMessage('example.test.', prerequisites, updates))
@@ -110,9 +110,9 @@ t.test('prerequisites hold or tell why not', async (t) => {
 
 t.test('a key changes what its rules name, and learns of nothing else', async (t) => {
   const rules: readonly RuleText[] = [
-    { key: 'acme', names: ['_acme-challenge', '_acme-challenge.*'], types: ['TXT'] },
+    { key: 'acme', names: ['_acme-challenge', '_acme-challenge.*'], types: [TYPE.TXT] },
     { key: 'host', names: ['www', '*.dyn', 'a.*.z.example.test.'] },
-    { key: 'apex', names: ['@'], types: ['MX'] }
+    { key: 'apex', names: ['@'], types: [TYPE.MX] }
   ]
   const may = (key: string, sent: Sent, prerequisites: readonly Sent[] = []): string => name(judge([sent], prerequisites, rules, key).rcode)
   const txt = (owner: string): Sent => ({ name: `${owner}.example.test.`, type: 'TXT', ttl: 60, data: '"x"' })
@@ -128,7 +128,7 @@ t.test('a key changes what its rules name, and learns of nothing else', async (t
   t.equal(may('apex', { name: 'example.test.', type: 'MX', data: '10 www.example.test.' }), 'NOERROR')
   t.equal(may('apex', { name: 'example.test.', type: 'ANY', class: 'ANY' }), 'NOERROR', 'what the apex keeps needs no permission')
   t.equal(may('acme', { name: 'www.example.test.', type: 'ANY', class: 'ANY' }), 'REFUSED')
-  const judged = judge([{ name: 'www.example.test.', type: 'ANY', class: 'ANY' }], [], [{ key: 'txt', types: ['TXT'] }], 'txt')
+  const judged = judge([{ name: 'www.example.test.', type: 'ANY', class: 'ANY' }], [], [{ key: 'txt', types: [TYPE.TXT] }], 'txt')
   t.match(judged.reason, /has A, which is not for the key txt/, 'all of a name needs permission for each of its types')
   const ask: Sent = { name: 'www.example.test.', type: 'ANY', class: 'NONE' }
   t.equal(may('acme', txt('_acme-challenge'), [ask]), 'REFUSED', 'what a key may not change it cannot ask about')
