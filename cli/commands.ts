@@ -6,6 +6,7 @@ import { drill } from './drill.ts'
 import { explain } from './explain.ts'
 import { force } from './force.ts'
 import { help } from './help.ts'
+import { refresh } from './refresh.ts'
 import { reload } from './reload.ts'
 import { start } from './start.ts'
 import { status } from './status.ts'
@@ -14,4 +15,4 @@ import { up } from './up.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order in which help lists them. */
-export const commands: readonly Command[] = [up, status, explain, check, reload, stop, start, force, drill, dns, completion, help, version]
+export const commands: readonly Command[] = [up, status, explain, check, reload, refresh, stop, start, force, drill, dns, completion, help, version]

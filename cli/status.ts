@@ -1,4 +1,4 @@
-import type { MemberStatus, Status } from '../daemon/control/api.ts'
+import type { MemberStatus, SecondaryStatus, Status, ZoneStatus } from '../daemon/control/api.ts'
 import { formatDuration } from '../core/quantity.ts'
 import { systemClock } from '../core/clock.ts'
 import { openAdmin, Refused, refused } from './admin-client.ts'
@@ -52,9 +52,21 @@ export function statusLines(status: Status, { startedAt, now, columns }: { start
     ...table,
     ...(cut.length > 0 ? ['', ...cut] : []),
     '',
-    ...status.zones.map(({ origin, serial, records, file, state }) => `zone ${origin} serial ${serial}, ${records} records, ${file}${state === 'current' ? '' : ` (${state})`}`),
+    ...status.zones.map((zone) => zoneLine(zone, status.secondaries.find((each) => each.zone === zone.origin), now)),
     ...status.reload.faults
   ]
+}
+
+function zoneLine({ origin, serial, records, file, state }: ZoneStatus, secondary: SecondaryStatus | undefined, now: number): string {
+  if (secondary === undefined) return `zone ${origin} serial ${serial}, ${records} records, ${file}${state === 'current' ? '' : ` (${state})`}`
+  const { primary, refreshedAt, nextAt, expiresAt, trouble } = secondary
+  const held = state === 'transferred' ? `serial ${serial}, ${records} records` : state === 'expired' ? `EXPIRED with serial ${serial}` : 'AWAITED'
+  const times = [
+    refreshedAt === undefined ? '' : `, refreshed ${formatDuration(Math.max(0, now - refreshedAt))} ago`,
+    nextAt === undefined ? ', being asked now' : `, next in ${formatDuration(Math.max(0, nextAt - now))}`,
+    expiresAt === undefined ? '' : `, expires in ${formatDuration(Math.max(0, expiresAt - now))}`
+  ]
+  return `zone ${origin} ${held}, from ${primary}${times.join('')}${trouble === undefined ? '' : `: ${trouble}`}`
 }
 
 export function healthOf({ health, suspect, forced }: MemberStatus): string {

@@ -6,6 +6,7 @@ import {
   type Assembly, type Exchange, type Gate, type Identity, type Prepared, type Source, type Steering, type Transport
 } from './answer/index.ts'
 import { CLASS, COOKIE_ALONE, makeQuery, nameToText, OPCODE, parseOther, parseQuery, RCODE, SILENCE, TYPE, type Query } from './wire/index.ts'
+import { isWithheld } from './withheld.ts'
 import type { World } from './world.ts'
 import { judge, locate, makeFinding, NODE, nodeWord, type Finding } from './zone/index.ts'
 
@@ -100,7 +101,7 @@ export function makeAnswerer(options: AnswererOptions): Answerer {
     query: makeQuery(), finding: makeFinding(), assembly: makeAssembly((rrset, type) => steer(state.steering, state, state.world, state.source, rrset, type)), steering: makeSteering(),
     random: Int32Array.of((options.seed ?? 0x6d2b79f5) | 1), address: new Uint8Array(16),
     bytes: nowhere, view: noView, source: { family: 4, bytes: nowhere, at: 0 }, isTcp: false, out: nowhere, outView: noView, outStart: 0, room: 0,
-    scope: 0, failOpen: false
+    scope: 0, failOpen: false, isWithheld: false
   }
   useSecrets(state.cookies, options.cookies === undefined ? [] : (options.world.cookies ?? []))
   return {
@@ -145,6 +146,7 @@ function respond(state: State, start: number, length: number): number {
   counters[state.isTcp ? COUNT.TCP : COUNT.UDP]!++
   state.scope = 0
   state.failOpen = false
+  state.isWithheld = false
   state.client.hasCookie = false
   const fault = parseQuery(state.bytes, start, length, query)
   if (fault === SILENCE) {
@@ -171,7 +173,8 @@ function respond(state: State, start: number, length: number): number {
   switch (finding.standing) {
     case 'not ours':
       counters[COUNT.OUTCOME]!++
-      return refuse(state, RCODE.REFUSED)
+      state.isWithheld = isWithheld(world.withheld, query.name)
+      return refuse(state, state.isWithheld ? RCODE.SERVFAIL : RCODE.REFUSED)
     case 'exact':
       return fromPrepared(state, finding.node, KIND.EXACT | (query.type << 2))
     case 'wildcard':

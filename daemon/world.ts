@@ -1,6 +1,7 @@
 import { openPlaces, type Places, type PlacesImage } from '../geodb/index.ts'
 import type { HealthTable } from '../healthchecks/index.ts'
 import { openRouting, type Routing, type RoutingImage, type Target } from './routing/index.ts'
+import { openWithheld, type Withheld } from './withheld.ts'
 import { openZoneImage, type SharedZones, type ZoneImage } from './zone/index.ts'
 
 /** Everything a query reads, and nothing it may change. A reload makes a new one and swaps it whole. */
@@ -15,6 +16,7 @@ export interface World {
   readonly suspectTtl: number
   /** Secrets of DNS cookies, 16 octets each: the first makes them, all are accepted. */
   readonly cookies?: readonly Uint8Array[]
+  readonly withheld?: Withheld
 }
 
 /** A world on its way to another thread: shared memory and plain values. `openWorld` makes it readable there. */
@@ -26,11 +28,13 @@ export interface WorldImage {
   readonly health: HealthTable
   readonly suspectTtl: number
   readonly cookies?: readonly Uint8Array[]
+  /** Zones that are ours and have no contents that may be served: wire form, lower case. */
+  readonly withheld?: readonly Uint8Array[]
 }
 
 /** Makes an image readable in this thread; cheap, for what is big is shared. */
 export function openWorld(image: WorldImage): World {
   const places = openPlaces(image.places)
-  const { generation, health, suspectTtl, cookies } = image
-  return { generation, zones: openZoneImage(image.zones), places, routing: openRouting(image.routing, places), targets: image.routing.targets, health, suspectTtl, ...(cookies !== undefined && { cookies }) }
+  const { generation, health, suspectTtl, cookies, withheld } = image
+  return { generation, zones: openZoneImage(image.zones), places, routing: openRouting(image.routing, places), targets: image.routing.targets, health, suspectTtl, ...(cookies !== undefined && { cookies }), withheld: openWithheld(withheld) }
 }

@@ -30,6 +30,8 @@ export interface Exchange {
   /** ECS scope: how long a prefix the answer holds for. */
   scope: number
   failOpen: boolean
+  /** The zone is ours, and what we had of it is too old, or has not come yet. */
+  isWithheld: boolean
 }
 
 /** Octets of a message's header. */
@@ -40,6 +42,7 @@ const OPTION = { NSID: 3, CLIENT_SUBNET: 8, COOKIE: 10, KEEPALIVE: 11, PADDING: 
 const PADDED = 468
 /** Extended errors (RFC 8914 §4): INFO-CODE and EXTRA-TEXT. */
 const NOT_AUTHORITATIVE = Buffer.from([0, 20])
+const INVALID_DATA = Buffer.from('\0\x18no current copy of the zone', 'latin1')
 const ALL_DOWN = Buffer.from('\0\0every target is down; answered as if all were up', 'latin1')
 
 /** Copies the question, in the case it was asked, and the sections behind it. @returns where the OPT goes */
@@ -145,7 +148,7 @@ function putOpt(exchange: Exchange, rcode: number, start: number): number {
     out[at++] = exchange.idleTime >>> 8
     out[at++] = exchange.idleTime
   }
-  const error = exchange.failOpen ? ALL_DOWN : rcode === RCODE.REFUSED && query.class === CLASS.IN ? NOT_AUTHORITATIVE : undefined
+  const error = exchange.failOpen ? ALL_DOWN : exchange.isWithheld ? INVALID_DATA : rcode === RCODE.REFUSED && query.class === CLASS.IN ? NOT_AUTHORITATIVE : undefined
   if (error !== undefined && at + 4 + error.length <= exchange.outStart + exchange.room) at = putOption(out, at, OPTION.EXTENDED_ERROR, error)
   if (query.wantsPadding && exchange.transport === 'tls') at = putPadding(exchange, at)
   out[start + 9] = (at - start - 11) >>> 8

@@ -17,7 +17,7 @@ export interface Call {
   answer(input: unknown, control: Control): Promise<Reply> | Reply
 }
 
-export type Control = Pick<AdminOptions, 'health' | 'fleet' | 'clock' | 'log' | 'status' | 'explain' | 'reload'> & { readonly stops: Stops }
+export type Control = Pick<AdminOptions, 'health' | 'fleet' | 'clock' | 'log' | 'status' | 'explain' | 'reload' | 'refresh'> & { readonly stops: Stops }
 
 /** `{error}` with this status: one line that says what was expected. */
 export const refuse = (status: number, error: string): Reply => ({ status, body: { error } })
@@ -35,7 +35,8 @@ export const calls: readonly Call[] = [
   { method: 'POST', path: '/v1/start', answer: reading(z.strictObject({ name }), start) },
   { method: 'POST', path: '/v1/kill', answer: reading(z.strictObject({ name, forMs }), kill) },
   { method: 'POST', path: '/v1/force', answer: reading(z.strictObject({ name, state: z.enum(['up', 'down', 'drain', 'none']), why: z.string().max(200).default('by operator'), forMs }), force) },
-  { method: 'POST', path: '/v1/reload', answer: reading(z.strictObject({ force: z.boolean().default(false) }), reload) }
+  { method: 'POST', path: '/v1/reload', answer: reading(z.strictObject({ force: z.boolean().default(false) }), reload) },
+  { method: 'POST', path: '/v1/refresh', answer: reading(z.strictObject({ zone: z.string().min(1).max(1024), whole: z.boolean().default(false) }), refresh) }
 ]
 
 /** A call whose input has this shape; anything else gets 400 and one line. */
@@ -98,6 +99,13 @@ async function force(input: { name: string; state: 'up' | 'down' | 'drain' | 'no
 
 async function reload(input: { force: boolean }, control: Control): Promise<Reply> {
   return { status: 200, body: await control.reload(input.force) }
+}
+
+function refresh({ zone, whole }: { zone: string; whole: boolean }, control: Control): Reply {
+  const name = `${zone.toLowerCase().replace(/\.$/, '')}.`
+  if (control.refresh(name, whole)) return done
+  const hint = suggestion(name, control.status().secondaries.map((each) => each.zone))
+  return refuse(404, `${name} is no secondary zone${hint === undefined ? '' : ` (${hint})`}`)
 }
 
 function explain(input: { name: string; from: string; type: string }, control: Control): Reply {

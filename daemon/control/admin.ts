@@ -24,6 +24,8 @@ export interface AdminOptions {
   /** A text says what is wrong with the question. */
   explain(question: ExplainQuestion): Explanation | string
   reload(force: boolean): Promise<ReloadReply>
+  /** Asks the primaries of a zone (its name with the final dot) now. False: it is no secondary zone. */
+  refresh(zone: string, isWhole: boolean): boolean
 }
 
 export interface Admin {

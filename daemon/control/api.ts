@@ -10,6 +10,7 @@ import type { Candidate, Step } from '../routing/types.ts'
 //   POST /v1/kill    {name, forMs?}                -> Done
 //   POST /v1/force   {name, state, why?, forMs?}   -> Done
 //   POST /v1/reload  {force?}                      -> ReloadReply
+//   POST /v1/refresh {zone, whole?}                -> Done
 //
 // Every call carries `Authorization: Bearer TOKEN`. Errors are 4xx and 5xx with ErrorReply. Times are wall milliseconds.
 
@@ -40,6 +41,13 @@ export interface ForceRequest {
 export interface ReloadRequest {
   /** Take also what looks like an accident: an empty zone file, or one that lost over half its records. */
   readonly force?: boolean
+}
+
+export interface RefreshRequest {
+  /** A secondary zone, with its final dot or without. */
+  readonly zone: string
+  /** Transfer it whole, whatever its serial. */
+  readonly whole?: boolean
 }
 
 export interface Done {

@@ -10,7 +10,8 @@ import type { PlacesImage } from '../../geodb/index.ts'
 import type { HealthTable } from '../../healthchecks/index.ts'
 import type { RoutingImage, Target } from '../routing/index.ts'
 import type { WorldImage } from '../world.ts'
-import type { PackedRecords, SharedZones, ZoneChange, ZoneStep } from '../zone/index.ts'
+import { nameFromText } from '../wire/index.ts'
+import { lowerName, type PackedRecords, type SharedZones, type ZoneChange, type ZoneStep } from '../zone/index.ts'
 import type { DaemonStatus, ReloadReply } from './api.ts'
 import type { ChangedBy, ChangeReply } from './loader-changes.ts'
 import { errorLines, type LoadReport } from './loader-state.ts'
@@ -187,7 +188,7 @@ export class Loader {
     parts.routing = message.routing ?? parts.routing!
     if (message.zoneImage !== undefined || message.routing !== undefined) {
       const { zones, routing, places } = parts
-      const world: WorldImage = { generation: ++this.#generation, zones, places: places!, routing, health, suspectTtl: setup.config.checks['suspect-ttl'] }
+      const world: WorldImage = { generation: ++this.#generation, zones, places: places!, routing, health, suspectTtl: setup.config.checks['suspect-ttl'], withheld: withheldIn(message.report) }
       await use(world, message.zoneChanges)
       this.#settle?.resolve()
       this.#settle = undefined
@@ -197,6 +198,11 @@ export class Loader {
     this.#waiting.get(message.id)?.({ zones: message.report.zones, faults: errorLines(message.report) })
     this.#waiting.delete(message.id)
   }
+}
+
+/** Zones that are ours, of which nothing may be served. */
+function withheldIn({ zones }: LoadReport): Uint8Array[] {
+  return zones.flatMap(({ origin, state }) => (state === 'awaited' || state === 'expired' ? [lowerName(nameFromText(origin) as Uint8Array)] : []))
 }
 
 const LOADER_DIED: ChangeReply = {

@@ -188,6 +188,7 @@ t.test('commands speak to the fleet of their state folder, with its token', asyn
     '/v1/stop': { status: 200, body: { exitsInMs: 22_000 } },
     '/v1/start': { status: 409, body: { error: 'icn runs already' } },
     '/v1/force': { status: 200, body: { done: true } },
+    '/v1/refresh': { status: 200, body: { done: true } },
     '/v1/reload': { status: 200, body: { zones: status.zones, faults: status.reload.faults } }
   })
   t.match(await run('stop', 'icn', '--for', '10m', '--state', state), { status: 0, out: /^icn is out of the answers; it serves on for 22 s/, err: '' })
@@ -197,6 +198,8 @@ t.test('commands speak to the fleet of their state folder, with its token', asyn
   t.match(await run('start', 'icn', '--state', state), { status: 1, out: '', err: 'nearcast: icn runs already\n' })
   t.match(await run('force', 'icn', 'drain', '--why', 'new disks', '--state', state), { status: 0, out: /^icn is out of the answers/ })
   t.equal(asked.at(-1), 'POST /v1/force {"name":"icn","state":"drain","why":"new disks"} Bearer secret')
+  t.match(await run('refresh', 'example.org', '--whole', '--state', state), { status: 0, out: /^example\.org is being refreshed/, err: '' })
+  t.equal(asked.at(-1), 'POST /v1/refresh {"zone":"example.org","whole":true} Bearer secret')
   t.match(await run('reload', '--force', '--state', state), { status: 1, out: /still the old contents/, err: 'zones/nearcast.test.zone:12:9: expected an IPv4 address\n' })
   t.same(JSON.parse((await run('status', '--json', '--state', state)).out), JSON.parse(JSON.stringify(status)))
   t.match(await run('status', '--state', state), { status: 0, out: /^up .*1234 queries/, err: '' })

@@ -11,6 +11,7 @@ const setup = makeSetup(undefined, PORT)
 const fleet = makeToyFleet(setup)
 const { clock, after } = fleet.time
 const reloads: boolean[] = []
+const refreshes: boolean[] = []
 const admin = await startAdmin({
   setup,
   clock,
@@ -23,7 +24,8 @@ const admin = await startAdmin({
   reload: async (force) => {
     reloads.push(force)
     return { zones: [], faults: [] }
-  }
+  },
+  refresh: (zone, isWhole) => zone === 'example.org.' && refreshes.push(isWhole) > 0
 })
 await fleet.time.turn(50)
 t.teardown(async () => {
@@ -163,6 +165,10 @@ t.test('the calls do what they say', async (t) => {
   t.same((await ask('POST', '/v1/reload', { body: { force: true } })).body, { zones: [], faults: [] })
   await ask('POST', '/v1/reload')
   t.same(reloads, [true, false])
+  t.same(await ask('POST', '/v1/refresh', { body: { zone: 'Example.ORG', whole: true } }), { status: 200, body: { done: true } })
+  await ask('POST', '/v1/refresh', { body: { zone: 'example.org.' } })
+  t.same(refreshes, [true, false])
+  t.match(await ask('POST', '/v1/refresh', { body: { zone: 'example.net' } }), { status: 404, body: { error: /^example\.net\. is no secondary zone/ } })
   t.same((await ask('GET', '/v1/explain?name=www.nearcast.test&from=192.0.2.1')).body, { question: { name: 'www.nearcast.test', type: 'A', from: '192.0.2.1' } })
 })
 
@@ -174,5 +180,5 @@ t.test('a supervisor that does not answer is not waited for without end, and an 
   t.equal(await many[64], 'too many requests wait for the supervisor')
   await Promise.all(many)
   const { adminToken: _, ...tokenless } = setup
-  await t.rejects(startAdmin({ setup: tokenless, clock, after, log: silent, health: fleet.health, fleet: requests, status: () => daemonStatus, explain: () => '', reload: async () => ({ zones: [], faults: [] }) }), /token/)
+  await t.rejects(startAdmin({ setup: tokenless, clock, after, log: silent, health: fleet.health, fleet: requests, status: () => daemonStatus, explain: () => '', reload: async () => ({ zones: [], faults: [] }), refresh: () => false }), /token/)
 })
