@@ -5,10 +5,12 @@
 //
 // Must never know a socket.
 export { assemble } from './assemble.ts'
+export { addressesAt } from './addresses.ts'
 export { forgetImage, makeAssembly, type Assembly } from './assembly.ts'
 export { COOKIE, judgeCookie, makeCookieJar, useSecrets, type CookieJar } from './cookie.ts'
 export { COUNT, COUNTERS, makeCounters, OUTCOMES, RCODE_SLOTS, readCounters, type CounterName } from './counters.ts'
 export { closedGate, HAND_OVER, type Gate } from './gate.ts'
+export { expandHints } from './hints.ts'
 export { identityOctets, introduce, type Identity } from './identity.ts'
 export { nextRandom, placeOf, type Source } from './place.ts'
 export { ENTRY, findForClass, findPrepared, forgetAll, isAskedAgain, isKeepable, keepEntry, keepVariant, makePrepared, shareEntry, STATE, VARIANT, type Prepared } from './prepared.ts'

@@ -1,47 +1,53 @@
 import { TYPE } from '../wire/index.ts'
 import type { World } from '../world.ts'
-import { findRrset, NODE, nodeWord, RRSET, rrsetWord, TYPE_ALIAS, TYPE_ROUTE, type ZoneImage } from '../zone/index.ts'
+import { zoneRecords, type PlainRecord, type ZoneChange } from '../zone/index.ts'
 import { makeMessageWriter, type MessageWriter } from './messages.ts'
+import { plainRecords } from './plain-records.ts'
 import type { Request } from './request.ts'
-import { nodesOf } from './zone-walk.ts'
 
 /** A whole zone (RFC 5936 §2.2): its SOA, everything else, and its SOA again. What it was at the start is what is sent. */
-export function* sendZone(request: Request, { zones: image }: World, apex: number): Generator<Uint8Array, void, undefined> {
+export function* sendZone(request: Request, world: World, place: number): Generator<Uint8Array, void, undefined> {
   const writer = makeMessageWriter(request)
-  const soa = findRrset(image, apex, TYPE.SOA)
-  writer.own(image.bytes, nodeWord(image, apex, NODE.SHOWN))
-  yield* addRrset(writer, image, soa)
-  for (const node of nodesOf(image, apex)) {
-    const stop = nodeWord(image, node + 1, NODE.RRSETS)
-    writer.own(image.bytes, nodeWord(image, node, NODE.SHOWN))
-    for (let rrset = nodeWord(image, node, NODE.RRSETS); rrset < stop; rrset++) {
-      const type = rrsetWord(image, rrset, RRSET.TYPE) & 0xffff
-      if (rrset === soa || type === TYPE_ROUTE || type === TYPE_ALIAS) continue
-      yield* addRrset(writer, image, rrset)
-    }
+  let soa: PlainRecord | undefined
+  for (const record of plainRecords(world, request.name, place)) {
+    soa ??= record
+    const full = put(writer, record)
+    if (full !== undefined) yield full
   }
-  writer.own(image.bytes, nodeWord(image, apex, NODE.SHOWN))
-  yield* addRrset(writer, image, soa)
+  yield* addAll(writer, [soa!])
   yield writer.end()
 }
 
 /** The SOA alone: nothing is newer than what the client has, or what is does not fit and is to be had over TCP (RFC 1995 §2, §4). */
-export function* sendSoa(request: Request, { zones: image }: World, apex: number): Generator<Uint8Array, void, undefined> {
+export function soaAlone(request: Request, { zones }: World): Uint8Array {
   const writer = makeMessageWriter(request)
-  writer.own(image.bytes, nodeWord(image, apex, NODE.SHOWN))
-  yield* addRrset(writer, image, findRrset(image, apex, TYPE.SOA))
+  for (const record of zoneRecords(zones, request.name) ?? []) {
+    if (record.type === TYPE.SOA) put(writer, record)
+    break
+  }
+  return writer.end()
+}
+
+/** What has changed, step by step between the SOA twice (RFC 1995 §4). */
+export function* sendChanges(request: Request, steps: readonly ZoneChange[]): Generator<Uint8Array, void, undefined> {
+  const writer = makeMessageWriter(request)
+  const newest = steps.at(-1)!.added[0]!
+  yield* addAll(writer, [newest])
+  for (const { deleted, added } of steps) {
+    yield* addAll(writer, deleted)
+    yield* addAll(writer, added)
+  }
+  yield* addAll(writer, [newest])
   yield writer.end()
 }
 
-function* addRrset(writer: MessageWriter, image: ZoneImage, rrset: number): Generator<Uint8Array, void, undefined> {
-  const { bytes } = image
-  const type = rrsetWord(image, rrset, RRSET.TYPE) & 0xffff
-  const ttl = rrsetWord(image, rrset, RRSET.TTL)
-  const end = rrsetWord(image, rrset, RRSET.DATA) + rrsetWord(image, rrset, RRSET.LENGTH)
-  for (let at = rrsetWord(image, rrset, RRSET.DATA); at < end; ) {
-    const length = (bytes[at]! << 8) | bytes[at + 1]!
-    const full = writer.add(type, ttl, bytes, at + 2, length)
+function* addAll(writer: MessageWriter, records: readonly PlainRecord[]): Generator<Uint8Array, void, undefined> {
+  for (const record of records) {
+    const full = put(writer, record)
     if (full !== undefined) yield full
-    at += 2 + length
   }
+}
+
+function put(writer: MessageWriter, { owner, type, ttl, rdata }: PlainRecord): Uint8Array | undefined {
+  return writer.add(owner, type, ttl, rdata)
 }

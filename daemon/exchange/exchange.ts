@@ -11,7 +11,7 @@ import type { Rules } from './rules.ts'
 /** To and from the exchange thread. */
 export type ToThread =
   | { readonly kind: 'lane'; readonly port: MessagePort; readonly waiting: Int32Array }
-  | { readonly kind: 'world'; readonly number: number; readonly world: WorldImage; readonly steps: readonly ZoneStep[] }
+  | { readonly kind: 'world'; readonly number: number; readonly world: WorldImage; readonly steps: readonly ZoneStep[]; readonly isRerouted: boolean }
   | { readonly kind: 'told'; readonly id: number; readonly reply: ChangeReply }
   | { readonly kind: 'refresh'; readonly zone: string; readonly isWhole: boolean }
   | { readonly kind: 'stop' }
@@ -88,10 +88,11 @@ export class Exchange {
 
   /** Serves from another world. @param steps what has led to it from the one before */
   async use(world: WorldImage, steps: readonly ZoneStep[]): Promise<void> {
+    const isRerouted = world.routing !== this.#world.routing
     this.#world = world
     const number = ++this.#number
     const used = new Promise<void>((resolve) => this.#waiting.add({ number, resolve }))
-    this.#worker.postMessage({ kind: 'world', number, world, steps } satisfies ToThread)
+    this.#worker.postMessage({ kind: 'world', number, world, steps, isRerouted } satisfies ToThread)
     await used
   }
 

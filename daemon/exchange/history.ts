@@ -5,8 +5,8 @@ import { isReset, type PlainRecord, type ZoneChange, type ZoneStep } from '../zo
 
 export interface History {
   note(step: ZoneStep): void
-  /** The zone's contents are no more what its steps make of them. */
-  forget(zone: string): void
+  /** Zones whose contents are no more what their steps make of them. */
+  forgetThose(which: (zone: string, origin: Uint8Array) => boolean): void
   /** The steps from a serial to another, one behind the other; undefined when they are not all known. */
   between(zone: string, from: number, to: number): readonly ZoneChange[] | undefined
 }
@@ -24,6 +24,7 @@ export function makeHistory(most: number): History {
   // Oldest first; those of zones that began anew are passed over.
   let all: Entry[] = []
   let octets = 0
+  let noted = 0
   const forget = (zone: string): void => {
     for (const entry of zones.get(zone) ?? []) drop(entry)
     zones.delete(zone)
@@ -33,17 +34,19 @@ export function makeHistory(most: number): History {
     octets -= entry.octets
   }
   const dropOldest = (): void => {
-    let first = 0
-    while (octets > most && first < all.length) {
-      const entry = all[first++]!
+    for (const entry of all) {
+      if (octets <= most) break
       if (entry.isGone) continue
       drop(entry)
       zones.get(entry.zone)?.shift()
     }
-    if (first > 0) all = all.slice(first).filter(({ isGone }) => !isGone)
+    // Now and then, so that noting a step stays cheap.
+    if (++noted % 1024 === 0 || all[0]?.isGone === true) all = all.filter(({ isGone }) => !isGone)
   }
   return {
-    forget,
+    forgetThose: (which) => {
+      for (const [zone, [first]] of zones) if (first !== undefined && which(zone, first.change.origin)) forget(zone)
+    },
     note: (step) => {
       const zone = nameToText(step.origin)
       if (isReset(step)) return forget(zone)

@@ -4,6 +4,9 @@ import type { Handed, Reply, Return, Send, ToExchange } from '../serve/index.ts'
 /** Messages of one answer that are on their way to the client: the next is made when one of them has left. */
 const MOST_UNSENT = 2
 
+/** Thrown by an answer that is broken off because its client takes it too slowly. */
+export const SHED = new Error('the client is too slow')
+
 /** A client of a serving thread with answers under way. */
 interface Client {
   /** Answers under way. */
@@ -19,7 +22,7 @@ export function attachLane(port: MessagePort, waiting: Int32Array, serve: (hande
   port.on('message', (message: ToExchange) => {
     if (message.kind === 'handed') {
       Atomics.sub(waiting, 0, 1)
-      void answer(message).catch(trouble)
+      void answer(message).catch((error: unknown) => error === SHED || trouble(error))
       return
     }
     const client = clients.get(message.client)

@@ -5,31 +5,23 @@ import type { Request } from './request.ts'
 const COMFORTABLE = 16384
 const HEADER = 12
 
-/** Writes records into as many messages as they need; names are compressed. One at work at a time. */
+/** Writes records into as many messages as they need; names are compressed. */
 export interface MessageWriter {
-  /**
-   * Adds a record: an owner as it was set last, RDATA in source[from…].
-   * @returns the message before, when it is full
-   */
-  add(type: number, ttl: number, source: Uint8Array, from: number, length: number): Uint8Array | undefined
-  /** The owner of the next records: a name in wire form at bytes[at…]. */
-  own(bytes: Uint8Array, at: number): void
+  /** Adds a record: owner and RDATA in wire form, uncompressed. @returns the message before, when it is full */
+  add(owner: Uint8Array, type: number, ttl: number, rdata: Uint8Array): Uint8Array | undefined
   /** The last message. */
   end(): Uint8Array
-  /** Records in the message begun. */
-  count(): number
 }
 
 export function makeMessageWriter({ message, name, questionEnd, limit }: Request): MessageWriter {
   const reply: Reply = makeReply(65535 + 512)
   const question = makeScannedName()
   scanName(name, 0, name.length, question)
-  const owner: Owner = { pointer: 0, bytes: name, at: 0 }
+  const owned: Owner = { pointer: 0, bytes: name, at: 0 }
   const before: Mark = { at: 0, pointerCount: 0 }
-  const size = Math.min(limit, COMFORTABLE)
-  const begin = (): void => {
+  const begin = (size: number): void => {
     beginReply(reply, question, question.labels, size)
-    owner.pointer = 0
+    owned.pointer = 0
   }
   const finish = (): Uint8Array => {
     const out = reply.bytes.slice(0, reply.at)
@@ -43,42 +35,40 @@ export function makeMessageWriter({ message, name, questionEnd, limit }: Request
     out[7] = reply.answers
     return out
   }
-  begin()
-  return {
-    count: () => reply.answers,
-    own: (bytes, at) => {
-      owner.pointer = 0
-      owner.bytes = bytes
-      owner.at = at
-    },
-    add: (type, ttl, source, from, length) => {
-      mark(reply, before)
-      const { pointer } = owner
-      writeRecord(reply, owner, type, ttl, source, from, length)
-      if (fits(reply)) {
-        reply.answers++
-        return undefined
-      }
-      undo(reply, before)
-      owner.pointer = pointer
-      if (reply.answers === 0) reply.limit = limit
-      else {
-        const full = finish()
-        begin()
-        writeRecord(reply, owner, type, ttl, source, from, length)
-        if (!fits(reply)) {
-          // Alone, it may take what a message can hold.
-          begin()
-          reply.limit = limit
-          writeRecord(reply, owner, type, ttl, source, from, length)
-        }
-        reply.answers++
-        return full
-      }
-      writeRecord(reply, owner, type, ttl, source, from, length)
+  /** False: it did not fit, and is not there. */
+  const write = (owner: Uint8Array, type: number, ttl: number, rdata: Uint8Array): boolean => {
+    mark(reply, before)
+    if (owned.pointer === 0 || !isSame(owned.bytes, owner)) {
+      owned.pointer = 0
+      owned.bytes = owner
+    }
+    writeRecord(reply, owned, type, ttl, rdata, 0, rdata.length)
+    if (fits(reply)) {
       reply.answers++
-      return undefined
+      return true
+    }
+    undo(reply, before)
+    return false
+  }
+  begin(Math.min(limit, COMFORTABLE))
+  return {
+    add: (owner, type, ttl, rdata) => {
+      if (write(owner, type, ttl, rdata)) return undefined
+      const full = reply.answers > 0 ? finish() : undefined
+      begin(Math.min(limit, COMFORTABLE))
+      if (write(owner, type, ttl, rdata)) return full
+      // Alone, it may take what a message can hold.
+      begin(limit)
+      if (!write(owner, type, ttl, rdata)) throw new Error('a record is larger than a message')
+      return full
     },
     end: finish
   }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true
+  if (a.length !== b.length) return false
+  for (let octet = 0; octet < a.length; octet++) if (a[octet] !== b[octet]) return false
+  return true
 }

@@ -1,25 +1,33 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { formatAddress } from '../../core/address.ts'
 import { systemClock } from '../../core/clock.ts'
+import { makeQuiet } from '../../core/quiet.ts'
 import { messageOf } from '../../core/trouble.ts'
 import { makeAnswerer } from '../answer.ts'
 import { makeReclaimer } from '../reclaim.ts'
 import { loadSystem, makeSender } from '../serve/index.ts'
 import { nameToText } from '../wire/index.ts'
 import { openWorld } from '../world.ts'
+import type { ZoneStep } from '../zone/index.ts'
 import { makeLoaderClient } from './ask-loader.ts'
 import type { Context } from './context.ts'
 import { replies } from './dispatch.ts'
 import { startDuties } from './duties.ts'
 import type { ExchangeData, FromThread, ToThread } from './exchange.ts'
+import { makeFactBook } from './facts.ts'
 import { makeHistory } from './history.ts'
 import { attachLane } from './lanes.ts'
+import { makePlaceBook } from './places.ts'
+import { makeSlots } from './slots.ts'
 import { makeUpdates } from './update.ts'
 
 // The entry of the exchange thread: takes what serving threads hand over, and answers it at its own pace.
 
 /** Octets of what is kept of the changes of zones, for incremental transfers. */
 const HISTORY_OCTETS = 32 << 20
+
+/** Transfers at once, each of which holds a message or two; and of those that wait, a connection each. */
+const TRANSFERS = { atOnce: 32, atOnceOfClient: 8, waiting: 256, waitingOfClient: 64 }
 
 const port = parentPort!
 const { rules, number, hello, steps, stateFolder, world: first } = workerData as ExchangeData
@@ -36,7 +44,15 @@ reclaim(first.zones)
 const out = new Uint8Array(65535)
 
 const history = makeHistory(HISTORY_OCTETS)
-for (const step of steps) history.note(step)
+const facts = makeFactBook()
+const placeOf = makePlaceBook()
+const note = (all: readonly ZoneStep[]): void => {
+  for (const step of all) {
+    history.note(step)
+    facts.note(step)
+  }
+}
+note(steps)
 const { loader, told } = makeLoaderClient((id, asked, handedOver) => port.postMessage({ kind: 'ask', id, ...asked } satisfies FromThread, handedOver))
 
 const duties = startDuties({ rules, loader, stateFolder, world: () => world, log, onStatus: (status) => say({ kind: 'secondary', status }) })
@@ -44,6 +60,9 @@ const duties = startDuties({ rules, loader, stateFolder, world: () => world, log
 const context: Context = {
   rules,
   history,
+  facts,
+  slots: makeSlots(TRANSFERS),
+  placeOf: (request, of) => placeOf(request, of, context),
   loader,
   clock: systemClock,
   world: () => world,
@@ -53,6 +72,7 @@ const context: Context = {
   },
   updates: makeUpdates(),
   log,
+  refused: makeQuiet((text) => log('info', text), systemClock),
   sourceText: ({ bytes }) => formatAddress(bytes),
   keyText: nameToText,
   notified: duties.notified
@@ -68,7 +88,9 @@ port.on('message', (message: ToThread) => {
       return
     case 'world':
       world = openWorld(message.world)
-      for (const step of message.steps) history.note(step)
+      note(message.steps)
+      // Policies have changed: what is steered may be other records now, and no step tells.
+      if (message.isRerouted) history.forgetThose((zone, origin) => facts.of(zone, origin, world).routed > 0)
       answerer.use(world)
       reclaim(message.world.zones)
       say({ kind: 'using', number: message.number })
