@@ -81,7 +81,12 @@ export async function startServers(names: readonly ServerName[], files: ZoneFile
   mkdirSync(zones, { recursive: true })
   chmodSync(work, 0o755)
   for (const [origin, text] of files) writeFileSync(join(zones, `${origin}zone`), text)
-  return Promise.all(names.map((name, index) => start(name, join(work, name), zones, [...files.keys()], firstPort + index)))
+  const started = await Promise.allSettled(names.map((name, index) => start(name, join(work, name), zones, [...files.keys()], firstPort + index)))
+  const servers = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+  const failed = started.find((each) => each.status === 'rejected')
+  if (failed === undefined) return servers
+  await stopServers(servers)
+  throw failed.reason
 }
 
 async function start(name: ServerName, folder: string, source: string, origins: readonly string[], port: number): Promise<Server> {
@@ -94,7 +99,7 @@ async function start(name: ServerName, folder: string, source: string, origins: 
   const child = spawn(command, words, { cwd: zones, stdio: ['ignore', log, log], env: { ...process.env, PATH } })
   const server: Server = { name, port, child, log: () => readFileSync(logFile, 'latin1') }
   const probe = Buffer.from('000100000001000000000000000006 0001'.replace(' ', ''), 'hex')
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 400; tries++) {
     if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${name} ended: ${server.log().slice(-2000)}`)
     if (Buffer.isBuffer(await ask(port, probe, 'udp', 100))) return server
     await sleep(25)
