@@ -1,3 +1,4 @@
+import { editDistance } from '../../core/suggest.ts'
 import { nameToText, type ScannedName } from '../wire/index.ts'
 import { findNode, findRrset, NODE, nodeWord, rdataToText, recordTypeToText, RRSET, rrsetWord, type ZoneImage } from '../zone/index.ts'
 import { TYPE } from '../wire/index.ts'
@@ -48,6 +49,26 @@ export function zoneOf(image: ZoneImage, node: number): { origin: string; serial
   // The serial is the first of the five numbers that end an SOA (RFC 1035 §3.3.13).
   const serial = rdata === undefined ? 0 : new DataView(rdata.buffer, rdata.byteOffset).getUint32(rdata.length - 20)
   return { origin: showName(image, apex), serial }
+}
+
+/** As many zones as are looked through for one that was probably meant. */
+const MOST_COMPARED = 20_000
+
+/** The name with the origin of a zone in place of its end, where that differs by little. */
+export function nearName(image: ZoneImage, text: string): string | undefined {
+  const labels = text.split(/(?<!\\)\./).slice(0, -1)
+  let best: { readonly name: string; readonly distance: number } | undefined
+  // Apexes are the first nodes.
+  for (let node = 1; node <= Math.min(image.zoneCount, MOST_COMPARED); node++) {
+    const origin = nameToText(image.bytes, nodeWord(image, node, NODE.NAME))
+    const kept = labels.length - (origin.split('.').length - 1)
+    if (kept < 0 || origin === '.') continue
+    const end = `${labels.slice(kept).join('.')}.`
+    if (Math.abs(end.length - origin.length) > 3) continue
+    const distance = editDistance(end.toLowerCase(), origin)
+    if (distance <= Math.max(1, Math.floor(origin.length / 6)) && distance < (best?.distance ?? Infinity)) best = { name: [...labels.slice(0, kept), origin].join('.'), distance }
+  }
+  return best?.name
 }
 
 /** The deepest name above `name` that exists (RFC 4592 §3.3.1). */

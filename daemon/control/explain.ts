@@ -7,7 +7,7 @@ import type { World } from '../world.ts'
 import { lookup, makeFinding } from '../zone/index.ts'
 import type { Explanation } from './api.ts'
 import { readReply, writeQuery } from './explain-answer.ts'
-import { closestEncloser, showName, showRrset, typesAt, zoneOf, type ShownRrset } from './explain-zone.ts'
+import { closestEncloser, nearName, showName, showRrset, typesAt, zoneOf, type ShownRrset } from './explain-zone.ts'
 
 export interface ExplainQuestion {
   readonly name: string
@@ -92,7 +92,8 @@ function look(walk: Walk, name: Uint8Array, aliases: number): Stage {
   lookup(zones, scanned, walk.type, finding)
   const shown = nameToText(name)
   if (finding.outcome === 'not ours') {
-    tell(walk, 0, aliases === 0 ? `no zone of ours holds ${shown}` : `${shown} is in no zone of ours: the resolver goes on from there`)
+    const near = aliases === 0 ? nearName(zones, shown) : undefined
+    tell(walk, 0, aliases === 0 ? `no zone of ours holds ${shown}${near === undefined ? '' : ` (did you mean ${near}?)`}` : `${shown} is in no zone of ours: the resolver goes on from there`)
     return { outcome: aliases === 0 ? 'notours' : 'alias' }
   }
   const zone = zoneOf(zones, finding.node)

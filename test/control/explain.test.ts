@@ -71,6 +71,12 @@ function explain(name: string, options: { from?: string; type?: string } = {}): 
 
 const texts = ({ steps }: Explanation): string => steps.map(({ depth, text }) => `${'  '.repeat(depth)}${text}`).join('\n')
 
+t.test('a name of no zone: the zone that was probably meant', async (t) => {
+  t.equal(texts(explain('www.nearcst.test')), 'no zone of ours holds www.nearcst.test. (did you mean www.nearcast.test.?)')
+  t.equal(texts(explain('www.Nearcats.test')), 'no zone of ours holds www.Nearcats.test. (did you mean www.nearcast.test.?)')
+  t.equal(texts(explain('www.example.com')), 'no zone of ours holds www.example.com.')
+})
+
 t.test('a routed name: zone, record, place, policy, candidates, TTL and scope', async (t) => {
   const explanation = explain('d111111abcdef8.nearcast.test')
   t.match(explanation, {
