@@ -63,6 +63,7 @@ export async function benchDns(options: BenchOptions): Promise<void> {
   const temporary = temporaryFolder()
   const folder = temporary.path
   const bench: Bench = { options, folder, files: { million: join(folder, 'million.zone'), places: join(folder, 'places.mmdb') }, rate: options.rate }
+  const circumstances = circumstancesOf(options)
   const results: CaseResult[] = []
   try {
     writeFileSync(bench.files.places, placesDatabase())
@@ -75,7 +76,7 @@ export async function benchDns(options: BenchOptions): Promise<void> {
   } finally {
     temporary.remove()
   }
-  const result: DnsResult = { circumstances: circumstancesOf(options), cases: results.toSorted((a, b) => placeOf(a) - placeOf(b)) }
+  const result: DnsResult = { circumstances, cases: results.toSorted((a, b) => placeOf(a) - placeOf(b)) }
   printDns(result)
   if (!isWhole(options)) return
   writeResult(FIGURES, `${JSON.stringify(result)}\n`)

@@ -1,21 +1,22 @@
 import { fork, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer, request, type Server } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { configSchema } from '../core/config.ts'
 import type { FromProcess, Setup } from '../core/channel.ts'
 import type { BenchOptions } from './main.ts'
-import { cpuMicroseconds, end, familyOf, findProgram, median, start, table } from './processes.ts'
+import { drawChart, type Panel } from './chart.ts'
+import { end, familyOf, findProgram, median, start, table, temporaryFolder, track, watchCpu } from './processes.ts'
+import { circumstancesOf, isWhole, markdownTable, say, writeResult, type Circumstances } from './results.ts'
 
 // What a hit costs: CPU microseconds (user and system, all threads) per request, ours beside nginx and Varnish where they
 // are installed, with the same objects, clients and machine, a round of each in turn.
 
 const SIZES = [1024, 100 * 1024]
 const CLIENTS = 64
-const FIRST_PORT = 13700
+const FIRST_PORT = 14700
 const HOST = 'bench.nearcast.test'
 
 interface Peer {
@@ -32,11 +33,20 @@ interface Sample {
   readonly p99: string
 }
 
-/** Runs the measurements and prints a table for each size. */
+/** What was measured for one size; ours first. */
+interface Measured {
+  readonly size: number
+  readonly samples: ReadonlyMap<string, readonly Sample[]>
+}
+
+/** Measures, prints, and writes results/edge.*. */
 export async function benchEdge(options: BenchOptions): Promise<void> {
   const wrk = findProgram('wrk')
   if (wrk === undefined) throw new Error('wrk is not installed')
-  const folder = mkdtempSync(join(tmpdir(), 'nearcast-bench-'))
+  const circumstances = circumstancesOf(options)
+  const temporary = temporaryFolder()
+  const folder = temporary.path
+  const results: Measured[] = []
   const origin = await startOrigin(FIRST_PORT)
   const peers: Peer[] = []
   const isWanted = (name: string): boolean => options.only.length === 0 || options.only.includes(name)
@@ -46,13 +56,15 @@ export async function benchEdge(options: BenchOptions): Promise<void> {
     if (nginx !== undefined && isWanted('nginx')) peers.push(startNginx(nginx, FIRST_PORT + 2, join(folder, 'nginx')))
     if (varnish !== undefined && isWanted('varnish')) peers.push(startVarnish(varnish, FIRST_PORT + 3, join(folder, 'varnish')))
     for (const peer of peers) for (const size of SIZES) await warm(peer, size)
-    for (const size of SIZES) report(size, options, await measure(wrk, peers, size, options))
+    for (const size of SIZES) results.push({ size, samples: await measure(wrk, peers, size, options) })
   } finally {
     for (const peer of peers) await peer.end()
     origin.close()
     origin.closeAllConnections()
-    rmSync(folder, { recursive: true, force: true })
+    temporary.remove()
   }
+  for (const result of results) say(`\n${titleOf(result)}\n${table(rowsOf(result))}`)
+  if (isWhole(options)) write(results, circumstances)
 }
 
 async function startOrigin(port: number): Promise<Server> {
@@ -71,7 +83,7 @@ async function startOurs(port: number, folder: string): Promise<Peer> {
     distributions: { bench: { behaviours: [{ path: '/*', origin: 'bench' }] } }
   })
   const setup: Setup = { role: 'edge', name: 'bench', config, ports: { dns: 1, http: port, admin: 1 }, stateFolder: folder, zonesFolder: folder, zonesLabel: 'zones/', tierSecret: '0'.repeat(64), readable: true }
-  const worker = fork(fileURLToPath(new URL('../edge/main.js', import.meta.url)))
+  const worker = track(fork(fileURLToPath(new URL('../edge/main.js', import.meta.url))))
   const ready = new Promise<void>((resolve, reject) => {
     worker.on('message', (message: FromProcess) => {
       if (message.kind === 'ready') resolve()
@@ -135,31 +147,50 @@ async function warm(peer: Peer, size: number): Promise<void> {
   }
 }
 
-async function measure(wrk: string, peers: readonly Peer[], size: number, { rounds, seconds }: BenchOptions): Promise<Map<Peer, Sample[]>> {
-  const samples = new Map<Peer, Sample[]>(peers.map((peer) => [peer, []]))
+async function measure(wrk: string, peers: readonly Peer[], size: number, { rounds, seconds }: BenchOptions): Promise<Map<string, Sample[]>> {
+  const samples = new Map<string, Sample[]>(peers.map(({ name }) => [name, []]))
   // Compilers and caches warm up first.
   for (const peer of peers) await sample(wrk, peer, size, 1)
-  for (let round = 0; round < rounds; round++) for (const peer of peers) samples.get(peer)!.push(await sample(wrk, peer, size, seconds))
+  // It takes whole seconds.
+  for (let round = 0; round < rounds; round++) for (const peer of peers) samples.get(peer.name)!.push(await sample(wrk, peer, size, Math.max(1, Math.round(seconds))))
   return samples
 }
 
 async function sample(wrk: string, peer: Peer, size: number, seconds: number): Promise<Sample> {
-  const family = familyOf(peer.process.pid!)
-  const before = cpuMicroseconds(family)
+  const used = watchCpu(familyOf(peer.process.pid!))
   const { child, said } = start(wrk, ['-t1', `-c${CLIENTS}`, `-d${seconds}s`, '--latency', '-H', `Host: ${HOST}`, `http://127.0.0.1:${peer.port}/${size}`])
   await new Promise((resolve) => child.on('close', resolve))
-  const used = cpuMicroseconds(family) - before
+  const microseconds = used()
   const printed = said()
   const requests = Number(/(\d+) requests in/.exec(printed)?.[1])
   const trouble = /.*(Non-2xx|Socket errors).*/.exec(printed)
   if (trouble !== null) throw new Error(`${peer.name}: ${trouble[0].trim()}`)
-  return { cpu: used / requests, perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(printed)?.[1]), p99: /^\s+99%\s+(\S+)/m.exec(printed)?.[1] ?? '?' }
+  return { cpu: microseconds / requests, perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(printed)?.[1]), p99: /^\s+99%\s+(\S+)/m.exec(printed)?.[1] ?? '?' }
 }
 
-function report(size: number, { rounds, seconds }: BenchOptions, samples: ReadonlyMap<Peer, readonly Sample[]>): void {
-  const medians = [...samples].map(([peer, taken]) => ({ name: peer.name, cpu: median(taken.map(({ cpu }) => cpu)), perSecond: median(taken.map(({ perSecond }) => perSecond)), taken }))
-  const ours = medians[0]!.cpu
-  const rows = medians.map(({ name, cpu, perSecond, taken }) => [name, cpu.toFixed(2), (ours / cpu).toFixed(2), perSecond.toFixed(0), taken.map((each) => each.cpu.toFixed(1)).join(' '), taken.map((each) => each.p99).join(' ')])
-  process.stdout.write(`\n${size / 1024} KiB hit, ${CLIENTS} connections, ${rounds} rounds of ${seconds} s in turn; medians\n`)
-  process.stdout.write(`${table([['server', 'µs CPU', 'ours/theirs', 'per s', 'µs CPU of each round', 'p99 of each round'], ...rows])}\n`)
+const titleOf = ({ size }: Measured): string => `${size / 1024} KiB, ${CLIENTS} connections`
+const costsOf = (samples: readonly Sample[]): number[] => samples.map(({ cpu }) => cpu)
+
+function rowsOf({ samples }: Measured): string[][] {
+  const ours = median(costsOf([...samples.values()][0]!))
+  const rows = [...samples].map(([name, taken]) => {
+    const cpu = median(costsOf(taken))
+    const range = `${Math.min(...costsOf(taken)).toFixed(2)} – ${Math.max(...costsOf(taken)).toFixed(2)}`
+    return [name, cpu.toFixed(2), range, (ours / cpu).toFixed(2), median(taken.map(({ perSecond }) => perSecond)).toFixed(0), taken.map(({ p99 }) => p99).join(' ')]
+  })
+  return [['server', 'µs CPU', 'range', 'ours / theirs', 'requests/s', 'p99 of each round'], ...rows]
+}
+
+function write(results: readonly Measured[], { machine, day, rounds, seconds }: Circumstances): void {
+  const panels = results.map((result): Panel => {
+    const bars = [...result.samples].map(([label, taken]) => {
+      const costs = costsOf(taken)
+      return { label, kind: label === 'nearcast' ? 'ours' as const : 'peer' as const, value: median(costs), low: Math.min(...costs), high: Math.max(...costs), text: median(costs).toFixed(2) }
+    })
+    return { title: titleOf(result), subtitle: 'cached, over HTTP/1.1', bars }
+  })
+  writeResult('edge.svg', drawChart({ title: 'CPU per cached HTTP request', subtitle: 'Microseconds, user and system, of all processes and threads of the server; medians with the range of the rounds; less is better', panels }))
+  const tables = results.map((result) => `## ${titleOf(result)}\n\n${markdownTable(rowsOf(result))}`)
+  const head = `# HTTP: CPU per hit\n\nMeasured on ${machine}, ${day}; ${rounds} rounds of ${Math.max(1, Math.round(seconds))} s, every server in turn in each. How and why: [docs/benchmarks.md](../../docs/benchmarks.md). Written by \`npm run bench -- edge\`.`
+  writeResult('edge.md', `${[head, '![CPU per cached HTTP request](edge.svg)', ...tables].join('\n\n')}\n`)
 }

@@ -7,7 +7,7 @@ import { peers, startNearcast, type Peer, type Running, type StartOptions } from
 import { benchZone, BENCH_ZONE, MILLION_ZONE, writeMillionZone } from './peers/zones.ts'
 import { findProgram, freePort, median, start, table, temporaryFolder } from './processes.ts'
 import { millionChange, policyChange, policyText, secretChange, secretText, zoneChange, type Change } from './reload-changes.ts'
-import { circumstancesOf, isWhole, markdownTable, say, writeResult } from './results.ts'
+import { circumstancesOf, isWhole, markdownTable, say, writeResult, type Circumstances } from './results.ts'
 import { systemClock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
 
@@ -43,6 +43,7 @@ function hangUp(running: Running): void {
 export async function benchReload(options: BenchOptions): Promise<void> {
   const temporary = temporaryFolder()
   const outcomes: Outcome[] = []
+  const circumstances = circumstancesOf(options)
   const sender = await openSender('static')
   const count = async (server: string, change: Change, port: number): Promise<void> => {
     const outcome = await countLost(server, change, { sender, port, times: options.rounds })
@@ -62,7 +63,7 @@ export async function benchReload(options: BenchOptions): Promise<void> {
   }
   const rows = [HEAD, ...outcomes.map(lineOf)]
   say(`\n${table(rows)}`)
-  if (isWhole(options)) writeResult('reload.md', pageOf(rows, options))
+  if (isWhole(options)) writeResult('reload.md', pageOf(rows, circumstances))
 }
 
 type Count = (server: string, change: Change, port: number) => Promise<void>
@@ -156,8 +157,7 @@ function lineOf({ server, what, loads, seenAfter }: Outcome): string[] {
   ]
 }
 
-function pageOf(rows: string[][], options: BenchOptions): string {
-  const { machine, day } = circumstancesOf(options)
+function pageOf(rows: string[][], { machine, day }: Circumstances): string {
   return `# Reloading under full load
 
 Measured on ${machine}, ${day}. One UDP worker answers as many queries as it can, every answer is checked, and meanwhile its files change. How and why: [docs/benchmarks.md](../../docs/benchmarks.md). Written by \`npm run bench -- reload\`.

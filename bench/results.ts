@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { availableParallelism, release, totalmem } from 'node:os'
+import { availableParallelism, loadavg, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { BenchOptions } from './main.ts'
@@ -12,7 +12,7 @@ const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url))
 
 export const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
-/** Where and when figures were taken. */
+/** Where and when figures were taken; asked for before anything is measured. */
 export interface Circumstances {
   /** The machine, without its name. */
   readonly machine: string
@@ -23,7 +23,7 @@ export interface Circumstances {
 
 export function circumstancesOf({ rounds, seconds }: BenchOptions): Circumstances {
   const machine = `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release().replace(/-.*$/, '')}, Node.js ${process.versions.node}`
-  return { machine, day: new Date(systemClock.now()).toISOString().slice(0, 10), rounds, seconds }
+  return { machine: `${machine}; ${loadavg()[0]!.toFixed(1)} processes on average wanted a core in the minute before`, day: new Date(systemClock.now()).toISOString().slice(0, 10), rounds, seconds }
 }
 
 /** Whether all of a bench was run: only then its results replace those that are there. */
