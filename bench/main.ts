@@ -2,8 +2,10 @@ import { parseArgs } from 'node:util'
 import { systemClock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
 import { suggestion } from '../core/suggest.ts'
+import { benchAttacks } from './attacks.ts'
 import { benchDns } from './dns.ts'
 import { benchEdge } from './edge.ts'
+import { benchHostile } from './hostile.ts'
 import { benchReload } from './reload.ts'
 
 // npm run bench -- NAME [options]: measures on this machine, beside whichever peers are installed. One row a bench.
@@ -28,7 +30,9 @@ export interface BenchOptions {
 const benches: Readonly<Record<string, Bench>> = {
   dns: { about: 'CPU per query over UDP and TCP and the largest load, beside Knot, NSD, gdnsd, BIND, PowerDNS and a responder in C that parses nothing', run: benchDns },
   reload: { about: 'queries lost while zones, policies and keys are read again under full load, beside Knot, NSD, gdnsd and BIND', run: benchReload },
-  edge: { about: 'CPU per hit over HTTP, beside nginx and varnish', run: benchEdge }
+  edge: { about: 'CPU per hit over HTTP, beside nginx and varnish', run: benchEdge },
+  hostile: { about: 'CPU per packet of what nobody should send, beside a good query', run: benchHostile },
+  attacks: { about: 'floods and what becomes of clients meanwhile, with and without limits, beside Knot and NSD', run: benchAttacks }
 }
 
 const ALL = 'all'
@@ -36,8 +40,8 @@ const ALL = 'all'
 const usage = (): string =>
   [
     'npm run bench -- NAME [--rounds 5] [--seconds 1] [--rate N] [--threads N] [--only PART]…',
-    ...Object.entries(benches).map(([name, { about }]) => `  ${name.padEnd(6)} ${about}`),
-    `  ${ALL.padEnd(6)} all of them`
+    ...Object.entries(benches).map(([name, { about }]) => `  ${name.padEnd(7)} ${about}`),
+    `  ${ALL.padEnd(7)} all of them`
   ].join('\n')
 
 /** Reads a whole number above zero, or ends with a line that says what was expected. */

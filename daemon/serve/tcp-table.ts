@@ -34,14 +34,14 @@ interface Network<Client> {
   readonly clients: Set<Client>
 }
 
-/** How much sooner goes what has never asked anything, and how much later what an answer is on its way to. */
-const SILENT = 10
-const BUSY = 0.1
+/** What has never asked anything goes before all else, and what an answer is on its way to after it. */
+const SILENT = 1e6
+const BUSY = 1e-6
 
 /**
  * Past a limit of its own a client gives up what it has used least. Past the limit of all, whoever has held most for longest
- * does: idle time × connections of its network, and ten times that for what has never asked anything. So a flood from few
- * networks takes turns with itself, and one from many is a queue that whoever asks passes through.
+ * does: idle time × connections of its network, but first what has never asked anything. So a flood from few networks takes
+ * turns with itself, and one from many is a queue that whoever asks passes through.
  */
 export function makeTcpTable<Client extends Seat>(seats: Seats): TcpTable<Client> {
   const all = new Set<Client>()
