@@ -37,6 +37,8 @@ interface Network<Client> {
 /** What has never asked anything goes before all else, and what an answer is on its way to after it. */
 const SILENT = 1e6
 const BUSY = 1e-6
+/** Whoever has just come has not had the time to ask. */
+const GRACE_MS = 10
 
 /**
  * Past a limit of its own a client gives up what it has used least. Past the limit of all, whoever has held most for longest
@@ -52,8 +54,10 @@ export function makeTcpTable<Client extends Seat>(seats: Seats): TcpTable<Client
   const ranks = makeRanks<Network<Client>>()
 
   const networkOf = ({ network }: Client): Network<Client> => networks.get(network)!
-  const score = (client: Client, now: number): number =>
-    (now - client.lastActive + 1) * networkOf(client).clients.size * (client.hasAsked ? 1 : SILENT) * (client.isBusy ? BUSY : 1)
+  const score = (client: Client, now: number): number => {
+    const idle = now - client.lastActive
+    return (idle + 1) * networkOf(client).clients.size * (!client.hasAsked && idle >= GRACE_MS ? SILENT : client.isBusy ? BUSY : 1)
+  }
   const worst = (clients: Iterable<Client>, now: number): Client | undefined => {
     let most: Client | undefined
     for (const client of clients) if (most === undefined || score(client, now) > score(most, now)) most = client
