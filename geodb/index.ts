@@ -2,6 +2,7 @@
 // thread in a few loads: address -> place number and the length of the prefix for which that holds.
 //
 //   findDatabase  which file to use            buildPlaces  file -> tables (or the tables kept from the last start)
+//   readOverrides what the operator knows better: mergeOverrides lays it over the tables
 //   noPlaces      tables of nothing            openPlaces   tables -> look-ups
 //   describePlace a place in a few words
 //
@@ -10,5 +11,7 @@ export { buildPlaces } from './build.ts'
 export { CONTINENTS, COUNTRIES, countryName } from './countries.ts'
 export { findDatabase } from './database.ts'
 export { describePlace } from './describe.ts'
+export { mergeOverrides } from './merge.ts'
+export { NO_OVERRIDES, readOverrides, type Override, type Overrides } from './overrides.ts'
 export { NOWHERE, type Place, type Places, type PlacesImage } from './places.ts'
 export { noPlaces, openPlaces } from './tables.ts'

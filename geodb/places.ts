@@ -27,6 +27,8 @@ export interface Places {
   find6(bytes: Uint8Array, at: number): number
   /** How many places there are; their numbers go from 0 (NOWHERE) to `size - 1`. */
   readonly size: number
+  /** Where the clients of known resolvers are, NOWHERE for the other addresses; absent when none is known. */
+  readonly resolvers?: Pick<Places, 'find4' | 'find6'> | undefined
   /** Decoded from the tables when asked for: not for the hot path. */
   place(number: number): Place
 }

@@ -3,11 +3,12 @@ import type { Place, Places, PlacesImage } from './places.ts'
 
 // The tables, one run of 32-bit words in shared memory:
 //
-//   header   HEADER words: MAGIC, FORMAT, IPv4 blocks, IPv6 blocks, places, octets of text
+//   header   HEADER words: MAGIC, FORMAT, IPv4 blocks, IPv6 blocks, places, octets of text, IPv4 and IPv6 blocks of resolvers
 //   index4   65,537 words: the block in which each /16 begins, and the last one
 //   start4   first address of each block         value4  place << 8 | length
 //   index6   65,537 words, the same for IPv6
 //   start6   four arrays, one per word of the first address          value6
+//   the same again for resolvers, where there are any
 //   text     places + 2 words: where each place's JSON begins, then that of `about`, then the end; then the octets
 //
 // Why sorted blocks under a 16-bit index rather than wider tables: with the country database (506,151 IPv4 blocks) a
@@ -15,7 +16,7 @@ import type { Place, Places, PlacesImage } from './places.ts'
 // 60-63 ns in 68 MB, for it misses the TLB each time. The smallest is also the quickest to load and to share.
 // IPv6 (800,353 blocks) has an array per word of the address, so that most steps of a search stay within one of them.
 
-export const FORMAT = 1
+export const FORMAT = 2
 const MAGIC = 0x4e43504c
 const HEADER = 8
 const INDEX = 65_537
@@ -25,20 +26,18 @@ const DECODED = 4096
 /**
  * Lays blocks and places out as tables.
  * @param places each place as JSON, in the order of their numbers
+ * @param resolvers where the clients of known resolvers are
  */
-export function makeTables(v4: Blocks, v6: Blocks, places: readonly string[], about: string): PlacesImage {
+export function makeTables(v4: Blocks, v6: Blocks, places: readonly string[], about: string, resolvers?: { readonly v4: Blocks; readonly v6: Blocks }): PlacesImage {
   const texts = [...places, about]
   const octets = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
-  const words = HEADER + 2 * INDEX + v4.count * 2 + v6.count * 5 + texts.length + 1 + Math.ceil(octets / 4)
+  const sizeOf = (four: Blocks, six: Blocks): number => 2 * INDEX + four.count * 2 + six.count * 5
+  const words = HEADER + sizeOf(v4, v6) + (resolvers === undefined ? 0 : sizeOf(resolvers.v4, resolvers.v6)) + texts.length + 1 + Math.ceil(octets / 4)
   const tables = new SharedArrayBuffer(words * 4)
-  new Uint32Array(tables, 0, HEADER).set([MAGIC, FORMAT, v4.count, v6.count, places.length, octets])
-  const { index4, start4, value4, index6, start6, value6, offsets, text } = sections(tables)
-  start4.set(v4.starts.subarray(0, v4.count))
-  value4.set(v4.values.subarray(0, v4.count))
-  for (let block = 0; block < v6.count; block++) for (let word = 0; word < 4; word++) start6[word]![block] = v6.starts[block * 4 + word]!
-  value6.set(v6.values.subarray(0, v6.count))
-  fillIndex(index4, v4)
-  fillIndex(index6, v6)
+  new Uint32Array(tables, 0, HEADER).set([MAGIC, FORMAT, v4.count, v6.count, places.length, octets, resolvers?.v4.count ?? 0, resolvers?.v6.count ?? 0])
+  const { networks, known, offsets, text } = sections(tables)
+  fill(networks, v4, v6)
+  if (known !== undefined && resolvers !== undefined) fill(known, resolvers.v4, resolvers.v6)
   let at = 0
   for (const [number, json] of texts.entries()) {
     offsets[number] = at
@@ -52,6 +51,15 @@ export function makeTables(v4: Blocks, v6: Blocks, places: readonly string[], ab
 export function noPlaces(): PlacesImage {
   const everything = (width: 1 | 4): Blocks => ({ count: 1, width, starts: new Uint32Array(width), values: new Uint32Array(1) })
   return makeTables(everything(1), everything(4), [JSON.stringify({ source: 'no database' } satisfies Place)], '')
+}
+
+function fill({ index4, start4, value4, index6, start6, value6 }: Section, v4: Blocks, v6: Blocks): void {
+  start4.set(v4.starts.subarray(0, v4.count))
+  value4.set(v4.values.subarray(0, v4.count))
+  for (let block = 0; block < v6.count; block++) for (let word = 0; word < 4; word++) start6[word]![block] = v6.starts[block * 4 + word]!
+  value6.set(v6.values.subarray(0, v6.count))
+  fillIndex(index4, v4)
+  fillIndex(index6, v6)
 }
 
 /** For each /16 the last block that begins at or before its first address. */
@@ -72,8 +80,18 @@ function beginsBy({ starts, width }: Blocks, block: number, top: number): boolea
   return true
 }
 
+/** One map of addresses to places, as views. */
+interface Section {
+  readonly index4: Uint32Array
+  readonly start4: Uint32Array
+  readonly value4: Uint32Array
+  readonly index6: Uint32Array
+  readonly start6: readonly [Uint32Array, Uint32Array, Uint32Array, Uint32Array]
+  readonly value6: Uint32Array
+}
+
 function sections(tables: SharedArrayBuffer) {
-  const [magic, format, count4, count6, size, octets] = new Uint32Array(tables, 0, HEADER) as unknown as [number, number, number, number, number, number]
+  const [magic, format, count4, count6, size, octets, resolvers4, resolvers6] = new Uint32Array(tables, 0, HEADER) as unknown as [number, number, number, number, number, number, number, number]
   if (magic !== MAGIC || format !== FORMAT) throw new Error('not tables of this version')
   let at = HEADER
   const take = (words: number): Uint32Array => {
@@ -81,9 +99,12 @@ function sections(tables: SharedArrayBuffer) {
     at += words
     return view
   }
+  const section = (four: number, six: number): Section => ({
+    index4: take(INDEX), start4: take(four), value4: take(four),
+    index6: take(INDEX), start6: [take(six), take(six), take(six), take(six)], value6: take(six)
+  })
   return {
-    index4: take(INDEX), start4: take(count4), value4: take(count4),
-    index6: take(INDEX), start6: [take(count6), take(count6), take(count6), take(count6)] as const, value6: take(count6),
+    networks: section(count4, count6), known: resolvers4 === 0 ? undefined : section(resolvers4, resolvers6),
     size, offsets: take(size + 2), text: Buffer.from(tables, at * 4, octets)
   }
 }
@@ -94,11 +115,46 @@ export function aboutOf(tables: SharedArrayBuffer): string {
   return text.toString('utf8', offsets[size], offsets[size + 1])
 }
 
+/** The blocks of one family as they stand in tables. */
+export interface FamilyTables {
+  readonly count: number
+  readonly width: 1 | 4
+  /** A word of a block's first address. */
+  start(block: number, word: number): number
+  /** `place << 8 | length`. */
+  value(block: number): number
+}
+
+/** What tables were made from, so that others can be made from it; resolvers left out. */
+export function readTables(tables: SharedArrayBuffer): { readonly v4: FamilyTables; readonly v6: FamilyTables; readonly places: readonly string[]; readonly about: string } {
+  const { networks, size, offsets, text } = sections(tables)
+  const { start4, value4, start6, value6 } = networks
+  return {
+    v4: { count: value4.length, width: 1, start: (block) => start4[block]!, value: (block) => value4[block]! },
+    v6: { count: value6.length, width: 4, start: (block, word) => start6[word]![block]!, value: (block) => value6[block]! },
+    places: Array.from({ length: size }, (_, number) => text.toString('utf8', offsets[number], offsets[number + 1])),
+    about: aboutOf(tables)
+  }
+}
+
 /** Makes tables readable in this thread. */
 export function openPlaces(image: PlacesImage): Places {
-  const { index4, start4, value4, index6, start6, value6, size, offsets, text } = sections(image.tables)
-  const [first, second, third, fourth] = start6
+  const { networks, known, size, offsets, text } = sections(image.tables)
   const decoded = new Map<number, Place>()
+  const place = (number: number): Place => {
+    const held = decoded.get(number)
+    if (held !== undefined) return held
+    if (!(number >= 0 && number < size)) throw new RangeError(`there is no place ${number}`)
+    const value = JSON.parse(text.toString('utf8', offsets[number], offsets[number + 1])) as Place
+    if (decoded.size >= DECODED) decoded.clear()
+    decoded.set(number, value)
+    return value
+  }
+  return { ...openSection(networks), size, place, resolvers: known && openSection(known) }
+}
+
+function openSection({ index4, start4, value4, index6, start6, value6 }: Section): Pick<Places, 'find4' | 'find6'> {
+  const [first, second, third, fourth] = start6
 
   const find4 = (address: number): number => {
     const top = address >>> 16
@@ -134,17 +190,7 @@ export function openPlaces(image: PlacesImage): Places {
     return value6[low]!
   }
 
-  const place = (number: number): Place => {
-    const known = decoded.get(number)
-    if (known !== undefined) return known
-    if (!(number >= 0 && number < size)) throw new RangeError(`there is no place ${number}`)
-    const value = JSON.parse(text.toString('utf8', offsets[number], offsets[number + 1])) as Place
-    if (decoded.size >= DECODED) decoded.clear()
-    decoded.set(number, value)
-    return value
-  }
-
-  return { find4, find6, size, place }
+  return { find4, find6 }
 }
 
 function wordAt(bytes: Uint8Array, at: number): number {
