@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseAddress } from '../core/address.ts'
 import { checkZoneNames, parseConfig } from '../core/config-file.ts'
 import type { Config } from '../core/config.ts'
@@ -7,6 +8,7 @@ import { readRegularFile } from '../core/regular-file.ts'
 import { formatFault, messageOf, type Fault, type Position } from '../core/trouble.ts'
 import { readYaml } from '../core/yaml-file.ts'
 import { readPolicies, type ReadPolicies, type Target } from '../daemon/routing/index.ts'
+import { readOverrides } from '../geodb/index.ts'
 import { nameFromText, nameToText } from '../daemon/wire/name.ts'
 import { readZone, TYPE_ROUTE, type Zone } from '../daemon/zone/index.ts'
 import { mistyped, textOf, type Call, type Command } from './command.ts'
@@ -20,7 +22,7 @@ interface Source {
   readonly label: string
   readonly path: string
   readonly text: string
-  readonly kind: 'config' | 'policies' | 'zone'
+  readonly kind: 'config' | 'policies' | 'overrides' | 'zone'
 }
 
 /** What a check found, and a few words about what it read. */
@@ -33,7 +35,8 @@ export const check: Command = {
   name: 'check',
   summary: 'check the configuration, the policies and the zones, and print every fault of every file',
   details: [
-    'Without FILE: nearcast.yaml, policies.yaml and every *.zone of the zones folder. A fault is printed as',
+    'Without FILE: nearcast.yaml, overrides.yaml where there is one, policies.yaml and every *.zone of the zones',
+    'folder. A fault is printed as',
     'file:line:column: reason (hint). Exit status: 0 when all is well, 1 with faults; warnings do not count.',
     'The policies that a zone speaks of are those that stand beside it.'
   ],
@@ -75,7 +78,16 @@ function gather(call: Call): Source[] | string {
   if (missing !== undefined) return missing
   const names = readdirSync(zones.path).filter((name) => name.endsWith('.zone')).sort()
   const inZones = (name: string) => ({ label: `${zones.label}${name}`, path: join(zones.path, name) })
-  return readAll([config, inZones('policies.yaml'), ...names.map(inZones)])
+  return readAll([config, ...overridesFile(config.path), inZones('policies.yaml'), ...names.map(inZones)])
+}
+
+/** The operator's overrides of places, where the configuration names a file or there is one in geodb/. */
+function overridesFile(configPath: string): { label: string; path: string }[] {
+  const { config } = existsSync(configPath) ? parseConfig(configPath, readFileSync(configPath, 'utf8')) : {}
+  const named = config?.geo.overrides ?? 'auto'
+  if (named !== 'auto') return [{ label: named, path: resolve(named) }]
+  const path = fileURLToPath(new URL('../../geodb/overrides.yaml', import.meta.url))
+  return existsSync(path) ? [{ label: 'geodb/overrides.yaml', path }] : []
 }
 
 function gatherOne(call: Call, origin: string): Source[] | string {
@@ -114,6 +126,7 @@ function readAll(files: readonly { label: string; path: string }[]): Source[] | 
 function kindOf(label: string, text: string): Source['kind'] | undefined {
   const name = basename(label)
   if (name.endsWith('.zone')) return 'zone'
+  if (name === 'overrides.yaml' || (/\.ya?ml$/.test(name) && /^(networks|resolvers)\s*:/m.test(text))) return 'overrides'
   if (/\.ya?ml$/.test(name)) return name === 'policies.yaml' || /^["']?policies["']?\s*:/m.test(text) ? 'policies' : 'config'
   return /^\$(ORIGIN|TTL)\b|\bSOA\b/m.test(text) ? 'zone' : undefined
 }
@@ -134,6 +147,10 @@ function checkAll(call: Call, sources: readonly Source[], origin: string | undef
       faults.push(...found, ...(keyed?.faults ?? []))
       if (config !== undefined) configs.push({ source, config })
       about.push(keyed === undefined || keyed.keys.size === 0 ? label : `${label} (${count(keyed.keys.size, 'key')})`)
+    } else if (kind === 'overrides') {
+      const { overrides, faults: found } = readOverrides(label, text)
+      faults.push(...found)
+      if (overrides !== undefined) about.push(`${label} (${count(overrides.networks.length + overrides.resolvers.length, 'network')})`)
     } else if (kind === 'policies') {
       const read = readPolicies({ file: label, text, targets })
       readings.push(read)

@@ -1,4 +1,4 @@
-import type { Places } from '../../geodb/index.ts'
+import { NOWHERE, type Places } from '../../geodb/index.ts'
 import type { Exchange } from './send.ts'
 
 /** Where a query came from. */
@@ -13,7 +13,7 @@ export interface Source {
 export function placeOf(exchange: Exchange, places: Places, source: Source): number {
   const { query, bytes, address } = exchange
   // A source prefix of 0 asks us to look at no address but the resolver's, and holds for everybody (RFC 7871 §7.1.2).
-  if (query.subnetAt === 0 || query.subnetSource === 0) return placeOfAddress(places, source.family, source.bytes, source.at) >>> 8
+  if (query.subnetAt === 0 || query.subnetSource === 0) return placeOfResolver(places, source)
   const { subnetAt, subnetOctets } = query
   const octets = query.subnetFamily === 1 ? 4 : 16
   for (let octet = 0; octet < octets; octet++) address[octet] = octet < subnetOctets ? bytes[subnetAt + 4 + octet]! : 0
@@ -22,7 +22,16 @@ export function placeOf(exchange: Exchange, places: Places, source: Source): num
   return found >>> 8
 }
 
-function placeOfAddress(places: Places, family: 4 | 6, bytes: Uint8Array, at: number): number {
+/** A resolver that is known stands for its clients, wherever it is itself. */
+function placeOfResolver(places: Places, { family, bytes, at }: Source): number {
+  if (places.resolvers !== undefined) {
+    const known = placeOfAddress(places.resolvers, family, bytes, at) >>> 8
+    if (known !== NOWHERE) return known
+  }
+  return placeOfAddress(places, family, bytes, at) >>> 8
+}
+
+function placeOfAddress(places: Pick<Places, 'find4' | 'find6'>, family: 4 | 6, bytes: Uint8Array, at: number): number {
   if (family === 6) return places.find6(bytes, at)
   return places.find4(((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0)
 }

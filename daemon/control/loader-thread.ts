@@ -1,11 +1,11 @@
-import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemAfter, systemClock } from '../../core/clock.ts'
 import { messageOf, never } from '../../core/trouble.ts'
-import { buildPlaces, findDatabase, noPlaces, type PlacesImage } from '../../geodb/index.ts'
+import { noPlaces } from '../../geodb/index.ts'
 import type { Target } from '../routing/index.ts'
 import { openJournals } from './journals.ts'
 import { isZoneFile, openCatalogue, type LoadRequest } from './loader-catalogue.ts'
+import { makePlacesReader, type BroughtPlaces, type GeoSettings } from './loader-places.ts'
 import type { Changed, ChangedBy, ChangeReply } from './loader-changes.ts'
 import type { Folder } from './loader-files.ts'
 import { POLICIES } from './loader-policies.ts'
@@ -25,11 +25,11 @@ export interface LoaderData {
   readonly secondaries: readonly string[]
   /** Names of the zones whose serial rises by itself, without final dot. */
   readonly autoSerials: readonly string[]
-  readonly geo: { readonly folder: string; readonly setting: string; readonly local: string; readonly when: 'always' | 'for policies' }
+  readonly geo: GeoSettings & { readonly when: 'always' | 'for policies' }
 }
 
 export type FromLoader =
-  | { readonly kind: 'places'; readonly places: PlacesImage }
+  | ({ readonly kind: 'places' } & BroughtPlaces)
   /** `id` is of the reload or the change that asked for it; absent when a file changed. `reply` is what a change is told once this is in service. */
   | ({ readonly kind: 'loaded'; readonly id?: number; readonly reply?: ChangeReply } & LoadResult)
   /** A change that nothing came of. */
@@ -51,16 +51,25 @@ const say = (message: FromLoader): void => port.postMessage(message)
 /** Places are read once, when they are first needed. */
 let places: Promise<void> | undefined
 
-async function bringPlaces(): Promise<void> {
-  const database = findDatabase({ folder: geo.folder, setting: geo.setting })
-  if ('fault' in database) throw new Error(`${database.fault.file}: ${database.fault.reason}`)
-  const cache = stateFolder === undefined ? {} : { cacheFolder: join(stateFolder, 'geodb') }
-  say({ kind: 'places', places: await buildPlaces({ database: database.path, local: geo.local, ...cache }) })
+const reader = makePlacesReader(geo, stateFolder)
+/** Files are read one after the other, so that what was read last is told last. */
+let reading = Promise.resolve()
+
+function bringPlaces(): Promise<void> {
+  const brought = reading.then(async () => say({ kind: 'places', ...(await reader.bring()) }))
+  reading = brought.catch(() => undefined)
+  return brought
+}
+
+/** What cannot be read now leaves the places as they are. */
+function refreshPlaces(): void {
+  if (places === undefined) return
+  bringPlaces().catch((error: unknown) => say({ kind: 'refused', reason: messageOf(error) }))
 }
 
 try {
   if (geo.when === 'always') await (places = bringPlaces())
-  else say({ kind: 'places', places: noPlaces() })
+  else say({ kind: 'places', places: noPlaces(), faults: [] })
   run()
 } catch (error) {
   say({ kind: 'refused', reason: messageOf(error) })
@@ -77,6 +86,8 @@ function run(): void {
     clock: systemClock,
     after: systemAfter
   })
+  const geoWatcher = new FileWatcher({ folder: geo.folder, wants: reader.wants, changed: refreshPlaces, clock: systemClock, after: systemAfter })
+  geoWatcher.follow(reader.follows())
   let said = Promise.resolve()
   const tell = (message: () => FromLoader, ready?: Promise<unknown>): void => {
     // Loads are told in their order, and policies not before the places they speak of.
@@ -97,12 +108,15 @@ function run(): void {
   }
   port.on('message', (message: ToLoader) => {
     switch (message.kind) {
-      case 'reload': return load({ force: message.force }, message.id)
+      case 'reload':
+        refreshPlaces()
+        return load({ force: message.force }, message.id)
       case 'change': return tellChange(message.id, catalogue.change(message.change, message.by))
       case 'replace': return tellChange(message.id, catalogue.replace(message.origin, [...unpackRecords(message.records)]))
       case 'expire': return tellChange(message.id, catalogue.expire(message.origin))
       case 'stop':
         watcher.close()
+        geoWatcher.close()
         port.close()
         return
       default:

@@ -14,6 +14,7 @@ import { nameFromText } from '../wire/index.ts'
 import { lowerName, type PackedRecords, type SharedZones, type ZoneChange, type ZoneStep } from '../zone/index.ts'
 import type { DaemonStatus, ReloadReply } from './api.ts'
 import type { ChangedBy, ChangeReply } from './loader-changes.ts'
+import type { BroughtPlaces } from './loader-places.ts'
 import { errorLines, type LoadReport } from './loader-state.ts'
 import type { FromLoader, LoaderData, ToLoader } from './loader-thread.ts'
 
@@ -55,6 +56,7 @@ export class Loader {
   readonly #changing = new Map<number, (reply: ChangeReply) => void>()
   readonly #parts: { places?: PlacesImage; zones?: SharedZones; routing?: RoutingImage } = {}
   #report: LoadReport = { zones: [], faults: [], names: [], routedTtl: 0, changes: [] }
+  #placeFaults: readonly Fault[] = []
   #lastAt: number | undefined
   #generation = 0
   #lastId = 0
@@ -73,7 +75,7 @@ export class Loader {
       mostTargets: options.health.words.length,
       secondaries: Object.entries(config.zones).flatMap(([name, { primaries }]) => (primaries === undefined ? [] : [name])),
       autoSerials: Object.entries(config.zones).flatMap(([name, { serial }]) => (serial === 'auto' ? [name] : [])),
-      geo: { folder: fileURLToPath(new URL('../../../geodb', import.meta.url)), setting: config.geo.database, local: config.geo.local, when: options.places }
+      geo: { folder: fileURLToPath(new URL('../../../geodb', import.meta.url)), setting: config.geo.database, overrides: config.geo.overrides, local: config.geo.local, when: options.places }
     }
     this.first = new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
     this.#worker = this.#start()
@@ -124,7 +126,7 @@ export class Loader {
     const { names, routedTtl, zones } = this.#report
     const lastAt = this.#lastAt === undefined ? {} : { lastAt: this.#lastAt }
     const geo = { about: this.#parts.places?.about ?? '', local: this.#options.setup.config.geo.local }
-    return { geo, names, routedTtl, zones, reload: { ...lastAt, faults: errorLines(this.#report) } }
+    return { geo, names, routedTtl, zones, reload: { ...lastAt, faults: [...this.#placeFaults.map(formatFault), ...errorLines(this.#report)] } }
   }
 
   async close(): Promise<void> {
@@ -136,7 +138,7 @@ export class Loader {
     const { log } = this.#options
     const worker = new Worker(new URL('./loader-thread.js', import.meta.url), { workerData: this.#data, name: 'dns loader' })
     worker.on('message', (message: FromLoader) => {
-      if (message.kind === 'places') this.#parts.places = message.places
+      if (message.kind === 'places') this.#takePlaces(message).catch((error: unknown) => log.error(`places could not be put in service: ${messageOf(error)}`))
       else if (message.kind === 'loaded') this.#take(message).catch((error: unknown) => log.error(`a world could not be put in service: ${messageOf(error)}`))
       else if (message.kind === 'unchanged') this.#answer(message.id, message.reply)
       else this.#refuse(message.reason)
@@ -176,8 +178,25 @@ export class Loader {
     this.#changing.delete(id)
   }
 
+  async #takePlaces({ places, faults, change }: BroughtPlaces): Promise<void> {
+    const { log } = this.#options
+    const known = new Set(this.#placeFaults.map(formatFault))
+    for (const line of faults.map(formatFault)) if (!known.has(line)) log.error(line)
+    if (change !== undefined) log.info(change)
+    this.#placeFaults = faults
+    this.#parts.places = places
+    // Before the first load there is nothing to answer yet.
+    if (this.#settle === undefined) await this.#use([])
+  }
+
+  async #use(zoneChanges: readonly ZoneStep[]): Promise<void> {
+    const { health, setup, use } = this.#options
+    const { zones, routing, places } = this.#parts
+    await use({ generation: ++this.#generation, zones: zones!, places: places!, routing: routing!, health, suspectTtl: setup.config.checks['suspect-ttl'], withheld: withheldIn(this.#report) }, zoneChanges)
+  }
+
   async #take(message: Extract<FromLoader, { kind: 'loaded' }>): Promise<void> {
-    const { clock, log, health, setup, use } = this.#options
+    const { clock, log } = this.#options
     const before = this.#report
     this.#report = message.report
     this.#lastAt = clock.now()
@@ -187,9 +206,7 @@ export class Loader {
     parts.zones = message.zoneImage ?? parts.zones!
     parts.routing = message.routing ?? parts.routing!
     if (message.zoneImage !== undefined || message.routing !== undefined) {
-      const { zones, routing, places } = parts
-      const world: WorldImage = { generation: ++this.#generation, zones, places: places!, routing, health, suspectTtl: setup.config.checks['suspect-ttl'], withheld: withheldIn(message.report) }
-      await use(world, message.zoneChanges)
+      await this.#use(message.zoneChanges)
       this.#settle?.resolve()
       this.#settle = undefined
     }
