@@ -185,6 +185,7 @@ function respond(state: State, start: number, length: number): number {
     case 'nxdomain':
       return fromPrepared(state, finding.node, KIND.NXDOMAIN)
     case 'dname':
+    case 'undelegated':
       return theLongWay(state, 0, -1)
   }
 }

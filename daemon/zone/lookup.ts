@@ -16,6 +16,8 @@ export type Standing =
   | 'dname'
   /** The name does not exist; `node` is its zone's apex. */
   | 'nxdomain'
+  /** The zone above, asked for the DS of a zone we serve, knows no such name; `node` is its apex. */
+  | 'undelegated'
 
 /** What a zone says of a name and a type. */
 export type Outcome = 'not ours' | 'found' | 'nodata' | 'nxdomain' | 'delegation' | 'cname' | 'dname' | 'routed' | 'alias'
@@ -68,12 +70,14 @@ function locateExact(image: ZoneImage, name: ScannedName, node: number, type: nu
   } else if (type !== TYPE.DS) found(finding, 'exact', node, labels)
   else if (above !== 0) locateExact(image, name, above, type, finding)
   else {
-    // The zone above, where we serve one, has no such name: that is what it says of the DS, whatever we serve below.
+    // The zone above, where we serve one, has no such name. It exists all the same: were that denied, so were all beneath (RFC 8020 §2).
     let label = 1
     let encloser = 0
     while (encloser === 0 && label <= labels) encloser = findNode(image, name, label++)
-    if (encloser === 0) found(finding, 'exact', node, labels)
-    else locateBelow(image, encloser, labels - label + 1, finding)
+    if (encloser === 0) return found(finding, 'exact', node, labels)
+    locateBelow(image, encloser, labels - label + 1, finding)
+    const apex = nodeWord(image, encloser, NODE.APEX)
+    if (finding.standing === 'nxdomain' || finding.standing === 'wildcard') found(finding, 'undelegated', apex, labelsOf(image, apex))
   }
 }
 
@@ -97,6 +101,7 @@ function found(finding: Finding, standing: Standing, node: number, shared: numbe
 export function judge(image: ZoneImage, type: number, finding: Finding): void {
   const { standing, node } = finding
   if (standing === 'not ours' || standing === 'nxdomain') settle(finding, standing, -1)
+  else if (standing === 'undelegated') settle(finding, 'nodata', -1)
   else if (standing === 'delegation') settle(finding, 'delegation', findRrset(image, node, TYPE.NS))
   else if (standing === 'dname') settle(finding, 'dname', findRrset(image, node, TYPE.DNAME))
   else judgeNode(image, node, type, finding)

@@ -85,7 +85,7 @@ async function askRound(seed: number, options: Options, tally: Tally): Promise<v
     const key = `${kind} ${part} ${finding.question.asks?.type ?? 'damaged'} ${kind === 'lint' ? '' : finding.difference.ours.length === 0}`
     if (tally.unexplained.has(key)) continue
     tally.unexplained.add(key)
-    report(seed, await shrink(finding, options.port, 25))
+    report(seed, await shrink(finding, options.port, 12))
     if (!options.keepGoing) return
   }
 }
