@@ -1,8 +1,8 @@
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
 import {
-  assemble, beginSteering, closedGate, COOKIE, COUNT, ENTRY, findForClass, findPrepared, finish, forgetAll, forgetImage, HAND_OVER, HEADER, identityOctets, introduce, isAskedAgain, isKeepable, judgeCookie, keepEntry,
-  keepVariant, makeAssembly, makeCookieJar, makeCounters, makePrepared, makeSteering, movePointers, nextRandom, optLength, OUTCOMES, placeOf, putBody, putUnknownKey, putWords, shareEntry, STATE, steer, useSecrets, VARIANT,
+  assemble, beginSteering, closedGate, COOKIE, COUNT, ENTRY, findForClass, findPrepared, finish, forgetImage, forgetOld, forgetSteered, HAND_OVER, HEADER, identityOctets, introduce, judgeCookie, keep, makeAssembly,
+  makeCookieJar, makeCounters, makePrepared, makeSteering, movePointers, nextRandom, optLength, OUTCOMES, placeOf, putBody, putUnknownKey, putWords, STATE, steer, useSecrets, VARIANT,
   type Assembly, type Exchange, type Gate, type Identity, type Prepared, type Source, type Steering, type Transport
 } from './answer/index.ts'
 import { CLASS, COOKIE_ALONE, makeQuery, nameToText, OPCODE, parseOther, parseQuery, RCODE, SILENCE, TYPE, type Query } from './wire/index.ts'
@@ -110,9 +110,9 @@ export function makeAnswerer(options: AnswererOptions): Answerer {
     truncate: () => truncate(state),
     client: state.client,
     use(world) {
+      forgetOld(state.prepared, state.world, world)
       state.world = world
       useSecrets(state.cookies, options.cookies === undefined ? [] : (world.cookies ?? []))
-      forgetAll(state.prepared)
       state.steering.choices.clear()
       forgetImage(state.assembly)
     },
@@ -212,18 +212,19 @@ function dropStale(state: State): void {
   const generation = state.world.health.generation[0]!
   if (generation === state.healthGeneration) return
   state.healthGeneration = generation
-  forgetAll(state.prepared)
+  forgetSteered(state.prepared)
   state.steering.choices.clear()
 }
 
 /** The answer kept ready for the node and, when a policy looks at places, the class of the client's. */
 function fromPrepared(state: State, node: number, kind: number): number {
   const { prepared, world } = state
-  let entry = findPrepared(prepared, node, kind, 0)
+  let entry = findPrepared(prepared, node, kind)
   if (entry < 0) return fromNoData(state, node, kind)
-  if ((prepared.words[entry]! & STATE.STEERED) !== 0) {
+  const flags = prepared.words[entry]!
+  if ((flags & STATE.STEERED) !== 0) {
     const policy = prepared.words[entry + ENTRY.POLICY]!
-    entry = findForClass(prepared, entry, node, kind, world.routing.classOf(policy, placeOf(state, world.places, state.source)))
+    entry = findForClass(prepared, entry, (flags & STATE.ANYWHERE) !== 0 ? 0 : world.routing.classOf(policy, placeOf(state, world.places, state.source)))
     if (entry < 0) return theLongWay(state, node, kind)
   }
   return sendPrepared(state, entry)
@@ -236,7 +237,7 @@ function fromNoData(state: State, node: number, kind: number): number {
     judge(world.zones, query.type, finding)
     if (finding.outcome === 'nodata' && query.type !== TYPE.ANY) {
       const noData = (kind & 3) | (NO_DATA << 2)
-      const entry = findPrepared(prepared, node, noData, 0)
+      const entry = findPrepared(prepared, node, noData)
       return entry < 0 ? theLongWay(state, node, noData) : sendPrepared(state, entry)
     }
   }
@@ -252,14 +253,16 @@ function sendPrepared(state: State, entry: number): number {
     while (pick > words[at + VARIANT.UP_TO]! >>> 0) at += VARIANT.WORDS
   }
   const length = words[at + VARIANT.LENGTH]!
-  if (HEADER + state.query.name.length + 4 + length + optLength(state) > state.room) return theLongWay(state, 0, -1)
+  const fits = HEADER + state.query.name.length + 4 + length + optLength(state) <= state.room
+  if (fits ? (flags & STATE.CUT) !== 0 : (flags & STATE.OWN) === 0) return theLongWay(state, 0, -1)
   state.counters[COUNT.PREPARED]!++
+  state.counters[COUNT.OUTCOME + ((flags >>> 8) & 0xff)]!++
   state.failOpen = (flags & STATE.FAIL_OPEN) !== 0
+  if (!fits) return finish(state, flags & 0xff, (flags & STATE.AUTHORITATIVE) !== 0, true, 0, 0, putBody(state, state.bytes, 0, 0))
   const body = words[at + VARIANT.BODY]!
   const end = putWords(state, words, body, length)
   const moved = state.query.name.length - words[entry + ENTRY.NAME]!
   if (moved !== 0) movePointers(state, bytes, body + length, words[at + VARIANT.MORE]! >>> 16, moved)
-  state.counters[COUNT.OUTCOME + ((flags >>> 8) & 0xff)]!++
   return finish(state, flags & 0xff, (flags & STATE.AUTHORITATIVE) !== 0, false, words[at + VARIANT.COUNTS]!, words[at + VARIANT.MORE]! & 0xffff, end)
 }
 
@@ -280,32 +283,6 @@ function theLongWay(state: State, node: number, kind: number): number {
   state.counters[COUNT.OUTCOME + OUTCOMES.indexOf(assembly.outcome)]!++
   return finish(state, assembly.rcode, assembly.authoritative, reply.truncated, reply.answers | (reply.authorities << 16), reply.additionals, end)
 }
-
-/** Keeps what has just been put together; a choice with all its variants. @returns the entry, or -1 when it is not kept */
-function keep(state: State, node: number, kind: number, limit: number): number {
-  const { assembly, prepared, query, world, steering } = state
-  const { policy, placeClass } = steering
-  const { reply } = assembly
-  const bodyAt = HEADER + query.name.length + 4
-  if (assembly.single || steering.isMixed || assembly.rcode === RCODE.SERVFAIL || !isKeepable(reply, bodyAt)) return -1
-  if (policy < 0 && !isAskedAgain(prepared, node, kind)) return -1
-  const flags =
-    assembly.rcode | (OUTCOMES.indexOf(assembly.outcome) << 8) | (assembly.authoritative ? STATE.AUTHORITATIVE : 0) | (state.failOpen ? STATE.FAIL_OPEN : 0)
-  const turns = steering.turns.length > 1 ? steering.turns : ONE_TURN
-  const entry = keepEntry(prepared, node, kind, placeClass, flags, policy, query.name.length, turns.length)
-  if (entry < 0) return -1
-  for (const [variant, upTo] of turns.entries()) {
-    if (variant > 0) assemble(assembly, world.zones, query, state.isTcp, limit, upTo)
-    if (!isKeepable(reply, bodyAt)) {
-      forgetAll(prepared)
-      return -1
-    }
-    keepVariant(prepared, entry, variant, upTo, reply, bodyAt)
-  }
-  return turns.length > 1 ? entry : shareEntry(prepared, node, kind, placeClass, entry)
-}
-
-const ONE_TURN: readonly number[] = [0xffffffff]
 
 /** A reply that is an RCODE and nothing else. */
 function refuse(state: State, rcode: number): number {

@@ -17,6 +17,8 @@ export interface World {
   /** Secrets of DNS cookies, 16 octets each: the first makes them, all are accepted. */
   readonly cookies?: readonly Uint8Array[]
   readonly withheld?: Withheld
+  /** Two worlds of the same build of zones call the same nodes by the same numbers, and those of the same policies these. Absent: not known. */
+  readonly kept?: { readonly zones: number; readonly policies: number }
 }
 
 /** A world on its way to another thread: shared memory and plain values. `openWorld` makes it readable there. */

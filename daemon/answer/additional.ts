@@ -27,6 +27,11 @@ export function addAddresses(assembly: Assembly, image: ZoneImage, node: number,
   })
 }
 
+/** Whether more is said of records of this type than stands in them. */
+export function hasTargets(type: number): boolean {
+  return targetAt(type) >= 0
+}
+
 function targetAt(type: number): number {
   switch (type) {
     case TYPE.NS: return 0

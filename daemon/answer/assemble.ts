@@ -1,7 +1,7 @@
 import { never } from '../../core/trouble.ts'
 import { beginReply, fits, mark, RCODE, scanName, TYPE, undo, writeRecord, type Query, type ScannedName } from '../wire/index.ts'
 import { findNode, findRrset, FLAG, judge, locate, NODE, nodeWord, RRSET, rrsetWord, TYPE_ALIAS, TYPE_ROUTE, type ZoneImage } from '../zone/index.ts'
-import { addAddresses, addNode, eachTarget, nameAt } from './additional.ts'
+import { addAddresses, addNode, eachTarget, hasTargets, nameAt } from './additional.ts'
 import { LONGEST_CHAIN, nameOwner, QUESTION, writeRecords, writeRrset, type Assembly } from './assembly.ts'
 import { pickVariant } from './steering.ts'
 
@@ -20,7 +20,7 @@ export function assemble(assembly: Assembly, image: ZoneImage, query: Query, isT
   beginReply(reply, query.name, finding.shared, limit)
   assembly.rcode = RCODE.NOERROR
   assembly.authoritative = true
-  assembly.single = false
+  assembly.single = assembly.isOwn = assembly.isRouted = false
   assembly.pick = pick
   owner.pointer = QUESTION
   // Behind an ALIAS nothing is told of the way, and no TTL exceeds one on it.
@@ -36,10 +36,12 @@ export function assemble(assembly: Assembly, image: ZoneImage, query: Query, isT
         return aliasNode === 0 ? undefined : fail(assembly)
       case 'found':
         longestTtl = Math.min(longestTtl, rrsetWord(image, rrset, RRSET.TTL))
+        assembly.isOwn = hops === 0 && !hasTargets(query.type)
         if (writeRrset(assembly, image, owner, rrset, longestTtl, 'answers')) addAddresses(assembly, image, node, rrset)
         else reply.truncated = true
         return
       case 'routed':
+        assembly.isRouted = hops === 0
         return answerRouted(assembly, image, query.type, aliasNode || node, Math.min(longestTtl, rrsetWord(image, rrset, RRSET.TTL)))
       case 'nodata':
         return negative(assembly, image, nodeWord(image, aliasNode || node, NODE.APEX), Infinity)
@@ -83,9 +85,15 @@ export function assemble(assembly: Assembly, image: ZoneImage, query: Query, isT
 /** What a policy allows the client to have; `zoneNode` stands in the zone that says no when that is nothing. */
 function answerRouted(assembly: Assembly, image: ZoneImage, type: number, zoneNode: number, ttl: number): void {
   const { owner, finding, reply } = assembly
+  const apex = nodeWord(image, zoneNode, NODE.APEX)
+  assembly.ttl = ttl
+  assembly.apex = apex
   const steered = assembly.steer(finding.rrset, type)
   const chosen = pickVariant(steered, assembly.pick)
-  if (chosen === undefined) negative(assembly, image, nodeWord(image, zoneNode, NODE.APEX), steered.longestTtl)
+  assembly.isOwn = assembly.isRouted && chosen !== undefined
+  // What every such name of the zone is answered with may point to the zone's name alone.
+  if (assembly.isRouted) reply.shared = nodeWord(image, apex, NODE.SHAPE) >>> 24
+  if (chosen === undefined) negative(assembly, image, apex, steered.longestTtl)
   else if (!writeRecords(assembly, owner, type, Math.min(ttl, steered.longestTtl), chosen.addresses, 'answers')) reply.truncated = true
 }
 

@@ -16,6 +16,12 @@ export interface Assembly {
   outcome: Outcome
   /** It holds for this very name only: a DNAME was applied to it. */
   single: boolean
+  /** It says what stands at the name itself, and nothing else of the zone. */
+  isOwn: boolean
+  /** It is what a policy answers for the name itself: with the TTL there and in the zone of this apex, every such name is answered alike. */
+  isRouted: boolean
+  ttl: number
+  apex: number
   readonly chased: ScannedName
   readonly owner: Owner
   readonly other: Owner
@@ -48,7 +54,7 @@ const REPLY_OCTETS = 65535 + 512
 export function makeAssembly(steer: Steer): Assembly {
   const reply = makeReply(REPLY_OCTETS)
   return {
-    reply, finding: makeFinding(), rcode: 0, authoritative: true, outcome: 'found', single: false, chased: makeScannedName(),
+    reply, finding: makeFinding(), rcode: 0, authoritative: true, outcome: 'found', single: false, isOwn: false, isRouted: false, ttl: 0, apex: 0, chased: makeScannedName(),
     owner: { pointer: QUESTION, bytes: reply.bytes, at: 0 }, other: { pointer: 0, bytes: reply.bytes, at: 0 },
     before: { at: 0, pointerCount: 0 }, visited: new Int32Array(Math.max(LONGEST_CHAIN + 1, MOST_ADDITIONAL)), hashes: new Int32Array(LONGEST_CHAIN + 1), added: 0,
     target: new Uint8Array(512), steer, pick: 0, beside: makeScannedName(), found: makeFinding()

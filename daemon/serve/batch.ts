@@ -9,8 +9,8 @@ import type { NativeMemory, System } from './system.ts'
 export const BATCH = 64
 /** Octets of a query that are read; what is longer is no query we know of and arrives cut. */
 export const QUERY_SIZE = 2048
-/** The longest answer over UDP: what passes every path unfragmented (DNS flag day 2020). */
-export const ANSWER_SIZE = 1232
+/** Room for an answer over UDP: as much as `dns.payload` may be at most. */
+export const ANSWER_SIZE = 1400
 
 const HEADER = 64
 const VECTOR = 16
@@ -18,7 +18,7 @@ const NAME = 32
 const CONTROL = 64
 // An odd number of cache lines each, so that slots of equal offset do not fall into the same cache set.
 const QUERY_STRIDE = 2112
-const ANSWER_STRIDE = 1344
+const ANSWER_STRIDE = 1472
 
 /** Where things lie in `bytes`, and the same memory in 32-bit words (index = octets / 4). */
 export interface Batch {

@@ -225,3 +225,51 @@ t.test('no packet whatever makes it throw, answer a response, or write past its 
   )
   t.equal(readCounters(answerer.counters).errors, 0)
 })
+
+t.test('a change of health costs what policies decided, and that once for all names of a policy', async (t) => {
+  const world = worldWith(`${ZONE}\nd3 20 ROUTE nearest\nd4 20 ROUTE nearest\n`, POLICIES)
+  const answerer = makeAnswerer({ world, onError: noTrouble })
+  const asked = ['A a.example.test', 'MX a.example.test', 'NS example.test', 'A nobody.example.test']
+  const routed = ['A d1.example.test', 'A d3.example.test', 'A d4.example.test']
+  const replies = (texts: readonly string[]): string[][] => texts.map((text) => replyLines(ask(answerer, words(text))))
+  const before = [1, 2, 3].map(() => replies([...asked, ...routed])).at(-1)
+  // Without RRsets nothing can be put together from the zones: what is answered has been kept.
+  const { rrsets } = world.zones
+  const readable = (isReadable: boolean): void => void Object.assign(world.zones, { rrsets: isReadable ? rrsets : 1 << 28 })
+  readable(false)
+  t.same(replies([...asked, ...routed]), before)
+  change(world, { kind: 'health', edge: 'icn', state: 'down' })
+  t.same(replies(asked), before!.slice(0, asked.length))
+  readable(true)
+  const [first] = replies(['A d1.example.test'])
+  t.match(first, ['NOERROR aa', /192\.0\.2\.[45]$/])
+  readable(false)
+  t.same(replies(routed), routed.map((text) => [first![0], first![1]!.replace('d1.', `${text.slice(2, 4)}.`)]))
+})
+
+t.test('worlds whose zones changed in part keep what stands at names that did not', async (t) => {
+  const kept = { zones: 1, policies: 1 }
+  const world = { ...worldWith('www 300 A 192.0.2.80\nmail 300 MX 10 www\nd1 20 ROUTE nearest\n', POLICIES), kept }
+  const answerer = makeAnswerer({ world, onError: noTrouble })
+  const texts = ['A www.example.test', 'MX mail.example.test', 'A d1.example.test', 'A nobody.example.test']
+  for (let time = 0; time < 3; time++) for (const text of texts) ask(answerer, words(text))
+  const unread = { ...world, zones: { ...world.zones, rrsets: 1 << 28 } }
+  answerer.use(unread)
+  t.same(answersOf(answerer, 'A www.example.test'), ['192.0.2.80'])
+  answerer.use({ ...world, zones: worldWith('www 300 A 192.0.2.81\nmail 300 MX 10 www\nd1 20 ROUTE nearest\n', POLICIES).zones, kept: { zones: 2, policies: 1 } })
+  t.same(answersOf(answerer, 'A www.example.test'), ['192.0.2.81'])
+  const other = worldWith('www 300 A 192.0.2.81\nmail 300 MX 10 www\nd1 20 ROUTE nearest\n', '  both: { weighted: { fra: 2 } }\n  nearest: { simple: [gru] }\n')
+  answerer.use({ ...other, kept: { zones: 2, policies: 2 } })
+  for (let time = 0; time < 2; time++) t.same(answersOf(answerer, 'A d1.example.test'), ['192.0.2.5'])
+})
+
+t.test('what does not fit is cut from what is kept as it is when it is put together', async (t) => {
+  const long = Array.from({ length: 90 }, (_, index) => `l 300 A 10.0.2.${index}\n`).join('')
+  const world = worldWith(`${long}${'s 300 A 10.0.3.1\ns 300 A 10.0.3.2\n'}`)
+  const answerer = makeAnswerer({ world, onError: noTrouble })
+  for (const text of ['A l.example.test edns', 'A l.example.test', 'A l.example.test size=700 subnet=168.126.63.0/24', 'A L.example.test tcp', 'A l.example.test edns']) {
+    const fresh = ask(makeAnswerer({ world, onError: noTrouble }), words(text))
+    for (let time = 0; time < 3; time++) t.same(ask(answerer, words(text)), fresh, text)
+  }
+  t.ok(readCounters(answerer.counters).prepared > 5)
+})
