@@ -31,12 +31,13 @@ const LOGGED = 1000
 /** Opens an answerer over a world that has come from another thread. */
 export function openResponder(data: unknown, world: unknown, { trouble, notice }: Reports): Responder {
   const first = world as WorldImage
+  let current = openWorld(first)
   const { rateLimit, cookies, rules, ...own } = data as ResponderData
   let faults = 0
   const onError = (error: unknown, question: string): void => {
     if (faults++ % LOGGED === 0) trouble(`${question} was answered SERVFAIL: ${error instanceof Error ? error.stack : messageOf(error)}`)
   }
-  const answerer = makeAnswerer({ ...own, ...(rules !== undefined && { gate: makeGate(rules) }), ...(cookies !== undefined && { cookies: { isEnforced: cookies === 'enforced', clock: systemClock } }), world: openWorld(first), onError })
+  const answerer = makeAnswerer({ ...own, ...(rules !== undefined && { gate: makeGate(rules) }), ...(cookies !== undefined && { cookies: { isEnforced: cookies === 'enforced', clock: systemClock } }), world: current, onError })
   const reclaim = makeReclaimer()
   reclaim(first.zones)
   return {
@@ -44,7 +45,8 @@ export function openResponder(data: unknown, world: unknown, { trouble, notice }
     decline: answerer.decline,
     use: (next) => {
       const image = next as WorldImage
-      answerer.use(openWorld(image))
+      current = openWorld(image, current)
+      answerer.use(current)
       reclaim(image.zones)
     }
   }

@@ -32,11 +32,21 @@ export interface WorldImage {
   readonly cookies?: readonly Uint8Array[]
   /** Zones that are ours and have no contents that may be served: wire form, lower case. */
   readonly withheld?: readonly Uint8Array[]
+  /** Counts the policies and places that were in service: the same number, the same of both. Absent: not known. */
+  readonly policies?: number
 }
 
-/** Makes an image readable in this thread; cheap, for what is big is shared. */
-export function openWorld(image: WorldImage): World {
-  const places = openPlaces(image.places)
-  const { generation, health, suspectTtl, cookies, withheld } = image
-  return { generation, zones: openZoneImage(image.zones), places, routing: openRouting(image.routing, places), targets: image.routing.targets, health, suspectTtl, ...(cookies !== undefined && { cookies }), withheld: openWithheld(withheld) }
+/**
+ * Makes an image readable in this thread; cheap, for what is big is shared.
+ * @param before the world it takes the place of here: of the same policies, what has been found out about them is still so
+ */
+export function openWorld(image: WorldImage, before?: World): World {
+  const { generation, health, suspectTtl, cookies, withheld, policies } = image
+  const same = policies !== undefined && before?.kept?.policies === policies ? before : undefined
+  const places = same?.places ?? openPlaces(image.places)
+  const routing = same?.routing ?? openRouting(image.routing, places)
+  return {
+    generation, zones: openZoneImage(image.zones), places, routing, targets: same?.targets ?? image.routing.targets, health, suspectTtl,
+    ...(cookies !== undefined && { cookies }), withheld: openWithheld(withheld), ...(policies !== undefined && { kept: { zones: image.zones.build, policies } })
+  }
 }

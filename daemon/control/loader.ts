@@ -59,6 +59,8 @@ export class Loader {
   #placeFaults: readonly Fault[] = []
   #lastAt: number | undefined
   #generation = 0
+  /** Counts what policies and places have been in service. */
+  #policies = 0
   #lastId = 0
   #isClosed = false
   /** Absent between the end of one and the start of the next. */
@@ -185,6 +187,7 @@ export class Loader {
     if (change !== undefined) log.info(change)
     this.#placeFaults = faults
     this.#parts.places = places
+    this.#policies++
     // Before the first load there is nothing to answer yet.
     if (this.#settle === undefined) await this.#use([])
   }
@@ -192,7 +195,7 @@ export class Loader {
   async #use(zoneChanges: readonly ZoneStep[]): Promise<void> {
     const { health, setup, use } = this.#options
     const { zones, routing, places } = this.#parts
-    await use({ generation: ++this.#generation, zones: zones!, places: places!, routing: routing!, health, suspectTtl: setup.config.checks['suspect-ttl'], withheld: withheldIn(this.#report) }, zoneChanges)
+    await use({ generation: ++this.#generation, policies: this.#policies, zones: zones!, places: places!, routing: routing!, health, suspectTtl: setup.config.checks['suspect-ttl'], withheld: withheldIn(this.#report) }, zoneChanges)
   }
 
   async #take(message: Extract<FromLoader, { kind: 'loaded' }>): Promise<void> {
@@ -206,6 +209,7 @@ export class Loader {
     parts.zones = message.zoneImage ?? parts.zones!
     parts.routing = message.routing ?? parts.routing!
     if (message.zoneImage !== undefined || message.routing !== undefined) {
+      if (message.routing !== undefined) this.#policies++
       await this.#use(message.zoneChanges)
       this.#settle?.resolve()
       this.#settle = undefined
