@@ -101,6 +101,14 @@ t.test('the README shows configuration that is sound and files that are there', 
   t.same(links.filter((link) => !existsSync(join(root, link))), none, 'every link leads somewhere')
 })
 
+t.test('the tests that the protocol page names are there', async (t) => {
+  const page = readFileSync(join(root, 'docs/protocol.md'), 'utf8')
+  const rows = page.split('\n').filter((line) => /^\| .*\d/.test(line))
+  t.same(rows.filter((row) => !/`test\//.test(row)), none, 'every row has a test')
+  const named = [...page.matchAll(/`(test\/[\w./-]+)`/g)].map((match) => match[1]!)
+  t.same(named.filter((path) => !existsSync(join(root, path))), none)
+})
+
 t.test('nothing committed names a machine or a registry', { skip: existsSync(join(root, '.git')) ? false : 'not a checkout' }, async (t) => {
   const files = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' }).split('\0').filter((name) => name !== '' && existsSync(join(root, name)))
   const hosts = /registry\.[a-z]+\.(org|com)\/|"resolved":|\/work\/(main|rooms|shared)\b/
