@@ -30,7 +30,9 @@ export function checkZone(origin: string, text: string | Buffer): Record<Peer | 
       const { status, stdout, stderr } = spawnSync(command!, [...words, origin, file], { encoding: 'latin1', cwd: folder, env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` }, timeout: 20_000 })
       const said = `${stderr}${stdout}`
       const named = said.split('\n').filter((line) => !line.includes('warning')).flatMap((line) => /test\.zone(?::|', line )(\d+)/.exec(line)?.[1] ?? [])
-      return { accepts: status === 0, lines: [...new Set(named.map(Number))], said }
+      // Knot's checker also fails for what its server takes, such as missing glue.
+      const isTaken = peer === 'knot' && status !== null && !/^error:|Serious semantic error/m.test(said)
+      return { accepts: status === 0 || isTaken, lines: [...new Set(named.map(Number))], said }
     }
     return { knot: verdict('knot'), nsd: verdict('nsd'), bind: verdict('bind'), nearcast: ourVerdict(origin, text) }
   } finally {
