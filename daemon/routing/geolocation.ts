@@ -5,13 +5,14 @@ import type { Arm, Node, View } from './tree.ts'
 import type { Verb } from './verbs.ts'
 
 /**
- * By where the client is: its country's branch, then its continent's, then `default`; each falls to the next broader one
- * when all of it is down. Keys are codes: countries of ISO 3166-1, continents AF AN AS EU NA OC SA. Four codes are both
- * (Afghanistan, American Samoa, Namibia, Saudi Arabia): alone they mean the continent, with a warning;
+ * By where the client is: its city's branch, then that of its subdivision, its country, its continent, then `default`; each falls
+ * to the next broader one when all of it is down. Keys: `US/Chicago` is a city of a country by the database's English name,
+ * `US-IL` a subdivision (ISO 3166-2), the rest are codes of countries (ISO 3166-1) and continents (AF AN AS EU NA OC SA). Four
+ * codes are both (Afghanistan, American Samoa, Namibia, Saudi Arabia): alone they mean the continent, with a warning;
  * `country-SA` and `continent-SA` say which.
  */
 export const geolocation: Verb = {
-  does: 'by country, then continent, then `default`',
+  does: 'by city, subdivision, country, then continent, then `default`',
   usesPlace: true,
   together: false,
   options: [],
@@ -26,7 +27,7 @@ export const geolocation: Verb = {
       const key = keyOf(written, reading)
       const to = reading.branch(item, [written])
       if (key === undefined || to === undefined) continue
-      if (places.has(key)) reading.fault([written], `${key} stands in this geolocation twice`, undefined, 'key')
+      if (places.has(key)) reading.fault([written], `${shown(key)} stands in this geolocation twice`, undefined, 'key')
       places.add(key)
       arms.push({ key, to })
     }
@@ -35,28 +36,32 @@ export const geolocation: Verb = {
   },
   order: (node, number, view) => ({ kind: 'first-of', node: number, of: armsFor(node, view).map((arm) => view.order(arm.to)) }),
   say(node, view) {
-    const { country, continent } = view.place
+    const { country, continent, city, subdivision } = view.place
     const [first, ...rest] = armsFor(node, view).map((arm) => shown(arm.key))
-    const where = country !== undefined ? `${countryName(country)} (${country})` : continent !== undefined ? CONTINENTS[continent]! : 'a place that is not known'
+    const within = `${city === undefined ? '' : `${city}, `}${subdivision === undefined ? '' : `${subdivision}, `}`
+    const where = country !== undefined ? `${within}${countryName(country)} (${country})` : continent !== undefined ? CONTINENTS[continent]! : 'a place that is not known'
     return `${where} goes by ${first}${rest.length === 0 ? '' : `; if all of it is down, by ${rest.join(', then ')}`}`
   }
 }
 
 /** An arm's key as short as it can be told: the kind of place only where a code is of both kinds. */
 function shown(key: string): string {
-  const code = key.slice(key.indexOf('-') + 1)
+  const [, kind, code = key] = /^(\w+)-(.+)$/s.exec(key) ?? []
+  if (kind === 'city' || kind === 'subdivision') return code
   return Object.hasOwn(COUNTRIES, code) && Object.hasOwn(CONTINENTS, code) ? key : code
 }
 
 /** The arms that apply to a place, narrowest first. */
 function armsFor(node: Node, view: View): readonly Arm[] {
-  const { country, continent } = view.place
-  const wanted = [`country-${country}`, `continent-${continent}`, 'default']
+  const { country, continent, subdivision, city } = view.place
+  const wanted = [`city-${country}/${city?.toLowerCase()}`, `subdivision-${country}-${subdivision}`, `country-${country}`, `continent-${continent}`, 'default']
   return wanted.flatMap((key) => node.arms.find((arm) => arm.key === key) ?? [])
 }
 
 function keyOf(written: string, reading: Reading): string | undefined {
   if (written === 'default') return 'default'
+  const narrow = narrowKeyOf(written, reading)
+  if (narrow !== 'broad') return narrow
   const [, kind, code] = /^(?:(country|continent)-)?(.+)$/s.exec(written)!
   const isCountry = Object.hasOwn(COUNTRIES, code!)
   const isContinent = Object.hasOwn(CONTINENTS, code!)
@@ -67,6 +72,20 @@ function keyOf(written: string, reading: Reading): string | undefined {
   if (isCountry && kind !== 'continent') return `country-${code}`
   const what = kind ?? 'country or continent'
   reading.fault([written], `there is no ${what} ${code}`, isCountry ? `${code} is a country: country-${code}` : isContinent ? `${code} is a continent: continent-${code}` : hintFor(code!), 'key')
+  return undefined
+}
+
+/** The key of a city or a subdivision; `broad` for anything else, undefined for one with a fault. */
+function narrowKeyOf(written: string, reading: Reading): string | undefined {
+  const [, country, mark, inside] = /^([A-Za-z]{2})([-/])(.+)$/s.exec(written) ?? []
+  if (country === undefined) return 'broad'
+  if (!Object.hasOwn(COUNTRIES, country)) {
+    reading.fault([written], `there is no country ${country}`, hintFor(country), 'key')
+    return undefined
+  }
+  if (mark === '/') return `city-${country}/${inside!.toLowerCase()}`
+  if (/^[A-Z0-9]{1,3}$/.test(inside!)) return `subdivision-${country}-${inside}`
+  reading.fault([written], `${inside} is no code of a subdivision`, /^[a-z0-9]{1,3}$/i.test(inside!) ? `did you mean ${country}-${inside!.toUpperCase()}?` : `codes are those of ISO 3166-2, such as US-CA; a city is written ${country}/${inside}`, 'key')
   return undefined
 }
 

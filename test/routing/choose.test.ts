@@ -90,6 +90,12 @@ t.test('each verb', async (t) => {
     ['{ geolocation: { KR: icn, continent-AS: nrt, default: iad } }', 'KR', { icn: 'down', nrt: 'down' }, 'iad cut'],
     ['{ geolocation: { continent-SA: gru, country-SA: fra, default: iad } }', 'SA', {}, 'fra'],
     ['{ geolocation: { continent-SA: gru, country-SA: fra, default: iad } }', 'BR', {}, 'gru'],
+    ['{ geolocation: { US/Chicago: gru, US-IL: syd, US: iad, default: fra } }', 'Chicago', {}, 'gru'],
+    ['{ geolocation: { US/chicago: gru, US-IL: syd, US: iad, default: fra } }', 'Chicago', { gru: 'down' }, 'syd cut'],
+    ['{ geolocation: { US/Chicago: gru, US-IL: syd, US: iad, default: fra } }', 'Springfield', {}, 'syd'],
+    ['{ geolocation: { US/Chicago: gru, US-IL: syd, US: iad, default: fra } }', 'Springfield', { syd: 'down' }, 'iad cut'],
+    ['{ geolocation: { US/Chicago: gru, US-IL: syd, US: iad, default: fra } }', 'US', {}, 'iad'],
+    ['{ geolocation: { KR-26: nrt, KR: icn, default: fra } }', 'Busan', {}, 'nrt'],
     ['{ latency: [icn, nrt, fra, iad, gru, syd] }', 'ZA', {}, 'gru'],
     ['{ latency: [icn, nrt, fra, iad, gru, syd] }', 'ZA', { gru: 'down' }, 'fra cut'],
     ['{ latency: [syd, fra] }', 'unknown', {}, 'syd'],
@@ -263,6 +269,9 @@ t.test('why', async (t) => {
   t.same(told('{ simple: icn, on-all-down: q }', 'KR', { icn: 'drain' }), [
     'policy p: simple: all of icn', '  icn is UP, drained: skipped', 'policy p: all down: on to the policy named by on-all-down',
     '  policy q: simple: all of 192.0.2.1', '    192.0.2.1 is not checked: taken', 'answer: 192.0.2.1'
+  ])
+  t.same(told('{ geolocation: { US/Chicago: gru, US-IL: syd, default: iad } }', 'Chicago').slice(0, 1), [
+    'policy p: geolocation: Chicago, IL, United States (US) goes by US/chicago; if all of it is down, by US-IL, then default'
   ])
   t.same(told('{ geolocation: { continent-SA: gru, country-SA: fra, default: iad } }', 'SA').slice(0, 1), [
     'policy p: geolocation: Saudi Arabia (SA) goes by country-SA; if all of it is down, by default'

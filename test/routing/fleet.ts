@@ -32,9 +32,18 @@ export function healthOf(targets: readonly Target[], states: Readonly<Record<str
 
 const inCountry = (country: string): Partial<Place> => ({ country, latitude: COUNTRIES[country]![0], longitude: COUNTRIES[country]![1], continent: COUNTRIES[country]![2] })
 export const COUNTRY_LIST = ['KR', 'NL', 'BR', 'US', 'AU', 'ZA', 'SA', 'JP', 'IN'] as const
-/** Place 0 is not known; then one per country; the last is known by its continent alone. */
-export const places = somePlaces([{}, ...COUNTRY_LIST.map(inCountry), { continent: 'EU' }])
-export const placeOf = (country: string): number => COUNTRY_LIST.indexOf(country as (typeof COUNTRY_LIST)[number]) + 1
+const CITIES: Readonly<Record<string, Partial<Place>>> = {
+  Chicago: { ...inCountry('US'), subdivision: 'IL', city: 'Chicago' },
+  Springfield: { ...inCountry('US'), subdivision: 'IL', city: 'Springfield' },
+  Busan: { ...inCountry('KR'), subdivision: '26', city: 'Busan' }
+}
+/** Place 0 is not known; then one per country; then one that is known by its continent alone; then cities. */
+export const places = somePlaces([{}, ...COUNTRY_LIST.map(inCountry), { continent: 'EU' }, ...Object.values(CITIES)])
+/** The place of a country, or of a city; 0 for others. */
+export function placeOf(name: string): number {
+  const city = Object.keys(CITIES).indexOf(name)
+  return city >= 0 ? COUNTRY_LIST.length + 2 + city : COUNTRY_LIST.indexOf(name as (typeof COUNTRY_LIST)[number]) + 1
+}
 
 /** @throws when the text has faults */
 export function routingOf(text: string, targets: readonly Target[] = edges): Routing {

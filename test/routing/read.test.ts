@@ -50,6 +50,10 @@ t.test('every mistake is told where it stands', async (t) => {
       '2:36: count: expected a whole number from 1 to 100', '2:47: within: expected a number from 1 to 100 (such as 1.5: half as far again as the nearest)',
       '3:23: there is no edge or policy ntr (did you mean nrt?)', '3:36: count: expected a whole number from 1 to 100', '3:49: within: expected a number from 1 to 100 (such as 1.5: half as far again as the nearest)'
     ]],
+    ['a place within a country', 'policies:\n  a: { geolocation: { US-il: icn, US-Illinois: icn, XX-1: icn, Uk/London: icn, US/Chicago: icn, US/CHICAGO: nrt, default: icn } }', [
+      '2:23: il is no code of a subdivision (did you mean US-IL?)', '2:35: Illinois is no code of a subdivision (codes are those of ISO 3166-2, such as US-CA; a city is written US/Illinois)',
+      '2:53: there is no country XX', '2:64: there is no country Uk (the United Kingdom is GB)', '2:97: US/chicago stands in this geolocation twice'
+    ]],
     ['an empty branch', 'policies:\n  a: { geolocation: { KR: { failover: [] }, default: icn } }', ['2:39: failover holds no branch (give it edges, addresses or policies: [icn, nrt])']],
     ['an empty weighted', 'policies:\n  a: { weighted: {} }', ['2:18: weighted holds no branch (give it weights by name: { icn: 90, nrt: 10 })']],
     ['a weight out of bounds', 'policies:\n  a: { weighted: { icn: 256, nrt: 1.5, fra: -1, iad: many } }', [
@@ -68,7 +72,7 @@ t.test('every mistake is told where it stands', async (t) => {
       '2:23: there is no country or continent UK (the United Kingdom is GB)', '2:32: there is no country or continent kr (South Korea is KR)',
       '2:41: there is no country or continent Europe (Europe is EU)', '2:54: there is no country or continent XQ', '2:63: there is no continent KR (KR is a country: country-KR)', '2:82: there is no country EU (EU is a continent: continent-EU)'
     ]],
-    ['a place written twice', 'policies:\n  a: { geolocation: { EU: fra, continent-EU: fra, default: icn } }', ['2:32: continent-EU stands in this geolocation twice']],
+    ['a place written twice', 'policies:\n  a: { geolocation: { EU: fra, continent-EU: fra, default: icn } }', ['2:32: EU stands in this geolocation twice']],
     ['an on-all-down that is none', 'policies:\n  b: { simple: icn }\n  a: { simple: icn, on-all-down: last }', ['3:34: on-all-down: expected all, last-good, empty or the name of a policy (did you mean last-good?)']],
     ['a policy with the name of an edge', 'policies:\n  icn: { simple: icn }', ['2:3: icn is the name of an edge already']],
     ['names that cannot be', 'policies:\n  all: { simple: icn }\n  "a b": { simple: icn }', ['2:3: all has a meaning of its own and cannot name a policy', "3:3: a b: a policy's name is made of letters, digits, - and _, 63 at most"]],
