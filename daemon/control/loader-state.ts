@@ -1,12 +1,14 @@
 import { formatFault, type Fault } from '../../core/trouble.ts'
 import type { RoutingImage } from '../routing/index.ts'
-import { buildZoneImage, lowerName, type SharedZones, type ZoneStep } from '../zone/index.ts'
+import { TYPE } from '../wire/index.ts'
+import { diffSource, sourceOfZone, type SharedZones, type ZoneStep } from '../zone/index.ts'
 import type { ZoneStatus } from './api.ts'
 import type { LastGood } from './last-good.ts'
+import { settleBatch, type Batch, type Held } from './loader-contents.ts'
 import { shownAs } from './loader-files.ts'
 import type { ZoneOver } from './loader-over.ts'
 import type { Policies, PolicyOptions } from './loader-policies.ts'
-import { statusOf, type Secondaries } from './loader-transfers.ts'
+import { PRIMARIES, statusOf, type Secondaries } from './loader-transfers.ts'
 import type { ZoneContext, ZoneFile } from './loader-zone.ts'
 import type { SecondaryStore } from './secondary-store.ts'
 
@@ -35,7 +37,11 @@ export interface LoadResult {
 
 /** What is in service, and what is wrong with the files. */
 export interface LoadReport {
+  /** Of zones that this load was concerned with; of all of them in the first load of a thread (`isFirst`). */
   readonly zones: readonly ZoneStatus[]
+  readonly isFirst: boolean
+  /** Keys, as `statusKey` makes them, of zones that are no more. */
+  readonly gone: readonly string[]
   readonly faults: readonly Fault[]
   /** Names that are answered by a policy. */
   readonly names: readonly string[]
@@ -43,6 +49,22 @@ export interface LoadReport {
   readonly routedTtl: number
   /** What this load changed, a line each. */
   readonly changes: readonly string[]
+}
+
+/** Tells the status of a zone from those of others. */
+export const statusKey = ({ file, origin }: Pick<ZoneStatus, 'file' | 'origin'>): string => (file === PRIMARIES ? origin : file)
+
+/** Brings statuses up to date with a load. */
+export function takeReport(zones: Map<string, ZoneStatus>, report: LoadReport): void {
+  if (report.isFirst) zones.clear()
+  for (const key of report.gone) zones.delete(key)
+  for (const status of report.zones) zones.set(statusKey(status), status)
+}
+
+/** In the order of the files, secondary zones behind them. */
+export function sortedStatuses(zones: ReadonlyMap<string, ZoneStatus>): ZoneStatus[] {
+  const rank = ({ file }: ZoneStatus): number => (file === PRIMARIES ? 1 : 0)
+  return [...zones].sort(([a, one], [b, other]) => rank(one) - rank(other) || (a < b ? -1 : 1)).map(([, status]) => status)
 }
 
 /** The state of one file of the folder: what is served of it, and what is wrong with it now. */
@@ -59,8 +81,17 @@ export interface State {
   readonly lastGood: LastGood
   readonly store: SecondaryStore
   readonly over: ZoneOver
+  readonly held: Held
   readonly zones: Map<string, Entry>
+  /** Files by the origin that is served of them, as text in lower case. */
+  readonly files: Map<string, string>
   readonly secondaries: Secondaries
+  /** Files of which there is more to say than that they are served: faults, includes, routed names. */
+  readonly faulty: Set<string>
+  readonly including: Set<string>
+  readonly routing: Set<string>
+  /** What this load was concerned with: names of files, and of secondary zones. */
+  readonly touched: Set<string>
   policies: Policies
   policyFaults: readonly Fault[]
   folderFaults: readonly Fault[]
@@ -74,52 +105,81 @@ export interface Change {
   readonly steps?: readonly ZoneStep[]
 }
 
-export const contextOf = ({ options, policies, over }: State): ZoneContext => ({ folder: options.folder, policies: policies.names, over })
-
-/** @param isWhole there is an image even when nothing changed */
-export function resultOf(state: State, changes: readonly Change[], isWhole: boolean): LoadResult {
-  const zoneChanges = changes.flatMap(({ steps = [] }) => steps)
-  const zones = [...servedFiles(state).map(({ zone }) => zone), ...[...state.secondaries.values()].flatMap(({ zone, state: now }) => (zone === undefined || now !== 'transferred' ? [] : [zone]))]
-  return {
-    ...(isWhole || changes.some(({ steps }) => steps !== undefined) ? { zoneImage: buildZoneImage(zones) } : {}),
-    usesPolicies: state.policies.names.size > 0,
-    zoneChanges,
-    report: report(state, changes.map(({ text }) => text))
+export const contextOf = ({ options, policies, over, held }: State): ZoneContext => ({
+  folder: options.folder, policies: policies.names, over,
+  differs: (zone) => {
+    const difference = diffSource(held.contents.image, sourceOfZone(zone), MOST_SOA)
+    return difference === undefined || [...difference.deleted, ...difference.added].some(({ type }) => type !== TYPE.SOA)
   }
+})
+
+/** Records that a difference of SOAs alone has. */
+const MOST_SOA = 2
+
+/** Sets what is known of a file. */
+export function putEntry(state: State, name: string, entry: Entry | undefined): void {
+  const before = state.zones.get(name)?.served?.origin.toLowerCase()
+  if (before !== undefined && state.files.get(before) === name) state.files.delete(before)
+  state.touched.add(name)
+  const served = entry?.served
+  if (entry === undefined) state.zones.delete(name)
+  else state.zones.set(name, entry)
+  if (served !== undefined) state.files.set(served.origin.toLowerCase(), name)
+  mark(state.faulty, name, entry !== undefined && (entry.faults.length > 0 || (served?.warnings.length ?? 0) > 0))
+  mark(state.including, name, entry !== undefined && (entry.follows.size > 0 || (served?.follows.size ?? 0) > 0))
+  mark(state.routing, name, (served?.routed.length ?? 0) > 0)
 }
 
-/** For every zone that is served: its history begins here. */
-export function resetsOf(state: State): ZoneStep[] {
-  const files = servedFiles(state).map(({ zone, serial }): ZoneStep => ({ origin: lowerName(zone.origin), reset: true, serial }))
-  const transferred = [...state.secondaries.values()].filter((secondary) => secondary.state === 'transferred')
-  return [...files, ...transferred.map((secondary): ZoneStep => ({ origin: secondary.origin, reset: true, serial: statusOf(secondary).serial }))]
+function mark(names: Set<string>, name: string, isIn: boolean): void {
+  if (isIn) names.add(name)
+  else names.delete(name)
 }
 
-const servedFiles = ({ zones }: State): ZoneFile[] => [...zones.values()].flatMap(({ served }) => (served === undefined ? [] : [served]))
+/** Puts the batch in place, and tells of it. @param isFirst of all that is there, and there is an image even when nothing changed */
+export function resultOf(state: State, batch: Batch, changes: readonly Change[], isFirst = false): LoadResult {
+  const isChanged = batch.zones.size > 0
+  if (isChanged) settleBatch(batch)
+  const result = {
+    ...(isFirst || isChanged ? { zoneImage: state.held.contents.shared } : {}),
+    usesPolicies: state.policies.names.size > 0,
+    zoneChanges: changes.flatMap(({ steps = [] }) => steps),
+    report: report(state, changes.map(({ text }) => text), isFirst)
+  }
+  state.touched.clear()
+  return result
+}
 
-function report(state: State, changes: readonly string[]): LoadReport {
-  const { zones, options, policies, policyFaults, folderFaults } = state
-  const entries = [...zones].sort(([a], [b]) => (a < b ? -1 : 1))
-  const secondaries = [...state.secondaries.values()]
-  const files = servedFiles(state)
+function report(state: State, changes: readonly string[], isFirst: boolean): LoadReport {
+  const { zones, options, policies, policyFaults, folderFaults, secondaries } = state
+  const told = isFirst ? [...zones.keys(), ...secondaries.keys()] : [...state.touched]
+  const statuses = told.map((name) => [name, statusIn(state, name)] as const)
+  const files = [...state.routing].flatMap((name) => zones.get(name)?.served ?? [])
   return {
-    zones: [
-      ...entries.flatMap(([name, { served, faults, isRestored }]) => {
-        if (served === undefined) return []
-        const state = faults.length === 0 ? ('current' as const) : isRestored ? ('last-good' as const) : ('old' as const)
-        return [{ origin: served.origin, serial: served.serial, records: served.zone.records.length, file: shownAs(options.folder, name), state }]
-      }),
-      ...secondaries.map(statusOf)
-    ],
+    zones: statuses.flatMap(([, status]) => status ?? []),
+    isFirst,
+    gone: statuses.flatMap(([name, status]) => (status === undefined ? [shownAs(options.folder, name)] : [])),
     faults: [
       ...folderFaults, ...policyFaults, ...policies.warnings,
-      ...entries.flatMap(([, { faults, served }]) => (faults.length > 0 ? faults : (served?.warnings ?? []))),
-      ...secondaries.flatMap(({ warnings }) => warnings)
+      ...[...state.faulty].sort().flatMap((name) => {
+        const { faults, served } = zones.get(name)!
+        return faults.length > 0 ? faults : (served?.warnings ?? [])
+      }),
+      ...[...secondaries.values()].flatMap(({ warnings }) => warnings)
     ],
     names: files.flatMap(({ routed }) => routed),
     routedTtl: Math.max(0, ...files.map(({ routedTtl }) => routedTtl)),
     changes
   }
+}
+
+function statusIn({ zones, secondaries, options }: State, name: string): ZoneStatus | undefined {
+  const secondary = secondaries.get(name)
+  if (secondary !== undefined) return statusOf(secondary)
+  const entry = zones.get(name)
+  if (entry?.served === undefined) return undefined
+  const { served, faults, isRestored } = entry
+  const state = faults.length === 0 ? 'current' : isRestored ? 'last-good' : 'old'
+  return { origin: served.origin, serial: served.serial, records: served.records, file: shownAs(options.folder, name), state }
 }
 
 /** The faults that keep something out of service, each in its line. */

@@ -1,8 +1,8 @@
-import { nameFromText, nameToText } from '../wire/index.ts'
-import { applyChange, diffZones, lowerName, readRecords, serialIn, type PlainRecord, type Zone, type ZoneChange, type ZoneStep } from '../zone/index.ts'
 import type { Fault } from '../../core/trouble.ts'
+import { nameFromText, nameToText } from '../wire/index.ts'
+import { lowerName, readRecords, serialIn, type PlainRecord, type Zone, type ZoneStep } from '../zone/index.ts'
 import type { ZoneStatus } from './api.ts'
-import type { SecondaryStore } from './secondary-store.ts'
+import { putZone, type Batch } from './loader-contents.ts'
 
 // Secondary zones: they have no file, and what they hold came from a primary.
 
@@ -11,7 +11,8 @@ export interface Secondary {
   /** Wire form, lower case, and text with its final dot. */
   readonly origin: Uint8Array
   readonly name: string
-  zone?: Zone
+  serial: number
+  records: number
   /** `awaited`: nothing has come from a primary yet; `expired`: it has not been refreshed for too long, and is not answered for. */
   state: 'transferred' | 'awaited' | 'expired'
   warnings: readonly Fault[]
@@ -19,39 +20,31 @@ export interface Secondary {
 
 export type Secondaries = Map<string, Secondary>
 
-/** The secondary zones of the configuration, with what was stored of them. @param names without final dot, the root as `.` */
-export function openSecondaries(names: readonly string[], store: SecondaryStore): Secondaries {
+/** The secondary zones of the configuration, as yet empty. @param names without final dot, the root as `.` */
+export function openSecondaries(names: readonly string[]): Secondaries {
   const all: Secondaries = new Map()
   for (const text of names) {
-    const origin = nameFromText(text)
-    if (typeof origin === 'string') continue
-    const secondary: Secondary = { origin: lowerName(origin), name: nameToText(lowerName(origin)), state: 'awaited', warnings: [] }
-    const records = store.read(secondary.name)
-    if (records !== undefined) take(secondary, records)
-    all.set(secondary.name, secondary)
+    const wire = nameFromText(text)
+    if (typeof wire === 'string') continue
+    const origin = lowerName(wire)
+    const name = nameToText(origin)
+    all.set(name, { origin, name, serial: 0, records: 0, state: 'awaited', warnings: [] })
   }
   return all
 }
 
-/** Takes records as what the zone holds from now on, when they pass; returns what changed, or the faults. */
-export function take(secondary: Secondary, records: Iterable<PlainRecord>): { readonly step?: ZoneStep } | { readonly faults: readonly Fault[] } {
+/** Takes records as what the zone holds from now on, when they pass. */
+export function take(batch: Batch, secondary: Secondary, records: Iterable<PlainRecord>): { readonly zone: Zone; readonly step?: ZoneStep } | { readonly faults: readonly Fault[] } {
   const { name, origin } = secondary
-  const read = readRecords({ from: `transfer of ${name}`, origin, records })
-  if (read.zone === undefined) return { faults: read.faults }
-  const before = secondary.state === 'transferred' ? secondary.zone : undefined
-  const step = diffZones(before, read.zone)
-  secondary.zone = read.zone
-  secondary.state = 'transferred'
-  secondary.warnings = read.faults
-  return step === undefined ? {} : { step }
+  const { zone, faults } = readRecords({ from: `transfer of ${name}`, origin, records })
+  if (zone === undefined) return { faults }
+  const step = putZone(batch, zone)
+  Object.assign(secondary, { serial: serialIn(zone), records: zone.records.length, state: 'transferred', warnings: faults })
+  return step === undefined ? { zone } : { zone, step }
 }
 
-/** As `take`, for a step from the serial that is served. */
-export function takeChange(secondary: Secondary, change: ZoneChange): { readonly step?: ZoneStep } | { readonly missing: PlainRecord } | { readonly faults: readonly Fault[] } {
-  const records = applyChange(secondary.zone!, change)
-  return 'missing' in records ? records : take(secondary, records)
-}
+export const PRIMARIES = 'its primaries'
 
-export function statusOf({ name, zone, state }: Secondary): ZoneStatus {
-  return { origin: name, serial: zone === undefined ? 0 : serialIn(zone), records: zone?.records.length ?? 0, file: 'its primaries', state }
+export function statusOf({ name, serial, records, state }: Secondary): ZoneStatus {
+  return { origin: name, serial, records, file: PRIMARIES, state }
 }

@@ -43,6 +43,11 @@ for (const [type, bit] of Object.entries(BITS)) BIT[Number(type)] = bit
 /** Types of which a name has one at most. */
 const SINGLE = CNAME | DNAME | SOA | ROUTE | ALIAS
 
+/** Whether a name has one record of the type at most. */
+export function isSingle(type: number): boolean {
+  return (BIT[type]! & SINGLE) !== 0
+}
+
 /** Types that do not stand beside each other, and why. */
 const CONFLICTS: readonly { readonly has: number; readonly beside: number; readonly because: string; readonly belowApex?: boolean }[] = [
   { has: CNAME, beside: ~(CNAME | PROOF | UNREAD), because: 'a name with a CNAME has no other data (RFC 1034 §3.6.2)' },

@@ -1,10 +1,11 @@
 import type { Fault } from '../../core/trouble.ts'
 import { nameFromText } from '../wire/name.ts'
+import { TYPE } from '../wire/types.ts'
 import { checkHidden, checkNames, checkPolicies } from './check.ts'
 import { checkTargets } from './check-targets.ts'
-import { type Groups, groupRecords, settleRRsets } from './group.ts'
+import { groupRecords, settleRRsets } from './group.ts'
 import { readMaster, type Reading } from './reader.ts'
-import type { Zone, ZoneRecord, ZoneRecords } from './record.ts'
+import { TYPE_ALIAS, TYPE_ROUTE, type Zone, type ZoneRecord, type ZoneRecords } from './record.ts'
 import { dropTexts, faultsOf, positionOf, type Sources } from './sources.ts'
 import { dropIndex, ownerOf, rdataOf, type Table } from './table.ts'
 import { sourceOfTable } from './zone-source.ts'
@@ -55,11 +56,13 @@ export function checkReading(reading: Reading, policies?: ReadonlySet<string>): 
   if (trouble.errors.length > 0 || names === undefined) return { faults, files }
   dropTexts(sources)
   dropIndex(table)
-  return { zone: { origin: names.zone, records: recordsOf(table, groups, sources), source: sourceOfTable(names.zone, table, groups) }, faults, files }
+  return { zone: { origin: names.zone, records: recordsOf(table, groups.order, sources), source: sourceOfTable(names.zone, table, groups), notable: [...recordsOf(table, groups.order.filter((record) => isNotable(table.type[record]!)), sources)] }, faults, files }
 }
 
+const isNotable = (type: number): boolean => type === TYPE.SOA || type === TYPE_ROUTE || type === TYPE_ALIAS
+
 /** The records of a table as values, each made when it is come to. */
-function recordsOf(table: Table, { order }: Groups, sources: Sources): ZoneRecords {
+function recordsOf(table: Table, order: Uint32Array, sources: Sources): ZoneRecords {
   return {
     length: order.length,
     *[Symbol.iterator](): Generator<ZoneRecord> {

@@ -33,4 +33,6 @@ export interface Zone {
   readonly records: ZoneRecords
   /** The same, ready to be laid out, where they were read into a table. */
   readonly source?: ZoneSource
+  /** Those that more is asked of than to be served, where they are known already: SOA, ROUTE and ALIAS. */
+  readonly notable?: readonly ZoneRecord[]
 }
