@@ -1,13 +1,16 @@
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { readdirSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { messageOf, type Fault } from '../../core/trouble.ts'
-import { diffZones, lowerName, type PlainRecord, type ZoneChange, type ZoneStep } from '../zone/index.ts'
-import { keepsNothing, openLastGood, type Texts } from './last-good.ts'
-import { changeZone, expireZone, replaceZone, type Changed, type ChangedBy } from './loader-changes.ts'
+import { nameToText } from '../wire/index.ts'
+import type { PlainRecord, ZoneChange, ZoneStep } from '../zone/index.ts'
+import type { ZoneStatus } from './api.ts'
+import { keepsNothing, openLastGood } from './last-good.ts'
+import { changeZone, expireZone, replaceZone, restoreSecondaries, type Changed, type ChangedBy } from './loader-changes.ts'
+import { beginBatch, dropZone, holdNothing, putZone, type Batch } from './loader-contents.ts'
 import { shownAs, wholeFault } from './loader-files.ts'
 import { nothingOver } from './loader-over.ts'
 import { noPolicies, POLICIES, readPolicyFile, restorePolicies, type Policies } from './loader-policies.ts'
-import { contextOf, resetsOf, resultOf, type CatalogueOptions, type Change, type Entry, type LoadResult, type State } from './loader-state.ts'
+import { contextOf, putEntry, resultOf, type CatalogueOptions, type Change, type Entry, type LoadResult, type State } from './loader-state.ts'
 import { openSecondaries } from './loader-transfers.ts'
 import { readZoneFile, restoreZone, type Attempt } from './loader-zone.ts'
 import { openSecondaryStore, storesNothing } from './secondary-store.ts'
@@ -31,111 +34,152 @@ export interface Catalogue {
   expire(origin: Uint8Array): Changed
   /** Files outside the folder, or in it by other names, that zones include. */
   follows(): Set<string>
+  /** Keeps copies of what loads have taken since, for the next start. Returns why it could not. */
+  flush(): string | undefined
 }
 
 export const isZoneFile = (name: string): boolean => /^[^.].*\.zone$/.test(name)
 
 /** Opens what was kept under the state folder, if there is one; the first `load` then reads what is there now. */
 export function openCatalogue(options: CatalogueOptions): Catalogue {
-  const lastGood = options.stateFolder === undefined ? keepsNothing : openLastGood(options.stateFolder, options.folder.path)
-  const store = options.stateFolder === undefined ? storesNothing : openSecondaryStore(options.stateFolder)
+  const { stateFolder, over = nothingOver, secondaries = [], folder } = options
+  const lastGood = stateFolder === undefined ? keepsNothing : openLastGood(stateFolder, folder.path)
+  const texts = lastGood.read(POLICIES)
+  const none = noPolicies(options)
   const state: State = {
-    options, lastGood, store, over: options.over ?? nothingOver, zones: new Map(), secondaries: openSecondaries(options.secondaries ?? [], store),
-    policies: noPolicies(options), policyFaults: [], folderFaults: [], hasLoaded: false
+    options, lastGood, over, store: stateFolder === undefined ? storesNothing : openSecondaryStore(stateFolder), held: holdNothing(),
+    zones: new Map(), files: new Map(), secondaries: openSecondaries(secondaries), faulty: new Set(), including: new Set(), routing: new Set(), touched: new Set(),
+    policies: texts === undefined ? none : (restorePolicies(options, texts) ?? none), policyFaults: [], folderFaults: [], hasLoaded: false
   }
-  restore(state, lastGood.all())
   return {
     load: (request) => load(state, request),
     change: (change, by) => changeZone(state, change, by),
     replace: (origin, records) => replaceZone(state, origin, records),
     expire: (origin) => expireZone(state, origin),
-    follows: () => new Set([...state.zones.values()].flatMap(({ served, follows }) => [...follows, ...(served?.follows ?? [])]))
-  }
-}
-
-function restore(state: State, kept: ReadonlyMap<string, Texts>): void {
-  const texts = kept.get(POLICIES)
-  if (texts !== undefined) state.policies = restorePolicies(state.options, texts) ?? state.policies
-  for (const [name, texts] of kept) {
-    if (!isZoneFile(name)) continue
-    const served = restoreZone(contextOf(state), name, texts)
-    if (served !== undefined) state.zones.set(name, { served, isRestored: true, faults: [], follows: NONE })
+    follows: () => new Set([...state.including].flatMap((name) => [...followsOf(state.zones.get(name))])),
+    flush: () => {
+      const trouble = lastGood.flush()
+      return trouble === undefined ? undefined : `no copies of zones could be kept for the next start: ${trouble}`
+    }
   }
 }
 
 const NONE: ReadonlySet<string> = new Set()
 
+const followsOf = (entry: Entry | undefined): ReadonlySet<string> => (entry === undefined ? NONE : new Set([...entry.follows, ...(entry.served?.follows ?? [])]))
+
+/** What came of reading files again, and the copies that stand in for those that cannot be read. */
+interface Readings {
+  readonly attempts: Map<string, Attempt>
+  readonly restored: Map<string, NonNullable<ReturnType<typeof restoreZone>>>
+}
+
 function load(state: State, request: LoadRequest): LoadResult {
-  const { options, zones, policies: before } = state
+  const { options, policies: before } = state
   const force = request.force === true
-  const isPolicyDue = isDue(request, join(options.folder.path, POLICIES), state.policyFaults.length > 0, NONE)
+  const isPolicyDue = isDue(request, join(options.folder.path, POLICIES), state.policyFaults.length > 0)
   const read = isPolicyDue ? readPolicyFile(options, before, force) : { policies: before, faults: state.policyFaults }
   const due = dueFiles(state, request)
-  const attemptAll = (names: ReadonlySet<string>): Map<string, Attempt> =>
-    refuseTwins(state, new Map(due.map((name) => [name, readZoneFile({ ...contextOf(state), policies: names }, name, zones.get(name)?.served, force)])))
-  let attempts = attemptAll((read.policies ?? before).names)
+  let readings = readFiles(state, due, (read.policies ?? before).names, force)
   state.policies = read.policies ?? before
   state.policyFaults = read.faults
   if (state.policies !== before) {
-    const missing = missingPolicies(state, attempts, state.policies)
+    const missing = missingPolicies(state, readings.attempts, state.policies)
     if (missing.length > 0) {
       // What zones still refer to cannot be taken away: the policies stay as they were, and the zones are read beside those.
       state.policies = before
       state.policyFaults = missing
-      attempts = attemptAll(before.names)
+      readings = readFiles(state, due, before.names, force)
     }
   }
-  const changes = [...commitPolicies(state, before), ...[...attempts].flatMap(([name, attempt]) => commitZone(state, name, attempt))]
   const isFirst = !state.hasLoaded
-  // What was restored is told with the first load: nobody has been told of it yet.
-  const restored = isFirst ? resetsOf(state) : []
   state.hasLoaded = true
-  return {
-    ...resultOf(state, changes, isFirst),
-    ...(isFirst ? { zoneChanges: restored } : {}),
-    ...(isFirst || state.policies !== before ? { routing: state.policies.image } : {})
-  }
+  const batch = beginBatch(state.held)
+  // What was restored is told with the first load: nobody has been told of it yet.
+  const changes: Change[] = isFirst ? [{ text: '', steps: restoreSecondaries(state, batch) }, ...restore(state, batch, readings)] : []
+  changes.push(...commitPolicies(state, before))
+  // Zones that go make room for those that come under their names.
+  const order = [...readings.attempts].sort(([, a], [, b]) => Number(b.kind === 'gone') - Number(a.kind === 'gone'))
+  for (const [name, attempt] of order) changes.push(...commitZone(state, batch, name, attempt))
+  return { ...resultOf(state, batch, changes, isFirst), ...(isFirst || state.policies !== before ? { routing: state.policies.image } : {}) }
 }
 
-/** Whether a file may have something new to say: it or what it includes has changed, or it has faults that another file may have mended. */
-function isDue({ changed, moving }: LoadRequest, file: string, hasFaults: boolean, follows: ReadonlySet<string>): boolean {
+/** Whether a file may have something new to say: it has changed, or it has faults that another file may have mended. */
+function isDue({ changed, moving }: LoadRequest, file: string, hasFaults: boolean): boolean {
   if (changed === undefined) return true
-  if (moving?.has(file) === true) return false
-  return hasFaults || changed.has(file) || [...follows].some((path) => changed.has(path))
+  return moving?.has(file) !== true && (hasFaults || changed.has(file))
 }
 
 function dueFiles(state: State, request: LoadRequest): string[] {
-  const { zones, options } = state
+  const { zones, options, lastGood, including, faulty } = state
+  const { changed } = request
   const folder = options.folder.path
-  let names: string[] = []
   state.folderFaults = []
+  let names: string[] = []
   try {
-    names = readdirSync(folder).filter(isZoneFile)
+    if (changed === undefined) names = readdirSync(folder).filter(isZoneFile)
+    else statSync(folder)
   } catch (error) {
     // The zones that were in it are served on, as if each of them were gone.
     state.folderFaults = [wholeFault(options.folder.label, `cannot be read: ${messageOf(error)}`)]
   }
-  return [...new Set([...names, ...zones.keys()])].sort().filter((name) => {
-    const entry = zones.get(name)
-    const follows = entry === undefined ? NONE : new Set([...entry.follows, ...(entry.served?.follows ?? [])])
-    return isDue(request, join(folder, name), entry !== undefined && entry.faults.length > 0, follows)
+  if (changed === undefined) return [...new Set([...names, ...zones.keys(), ...(state.hasLoaded ? [] : [...lastGood.names()].filter(isZoneFile))])].sort()
+  const touched = [...changed].filter((path) => dirname(path) === folder && isZoneFile(basename(path))).map((path) => basename(path))
+  const mended = [...faulty].filter((name) => zones.get(name)!.faults.length > 0)
+  const includes = [...including].filter((name) => [...followsOf(zones.get(name))].some((path) => changed.has(path)))
+  return [...new Set([...touched, ...mended, ...includes])].sort().filter((name) => request.moving?.has(join(folder, name)) !== true)
+}
+
+function readFiles(state: State, due: readonly string[], policies: ReadonlySet<string>, force: boolean): Readings {
+  const { zones, lastGood, hasLoaded } = state
+  const context = { ...contextOf(state), policies }
+  const readings: Readings = { attempts: new Map(), restored: new Map() }
+  for (const name of due) {
+    const current = zones.get(name)?.served
+    const kept = hasLoaded ? undefined : lastGood.about(name)
+    let attempt = readZoneFile(context, name, current, force, current?.records ?? kept?.records ?? 0)
+    if (kept !== undefined && (attempt.kind === 'faulty' || attempt.kind === 'gone')) {
+      const texts = lastGood.read(name)
+      const restored = texts === undefined ? undefined : restoreZone(context, name, texts)
+      if (restored !== undefined) {
+        readings.restored.set(name, restored)
+        attempt = readZoneFile(context, name, restored.file, force, restored.file.records)
+      }
+    }
+    readings.attempts.set(name, attempt)
+  }
+  refuseTwins(state, readings.attempts)
+  return readings
+}
+
+function restore(state: State, batch: Batch, { restored }: Readings): Change[] {
+  return [...restored].flatMap(([name, { file, zone }]) => {
+    if (state.files.has(file.origin.toLowerCase()) || state.secondaries.has(file.origin.toLowerCase())) return []
+    putEntry(state, name, { served: file, isRestored: true, faults: [], follows: NONE })
+    const step = putZone(batch, zone)
+    return [{ text: '', steps: step === undefined ? [] : [step] }]
   })
 }
 
 /** Two files for one origin: the one that is served, or else the first, keeps it. */
-function refuseTwins(state: State, attempts: Map<string, Attempt>): Map<string, Attempt> {
-  const { zones, options } = state
+function refuseTwins({ files, secondaries, options }: State, attempts: Map<string, Attempt>): void {
   const owners = new Map<string, string>()
-  for (const [name, { served }] of zones) if (served !== undefined && attempts.get(name)?.kind !== 'gone') owners.set(served.origin.toLowerCase(), name)
+  const stays = (name: string, origin: string): boolean => {
+    const attempt = attempts.get(name)
+    return attempt?.kind !== 'gone' && (attempt?.kind !== 'new' || attempt.file.origin.toLowerCase() === origin)
+  }
+  const refuse = (name: string, follows: ReadonlySet<string>, reason: string, hint?: string): void =>
+    void attempts.set(name, { kind: 'faulty', faults: [wholeFault(shownAs(options.folder, name), reason, hint)], follows })
   for (const [name, attempt] of attempts) {
     if (attempt.kind !== 'new') continue
+    const { follows } = attempt.file
     const origin = attempt.file.origin.toLowerCase()
-    const owner = owners.get(origin)
-    if (state.secondaries.has(origin)) attempts.set(name, { kind: 'faulty', faults: [wholeFault(shownAs(options.folder, name), `${origin} is a secondary zone, which has no file`, 'take the file away, or primaries: out of its zone in nearcast.yaml')], follows: attempt.file.follows })
-    else if (owner === undefined || owner === name) owners.set(origin, name)
-    else attempts.set(name, { kind: 'faulty', faults: [wholeFault(shownAs(options.folder, name), `${origin} is the zone of ${shownAs(options.folder, owner)} already`)], follows: attempt.file.follows })
+    const served = files.get(origin)
+    const owner = owners.get(origin) ?? (served !== undefined && stays(served, origin) ? served : name)
+    if (secondaries.has(origin)) refuse(name, follows, `${origin} is a secondary zone, which has no file`, 'take the file away, or primaries: out of its zone in nearcast.yaml')
+    else if (owner === name) owners.set(origin, name)
+    else refuse(name, follows, `${origin} is the zone of ${shownAs(options.folder, owner)} already`)
   }
-  return attempts
 }
 
 /** A fault for each policy that zones refer to and that would no longer be there. */
@@ -153,51 +197,43 @@ function missingPolicies({ zones, options }: State, attempts: ReadonlyMap<string
 }
 
 function commitPolicies(state: State, before: Policies): Change[] {
-  const { policies, options } = state
+  const { policies, options, lastGood } = state
   if (policies === before) return []
-  const text = `${shownAs(options.folder, POLICIES)}: ${policies.names.size} policies in service`
-  return [{ text }, ...keep(state, POLICIES, policies.texts)]
+  if (policies.texts.size > 0) lastGood.keep(POLICIES, policies.texts, { print: policies.print, records: 0 })
+  else lastGood.drop(POLICIES)
+  return [{ text: `${shownAs(options.folder, POLICIES)}: ${policies.names.size} policies in service` }]
 }
 
-function commitZone(state: State, name: string, attempt: Attempt): Change[] {
-  const { zones, options } = state
-  const shown = shownAs(options.folder, name)
-  const entry: Entry = zones.get(name) ?? { isRestored: false, faults: [], follows: NONE }
+function commitZone(state: State, batch: Batch, name: string, attempt: Attempt): Change[] {
+  const shown = shownAs(state.options.folder, name)
+  const entry: Entry = state.zones.get(name) ?? { isRestored: false, faults: [], follows: NONE }
+  const { served } = entry
   switch (attempt.kind) {
     case 'gone':
-      zones.delete(name)
+      putEntry(state, name, undefined)
       state.lastGood.drop(name)
-      if (entry.served === undefined) return []
-      state.over.drop(lowerName(entry.served.zone.origin))
-      return [{ text: `${shown}: is gone, and ${entry.served.origin} is served no more`, steps: [{ origin: lowerName(entry.served.zone.origin), reset: true }] }]
+      if (served === undefined) return []
+      state.over.drop(served.wire)
+      return [{ text: `${shown}: is gone, and ${served.origin} is served no more`, steps: dropZone(batch, served.wire) }]
     case 'faulty':
-      zones.set(name, { ...entry, faults: attempt.faults, follows: attempt.follows })
+      putEntry(state, name, { ...entry, faults: attempt.faults, follows: attempt.follows })
       return []
     case 'same':
-      zones.set(name, { ...entry, isRestored: false, faults: [] })
+      if (entry.isRestored || entry.faults.length > 0) putEntry(state, name, { ...entry, isRestored: false, faults: [] })
       return []
-    case 'new': {
-      const { file } = attempt
-      const before = entry.served
-      // The file may have been taken to be another zone's.
-      const gone: ZoneStep[] = before === undefined || before.origin.toLowerCase() === file.origin.toLowerCase() ? [] : [{ origin: lowerName(before.zone.origin), reset: true }]
-      const step = diffZones(gone.length > 0 ? undefined : before?.zone, file.zone)
-      zones.set(name, { served: file, isRestored: false, faults: [], follows: file.follows })
-      const text = `${shown}: ${file.origin} serial ${file.serial}, ${file.zone.records.length} records, in service`
-      const kept = keep(state, name, attempt.texts)
-      const line = state.over.taken(lowerName(file.zone.origin), file.print)
-      return [{ text, steps: [...gone, ...(step === undefined ? [] : [step])] }, ...kept, ...(line === undefined ? [] : [{ text: line }])]
-    }
+    case 'new':
+      return commitNew(state, batch, name, attempt, served?.wire)
   }
 }
 
-/** A disk that does not take the copy is worth a line, and no reason not to serve. */
-function keep({ lastGood }: State, name: string, texts: Texts): Change[] {
-  try {
-    if (texts.size > 0) lastGood.keep(name, texts)
-    else lastGood.drop(name)
-    return []
-  } catch (error) {
-    return [{ text: `${name}: no copy could be kept for the next start: ${messageOf(error)}` }]
-  }
+function commitNew(state: State, batch: Batch, name: string, { file, zone, texts }: Extract<Attempt, { kind: 'new' }>, before: Uint8Array | undefined): Change[] {
+  const { lastGood, options } = state
+  // The file may have been taken to be another zone's.
+  const gone: ZoneStep[] = before === undefined || nameToText(before) === nameToText(file.wire) ? [] : dropZone(batch, before)
+  putEntry(state, name, { served: file, isRestored: false, faults: [], follows: NONE })
+  const step = putZone(batch, zone)
+  if (lastGood.about(name)?.print !== file.print) lastGood.keep(name, texts, file)
+  const text = `${shownAs(options.folder, name)}: ${file.origin} serial ${file.serial}, ${file.records} records, in service`
+  const line = state.over.taken(file.wire, file.print)
+  return [{ text, steps: [...gone, ...(step === undefined ? [] : [step])] }, ...(line === undefined ? [] : [{ text: line }])]
 }

@@ -54,6 +54,12 @@ export function putZone(batch: Batch, zone: Zone): ZoneStep | undefined {
     batch.edits.push(() => ({ kind: 'new', source }))
     return anew
   }
+  if (batch.zones.has(key) && batch.zones.get(key) === undefined) {
+    // One file gave it up, and another takes it.
+    batch.zones.set(key, lay)
+    batch.records = Infinity
+    return anew
+  }
   const before = serialServed(contents.image, origin)
   const difference = diffSource(contents.image, source, MOST_TOLD)
   if (difference === undefined) {

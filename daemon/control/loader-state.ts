@@ -143,7 +143,7 @@ export function resultOf(state: State, batch: Batch, changes: readonly Change[],
     ...(isFirst || isChanged ? { zoneImage: state.held.contents.shared } : {}),
     usesPolicies: state.policies.names.size > 0,
     zoneChanges: changes.flatMap(({ steps = [] }) => steps),
-    report: report(state, changes.map(({ text }) => text), isFirst)
+    report: report(state, changes.flatMap(({ text }) => (text === '' ? [] : [text])), isFirst)
   }
   state.touched.clear()
   return result
