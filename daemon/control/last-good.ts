@@ -15,7 +15,8 @@ export type Texts = ReadonlyMap<string, Buffer>
 export interface About {
   /** Their fingerprint. */
   readonly print: string
-  readonly records: number
+  /** Their paths, the file itself first. */
+  readonly paths: readonly string[]
 }
 
 export interface LastGood {
@@ -25,7 +26,7 @@ export interface LastGood {
   /** Undefined when nothing is kept, or it is damaged. */
   read(name: string): Texts | undefined
   /** Takes note of what is to be kept of a file; `flush` keeps it. */
-  keep(name: string, texts: Texts, about: About): void
+  keep(name: string, texts: Texts, print: string): void
   drop(name: string): void
   /** Makes durable all that was noted since. Returns why it could not; it is tried again the next time. */
   flush(): string | undefined
@@ -39,7 +40,6 @@ interface Head {
   /** Of all that follows, as far as the next entry; absent: the file is dropped. */
   readonly sum?: string
   readonly print?: string
-  readonly records?: number
   readonly files: readonly { readonly path: string; readonly octets: number }[]
 }
 
@@ -52,7 +52,7 @@ interface Kept extends About {
   readonly files: Head['files']
 }
 
-type Noted = { readonly texts: Texts; readonly about: About } | 'dropped'
+type Noted = { readonly texts: Texts; readonly print: string } | 'dropped'
 
 interface Store {
   readonly path: string
@@ -86,7 +86,7 @@ export function openLastGood(stateFolder: string, zonesFolder: string): LastGood
       const kept = store.kept.get(name)
       return kept === undefined ? undefined : readEntry(store, kept)
     },
-    keep: (name, texts, about) => void store.noted.set(name, { texts, about }),
+    keep: (name, texts, print) => void store.noted.set(name, { texts, print }),
     drop: (name) => void (store.kept.has(name) || store.noted.has(name) ? store.noted.set(name, 'dropped') : undefined),
     flush: () => {
       try {
@@ -148,7 +148,7 @@ function note(store: Store, head: Head, at: number, length: number, octets: numb
   if (before !== undefined) store.live -= before.head + before.octets
   store.kept.delete(head.name)
   if (head.sum === undefined) return
-  store.kept.set(head.name, { at, head: length, octets, sum: head.sum, files: head.files, print: head.print ?? '', records: head.records ?? 0 })
+  store.kept.set(head.name, { at, head: length, octets, sum: head.sum, files: head.files, paths: head.files.map((file) => file.path), print: head.print ?? '' })
   store.live += length + octets
 }
 
@@ -218,8 +218,8 @@ function append(store: Store, fd: number, entries: Iterable<readonly [string, No
 
 function headOf(name: string, what: Noted): Head {
   if (what === 'dropped') return { name, files: [] }
-  const { texts, about: { print, records } } = what
-  return { name, sum: checksum([...texts.values()]), print, records, files: [...texts].map(([path, text]) => ({ path, octets: text.length })) }
+  const { texts, print } = what
+  return { name, sum: checksum([...texts.values()]), print, files: [...texts].map(([path, text]) => ({ path, octets: text.length })) }
 }
 
 function lineOf(head: Head): Buffer {
@@ -234,7 +234,7 @@ function rewrite(store: Store): void {
     writeSync(fd, MAGIC, 0)
     for (const [name, kept] of store.kept) {
       const texts = store.noted.has(name) ? undefined : readEntry(store, kept)
-      if (texts !== undefined) append(fresh, fd, [[name, { texts, about: kept }]])
+      if (texts !== undefined) append(fresh, fd, [[name, { texts, print: kept.print }]])
     }
     append(fresh, fd, store.noted)
     fsyncSync(fd)

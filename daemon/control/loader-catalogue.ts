@@ -2,17 +2,16 @@ import { readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { messageOf, type Fault } from '../../core/trouble.ts'
 import { nameToText } from '../wire/index.ts'
-import type { PlainRecord, ZoneChange, ZoneStep } from '../zone/index.ts'
-import type { ZoneStatus } from './api.ts'
+import { buildZoneImage, openZoneImage, type PlainRecord, type ZoneChange, type ZoneStep } from '../zone/index.ts'
 import { keepsNothing, openLastGood } from './last-good.ts'
 import { changeZone, expireZone, replaceZone, restoreSecondaries, type Changed, type ChangedBy } from './loader-changes.ts'
 import { beginBatch, dropZone, holdNothing, putZone, type Batch } from './loader-contents.ts'
 import { shownAs, wholeFault } from './loader-files.ts'
 import { nothingOver } from './loader-over.ts'
 import { noPolicies, POLICIES, readPolicyFile, restorePolicies, type Policies } from './loader-policies.ts'
-import { contextOf, putEntry, resultOf, type CatalogueOptions, type Change, type Entry, type LoadResult, type State } from './loader-state.ts'
+import { contextOf, isOther, putEntry, resultOf, type CatalogueOptions, type Change, type Entry, type LoadResult, type State } from './loader-state.ts'
 import { openSecondaries } from './loader-transfers.ts'
-import { readZoneFile, restoreZone, type Attempt } from './loader-zone.ts'
+import { isSame, readZoneFile, restoreZone, type Attempt } from './loader-zone.ts'
 import { openSecondaryStore, storesNothing } from './secondary-store.ts'
 
 export interface LoadRequest {
@@ -135,26 +134,28 @@ function readFiles(state: State, due: readonly string[], policies: ReadonlySet<s
   const context = { ...contextOf(state), policies }
   const readings: Readings = { attempts: new Map(), restored: new Map() }
   for (const name of due) {
-    const current = zones.get(name)?.served
+    let current = zones.get(name)?.served
+    let differs = context.differs
     const kept = hasLoaded ? undefined : lastGood.about(name)
-    let attempt = readZoneFile(context, name, current, force, current?.records ?? kept?.records ?? 0)
-    if (kept !== undefined && (attempt.kind === 'faulty' || attempt.kind === 'gone')) {
+    // A file that is not what was served when we ended is read beside that.
+    if (kept !== undefined && !isSame(context.folder, kept)) {
       const texts = lastGood.read(name)
       const restored = texts === undefined ? undefined : restoreZone(context, name, texts)
       if (restored !== undefined) {
         readings.restored.set(name, restored)
-        attempt = readZoneFile(context, name, restored.file, force, restored.file.records)
+        current = restored.file
+        differs = (zone) => isOther(openZoneImage(buildZoneImage([restored.zone])), zone)
       }
     }
-    readings.attempts.set(name, attempt)
+    readings.attempts.set(name, readZoneFile({ ...context, differs }, name, current, force))
   }
   refuseTwins(state, readings.attempts)
   return readings
 }
 
-function restore(state: State, batch: Batch, { restored }: Readings): Change[] {
+function restore(state: State, batch: Batch, { attempts, restored }: Readings): Change[] {
   return [...restored].flatMap(([name, { file, zone }]) => {
-    if (state.files.has(file.origin.toLowerCase()) || state.secondaries.has(file.origin.toLowerCase())) return []
+    if (attempts.get(name)?.kind === 'new' || state.files.has(file.origin.toLowerCase()) || state.secondaries.has(file.origin.toLowerCase())) return []
     putEntry(state, name, { served: file, isRestored: true, faults: [], follows: NONE })
     const step = putZone(batch, zone)
     return [{ text: '', steps: step === undefined ? [] : [step] }]
@@ -199,7 +200,7 @@ function missingPolicies({ zones, options }: State, attempts: ReadonlyMap<string
 function commitPolicies(state: State, before: Policies): Change[] {
   const { policies, options, lastGood } = state
   if (policies === before) return []
-  if (policies.texts.size > 0) lastGood.keep(POLICIES, policies.texts, { print: policies.print, records: 0 })
+  if (policies.texts.size > 0) lastGood.keep(POLICIES, policies.texts, policies.print)
   else lastGood.drop(POLICIES)
   return [{ text: `${shownAs(options.folder, POLICIES)}: ${policies.names.size} policies in service` }]
 }
@@ -232,7 +233,7 @@ function commitNew(state: State, batch: Batch, name: string, { file, zone, texts
   const gone: ZoneStep[] = before === undefined || nameToText(before) === nameToText(file.wire) ? [] : dropZone(batch, before)
   putEntry(state, name, { served: file, isRestored: false, faults: [], follows: NONE })
   const step = putZone(batch, zone)
-  if (lastGood.about(name)?.print !== file.print) lastGood.keep(name, texts, file)
+  if (lastGood.about(name)?.print !== file.print) lastGood.keep(name, texts, file.print)
   const text = `${shownAs(options.folder, name)}: ${file.origin} serial ${file.serial}, ${file.records} records, in service`
   const line = state.over.taken(file.wire, file.print)
   return [{ text, steps: [...gone, ...(step === undefined ? [] : [step])] }, ...(line === undefined ? [] : [{ text: line }])]

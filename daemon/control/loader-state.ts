@@ -1,7 +1,7 @@
 import { formatFault, type Fault } from '../../core/trouble.ts'
 import type { RoutingImage } from '../routing/index.ts'
 import { TYPE } from '../wire/index.ts'
-import { diffSource, sourceOfZone, type SharedZones, type ZoneStep } from '../zone/index.ts'
+import { diffSource, sourceOfZone, type SharedZones, type Zone, type ZoneImage, type ZoneStep } from '../zone/index.ts'
 import type { ZoneStatus } from './api.ts'
 import type { LastGood } from './last-good.ts'
 import { settleBatch, type Batch, type Held } from './loader-contents.ts'
@@ -106,12 +106,14 @@ export interface Change {
 }
 
 export const contextOf = ({ options, policies, over, held }: State): ZoneContext => ({
-  folder: options.folder, policies: policies.names, over,
-  differs: (zone) => {
-    const difference = diffSource(held.contents.image, sourceOfZone(zone), MOST_SOA)
-    return difference === undefined || [...difference.deleted, ...difference.added].some(({ type }) => type !== TYPE.SOA)
-  }
+  folder: options.folder, policies: policies.names, over, differs: (zone) => isOther(held.contents.image, zone)
 })
+
+/** Whether a zone holds other records than an image has under its name, the SOA apart. */
+export function isOther(image: ZoneImage, zone: Zone): boolean {
+  const difference = diffSource(image, sourceOfZone(zone), MOST_SOA)
+  return difference === undefined || [...difference.deleted, ...difference.added].some(({ type }) => type !== TYPE.SOA)
+}
 
 /** Records that a difference of SOAs alone has. */
 const MOST_SOA = 2

@@ -35,6 +35,8 @@ export type FromLoader =
   | ({ readonly kind: 'loaded'; readonly id?: number; readonly reply?: ChangeReply } & LoadResult)
   /** A change that nothing came of. */
   | { readonly kind: 'unchanged'; readonly id: number; readonly reply: ChangeReply }
+  /** Worth a line in the log; it goes on. */
+  | { readonly kind: 'trouble'; readonly reason: string }
   /** There is no database of places, or the thread cannot go on for another reason that a restart does not mend. */
   | { readonly kind: 'refused'; readonly reason: string }
 
@@ -94,9 +96,15 @@ function run(): void {
     // Loads are told in their order, and policies not before the places they speak of.
     said = said.then(() => ready).then(() => say(message()))
   }
+  const keepCopies = (): void => {
+    const trouble = catalogue.flush()
+    if (trouble !== undefined) say({ kind: 'trouble', reason: trouble })
+  }
   const tellLoad = (result: LoadResult, more: { readonly id?: number; readonly reply?: ChangeReply }): void => {
     const ready = result.usesPolicies ? (places ??= bringPlaces().catch((error: unknown) => say({ kind: 'refused', reason: messageOf(error) }))) : undefined
     tell(() => ({ kind: 'loaded', ...more, ...result }), ready)
+    // Nobody waits for the copies: they are for the next start.
+    said = said.then(keepCopies)
   }
   const load = (request: LoadRequest, id?: number): void => {
     const result = catalogue.load(request)

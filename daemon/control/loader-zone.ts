@@ -47,8 +47,8 @@ export interface ZoneContext {
   differs(zone: Zone): boolean
 }
 
-/** Reads one file of the zones folder, beside what is served of it now. @param before records that it had */
-export function readZoneFile(context: ZoneContext, name: string, current: ZoneFile | undefined, force: boolean, before: number): Attempt {
+/** Reads one file of the zones folder, beside what is served of it now. */
+export function readZoneFile(context: ZoneContext, name: string, current: ZoneFile | undefined, force: boolean): Attempt {
   const { folder, policies } = context
   const shown = shownAs(folder, name)
   if (current !== undefined && isSame(folder, current) && [...current.policies.keys()].every((policy) => policies.has(policy))) return { kind: 'same' }
@@ -65,6 +65,7 @@ export function readZoneFile(context: ZoneContext, name: string, current: ZoneFi
   }
   const { zone, faults } = readZone({ file: shown, read: reading.read, policies })
   if (zone === undefined) return faulty(faults)
+  const before = current?.records ?? 0
   const after = zone.records.length
   if (!force && after * 2 < before) return faulty([wholeFault(shown, `has lost over half its records: ${after} of ${before} are left`, FORCE_HINT)])
   const print = fingerprint(reading.texts)
@@ -116,8 +117,8 @@ function freshZone({ differs }: ZoneContext, file: string, zone: Zone, print: st
   }
 }
 
-/** Whether the disk says, word for word, what is served. */
-function isSame(folder: Folder, current: ZoneFile): boolean {
+/** Whether the disk says, word for word, what was read once. */
+export function isSame(folder: Folder, current: Pick<ZoneFile, 'paths' | 'print'>): boolean {
   const reading = readingFromDisk(folder)
   return current.paths.every((path) => Buffer.isBuffer(tryRead(reading, shownAs(folder, path)))) && fingerprint(reading.texts) === current.print
 }

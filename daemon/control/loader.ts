@@ -12,10 +12,10 @@ import type { RoutingImage, Target } from '../routing/index.ts'
 import type { WorldImage } from '../world.ts'
 import { nameFromText } from '../wire/index.ts'
 import { lowerName, type PackedRecords, type SharedZones, type ZoneChange, type ZoneStep } from '../zone/index.ts'
-import type { DaemonStatus, ReloadReply } from './api.ts'
+import type { DaemonStatus, ReloadReply, ZoneStatus } from './api.ts'
 import type { ChangedBy, ChangeReply } from './loader-changes.ts'
 import type { BroughtPlaces } from './loader-places.ts'
-import { errorLines, type LoadReport } from './loader-state.ts'
+import { errorLines, sortedStatuses, takeReport, type LoadReport } from './loader-state.ts'
 import type { FromLoader, LoaderData, ToLoader } from './loader-thread.ts'
 
 export type LoaderSetup = Pick<Setup, 'config' | 'zonesFolder' | 'zonesLabel'> & Partial<Pick<Setup, 'stateFolder'>>
@@ -55,7 +55,8 @@ export class Loader {
   readonly #waiting = new Map<number, (reply: ReloadReply) => void>()
   readonly #changing = new Map<number, (reply: ChangeReply) => void>()
   readonly #parts: { places?: PlacesImage; zones?: SharedZones; routing?: RoutingImage } = {}
-  #report: LoadReport = { zones: [], faults: [], names: [], routedTtl: 0, changes: [] }
+  #report: LoadReport = { zones: [], isFirst: true, gone: [], faults: [], names: [], routedTtl: 0, changes: [] }
+  readonly #zones = new Map<string, ZoneStatus>()
   #placeFaults: readonly Fault[] = []
   #lastAt: number | undefined
   #generation = 0
@@ -125,10 +126,10 @@ export class Loader {
   }
 
   status(): Pick<DaemonStatus, 'geo' | 'names' | 'routedTtl' | 'zones' | 'reload'> {
-    const { names, routedTtl, zones } = this.#report
+    const { names, routedTtl } = this.#report
     const lastAt = this.#lastAt === undefined ? {} : { lastAt: this.#lastAt }
     const geo = { about: this.#parts.places?.about ?? '', local: this.#options.setup.config.geo.local }
-    return { geo, names, routedTtl, zones, reload: { ...lastAt, faults: [...this.#placeFaults.map(formatFault), ...errorLines(this.#report)] } }
+    return { geo, names, routedTtl, zones: sortedStatuses(this.#zones), reload: { ...lastAt, faults: [...this.#placeFaults.map(formatFault), ...errorLines(this.#report)] } }
   }
 
   async close(): Promise<void> {
@@ -142,6 +143,7 @@ export class Loader {
     worker.on('message', (message: FromLoader) => {
       if (message.kind === 'places') this.#takePlaces(message).catch((error: unknown) => log.error(`places could not be put in service: ${messageOf(error)}`))
       else if (message.kind === 'loaded') this.#take(message).catch((error: unknown) => log.error(`a world could not be put in service: ${messageOf(error)}`))
+      else if (message.kind === 'trouble') log.warn(message.reason)
       else if (message.kind === 'unchanged') this.#answer(message.id, message.reply)
       else this.#refuse(message.reason)
     })
@@ -172,7 +174,7 @@ export class Loader {
   }
 
   #withoutLoader(): ReloadReply {
-    return { zones: this.#report.zones, faults: ['the loader died while reading and is being started again; what was served before is served on'] }
+    return { zones: sortedStatuses(this.#zones), faults: ['the loader died while reading and is being started again; what was served before is served on'] }
   }
 
   #answer(id: number, reply: ChangeReply): void {
@@ -195,13 +197,14 @@ export class Loader {
   async #use(zoneChanges: readonly ZoneStep[]): Promise<void> {
     const { health, setup, use } = this.#options
     const { zones, routing, places } = this.#parts
-    await use({ generation: ++this.#generation, policies: this.#policies, zones: zones!, places: places!, routing: routing!, health, suspectTtl: setup.config.checks['suspect-ttl'], withheld: withheldIn(this.#report) }, zoneChanges)
+    await use({ generation: ++this.#generation, policies: this.#policies, zones: zones!, places: places!, routing: routing!, health, suspectTtl: setup.config.checks['suspect-ttl'], withheld: withheldIn(this.#zones.values()) }, zoneChanges)
   }
 
   async #take(message: Extract<FromLoader, { kind: 'loaded' }>): Promise<void> {
     const { clock, log } = this.#options
     const before = this.#report
     this.#report = message.report
+    takeReport(this.#zones, message.report)
     this.#lastAt = clock.now()
     logChanges(log, before, message.report)
     const parts = this.#parts
@@ -216,14 +219,16 @@ export class Loader {
     }
     if (message.id === undefined) return
     if (message.reply !== undefined) this.#answer(message.id, message.reply)
-    this.#waiting.get(message.id)?.({ zones: message.report.zones, faults: errorLines(message.report) })
+    this.#waiting.get(message.id)?.({ zones: sortedStatuses(this.#zones), faults: errorLines(message.report) })
     this.#waiting.delete(message.id)
   }
 }
 
 /** Zones that are ours, of which nothing may be served. */
-function withheldIn({ zones }: LoadReport): Uint8Array[] {
-  return zones.flatMap(({ origin, state }) => (state === 'awaited' || state === 'expired' ? [lowerName(nameFromText(origin) as Uint8Array)] : []))
+function withheldIn(zones: Iterable<ZoneStatus>): Uint8Array[] {
+  const withheld: Uint8Array[] = []
+  for (const { origin, state } of zones) if (state === 'awaited' || state === 'expired') withheld.push(lowerName(nameFromText(origin) as Uint8Array))
+  return withheld
 }
 
 const LOADER_DIED: ChangeReply = {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { applyChange, makePacker, unpackRecords, type PlainRecord, type ZoneChange } from '../zone/index.ts'
 import { replaceFile } from './last-good.ts'
@@ -36,7 +36,11 @@ export function openSecondaryStore(stateFolder: string): SecondaryStore {
   }
   const read = (name: string): { readonly records: PlainRecord[]; readonly whole: number; readonly end: number } | undefined => {
     try {
-      return parse(readFileSync(fileOf(name)))
+      const content = readFileSync(fileOf(name))
+      const parsed = parse(content)
+      // Behind what was cut short nothing would be found again.
+      if (parsed !== undefined && parsed.end < content.length) truncateSync(fileOf(name), parsed.end)
+      return parsed
     } catch {
       return undefined
     }

@@ -1,11 +1,12 @@
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { systemAfter, systemClock } from '../../core/clock.ts'
 import { formatFault } from '../../core/trouble.ts'
-import { openCatalogue, type Catalogue } from '../../daemon/control/loader-catalogue.ts'
+import type { Catalogue } from '../../daemon/control/loader-catalogue.ts'
+import { openWhole } from './catalogue.ts'
 import type { LoadResult } from '../../daemon/control/loader-state.ts'
 import { FileWatcher } from '../../daemon/control/watch.ts'
 
@@ -30,7 +31,7 @@ function makeBench(t: Test): Bench {
       writeFileSync(join(zones, name), text)
       return join(zones, name)
     },
-    open: () => openCatalogue({ folder: { path: zones, label: 'zones' }, targets: [edge('a'), edge('b')], mostTargets: 100, stateFolder: join(root, 'state') })
+    open: () => openWhole({ folder: { path: zones, label: 'zones' }, targets: [edge('a'), edge('b')], mostTargets: 100, stateFolder: join(root, 'state') })
   }
 }
 
@@ -162,10 +163,12 @@ t.test('after a restart the last good text serves, its includes with it', async 
   write('parts/hosts', 'www 300 A 192.0.2.1\n')
   write('one.test.zone', `${SOA}$INCLUDE parts/hosts\nr 20 ROUTE near\n`)
   t.same(states(open().load({})), ['one.test. 5 current'])
-  // A copy that was cut short, and one of another folder, count for nothing.
+  // A copy that was damaged counts for nothing, nor one of another folder.
   const kept = join(zones, '../state/last-good')
-  writeFileSync(join(kept, 'one.test.zone'), `{"folder":"${zones}","files":[{"path":"one.test.zone","octets":100}]}\n@ SOA`)
-  writeFileSync(join(kept, 'two.test.zone'), `{"folder":"/elsewhere","files":[{"path":"two.test.zone","octets":${SOA.length}}]}\n${SOA}`)
+  const [name] = readdirSync(kept)
+  const whole = readFileSync(join(kept, name!))
+  const text = whole.lastIndexOf('192.0.2.1')
+  writeFileSync(join(kept, name!), Buffer.concat([whole.subarray(0, text), Buffer.from('192.0.2.7'), whole.subarray(text + 9)]))
   rmSync(join(zones, 'one.test.zone'))
   t.same(states(open().load({})), [])
 })

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { formatFault } from '../../core/trouble.ts'
 import { openJournals, type Journals } from '../../daemon/control/journals.ts'
-import { openCatalogue, type Catalogue } from '../../daemon/control/loader-catalogue.ts'
+import type { Catalogue } from '../../daemon/control/loader-catalogue.ts'
+import { openWhole } from '../serve/catalogue.ts'
 import type { ChangeReply } from '../../daemon/control/loader-changes.ts'
 import type { LoadResult } from '../../daemon/control/loader-state.ts'
 import { changeOf, compileRules, judgeBatch, parseUpdate, viewOfImage, type RuleText, type UpdateMessage } from '../../daemon/update/index.ts'
@@ -55,7 +56,7 @@ export function makeBench(t: Test): Bench {
 
 function start(root: string, zones: string, auto: readonly string[]): Running {
   const journals = openJournals({ folder: join(root, 'state', 'journal'), auto: new Set(auto) })
-  const catalogue = openCatalogue({ folder: { path: zones, label: 'zones' }, targets: [], mostTargets: 10, stateFolder: join(root, 'state'), over: journals })
+  const catalogue = openWhole({ folder: { path: zones, label: 'zones' }, targets: [], mostTargets: 10, stateFolder: join(root, 'state'), over: journals })
   let image: ZoneImage | undefined
   let last: LoadResult | undefined
   const use = (result: LoadResult): LoadResult => {
