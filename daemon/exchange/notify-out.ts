@@ -31,7 +31,7 @@ export interface Notifier {
 }
 
 /** After each time a notification is sent; milliseconds. A peer that did not answer the last one is tried once. */
-const WAITS = [2000, 4000, 8000, 16_000, 32_000]
+const WAITS = [1000, 2000, 4000, 8000, 16_000]
 const SHORT_WAITS = [2000]
 /** Of one zone to one peer: from the end of one notification to the next; milliseconds. */
 const SPACE = 1000

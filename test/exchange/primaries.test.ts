@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { contents, dig, hasProgram, serialAt, startNearcast, startPrimary, temporary, until, writeZone, type PRIMARIES } from './primaries.ts'
+import { contents, dig, hasProgram, serialAt, startNearcast, startPrimary, temporary, until, writeZone, type Kind } from './servers.ts'
 
 // Nearcast as secondary of Knot DNS, NSD and BIND: the same life with each.
 
@@ -33,10 +33,10 @@ ${more.join('\n')}
 const LONG = '3600 1 86400'
 const SHORT = '2 1 6'
 
-async function live(t: Test, kind: keyof typeof PRIMARIES, port: number): Promise<void> {
+async function live(t: Test, kind: Kind, port: number): Promise<void> {
   const folder = temporary(t)
   const files = join(folder, 'primary')
-  const options = { folder: files, port, secondary: port + 1 }
+  const options = { folder: files, port, other: port + 1 }
   const yaml = `peers: { west: { address: 127.0.0.1, port: ${port}, key: xfr } }\nzones: { example.org: { primaries: [west], allow-transfer: [127.0.0.1] } }\n`
   const nearcast = (): ReturnType<typeof startNearcast> => startNearcast(t, join(folder, 'nearcast'), port + 1, yaml)
 

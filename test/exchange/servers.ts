@@ -29,15 +29,17 @@ export interface Server {
 export interface PrimaryOptions {
   readonly folder: string
   readonly port: number
-  /** Where its secondary answers. */
-  readonly secondary: number
+  /** Where the other answers: its secondary, or its primary. */
+  readonly other: number
 }
 
-/** How a kind of primary is configured: its files are written, and its command line comes back. */
+/** How a kind of server is configured: its files are written, and its command line comes back. */
 type Setup = (options: PrimaryOptions) => readonly string[]
 
-export const PRIMARIES: Readonly<Record<'knotd' | 'nsd' | 'named', Setup>> = {
-  knotd: ({ folder, port, secondary }) => {
+export type Kind = 'knotd' | 'nsd' | 'named'
+
+const PRIMARIES: Readonly<Record<Kind, Setup>> = {
+  knotd: ({ folder, port, other }) => {
     const conf = `server:
     listen: 127.0.0.1@${port}
     rundir: "${folder}"
@@ -55,7 +57,7 @@ key:
     secret: ${SECRET}
 remote:
   - id: nearcast
-    address: 127.0.0.1@${secondary}
+    address: 127.0.0.1@${other}
     key: xfr
 acl:
   - id: xfr
@@ -74,7 +76,7 @@ zone:
     writeFileSync(join(folder, 'knot.conf'), conf)
     return ['knotd', '-c', join(folder, 'knot.conf')]
   },
-  nsd: ({ folder, port, secondary }) => {
+  nsd: ({ folder, port, other }) => {
     const conf = `server:
   ip-address: 127.0.0.1@${port}
   server-count: 1
@@ -96,7 +98,7 @@ key:
 zone:
   name: example.org
   zonefile: example.org.zone
-  notify: 127.0.0.1@${secondary} xfr
+  notify: 127.0.0.1@${other} xfr
   provide-xfr: 127.0.0.1 xfr
   store-ixfr: yes
   create-ixfr: yes
@@ -104,7 +106,7 @@ zone:
     writeFileSync(join(folder, 'nsd.conf'), conf)
     return ['nsd', '-d', '-c', join(folder, 'nsd.conf')]
   },
-  named: ({ folder, port, secondary }) => {
+  named: ({ folder, port, other }) => {
     const conf = `options {
   directory "${folder}"; pid-file "${folder}/named.pid"; session-keyfile "${folder}/session.key"; lock-file none;
   managed-keys-directory "${folder}"; listen-on port ${port} { 127.0.0.1; }; listen-on-v6 { none; };
@@ -115,7 +117,7 @@ logging { channel e { stderr; severity info; }; category default { e; }; };
 ${KEYS}
 zone "example.org" {
   type primary; file "example.org.zone"; ixfr-from-differences yes; check-names ignore; check-integrity no;
-  allow-transfer { key xfr; }; notify explicit; also-notify { 127.0.0.1 port ${secondary} key xfr; };
+  allow-transfer { key xfr; }; notify explicit; also-notify { 127.0.0.1 port ${other} key xfr; };
 };
 `
     writeFileSync(join(folder, 'named.conf'), conf)
@@ -138,8 +140,33 @@ export function writeZone(folder: string, text: string): void {
 }
 
 /** Starts a primary over the zone that `writeZone` wrote. */
-export async function startPrimary(t: Test, kind: keyof typeof PRIMARIES, options: PrimaryOptions): Promise<Server> {
+export async function startPrimary(t: Test, kind: Kind, options: PrimaryOptions): Promise<Server> {
   return start(t, PRIMARIES[kind](options), options.folder, options.port)
+}
+
+/** The same servers as secondaries, made of what they are as primaries. */
+const SECONDARIES: Readonly<Record<Kind, (options: PrimaryOptions) => readonly string[]>> = {
+  knotd: (options) => rewrite(options, 'knot.conf', PRIMARIES.knotd(options), [
+    [/^ {4}action: transfer$/m, '    action: [transfer, notify]'], [/^ {4}notify: nearcast$/m, '    master: nearcast'], [/^ {4}zonefile-load: .*$/m, '    zonefile-load: none'], [/changes$/m, 'all']
+  ]),
+  nsd: (options) => rewrite(options, 'nsd.conf', PRIMARIES.nsd(options), [
+    [/^ {2}notify: .*$/m, `  request-xfr: 127.0.0.1@${options.other} xfr\n  allow-notify: 127.0.0.1 xfr`], [/^ {2}(store|create)-ixfr: yes\n/gm, '']
+  ]),
+  named: (options) => rewrite(options, 'named.conf', PRIMARIES.named(options), [
+    [/type primary; file "[^"]+"; ixfr-from-differences yes; check-names ignore; check-integrity no;/, `type secondary; file "copy"; primaries { 127.0.0.1 port ${options.other} key xfr; };`],
+    [/notify explicit; also-notify .*$/m, 'notify no;']
+  ])
+}
+
+function rewrite({ folder }: PrimaryOptions, name: string, command: readonly string[], changes: readonly (readonly [RegExp, string])[]): readonly string[] {
+  const file = join(folder, name)
+  writeFileSync(file, changes.reduce((text, [from, to]) => text.replace(from, to), readFileSync(file, 'utf8')))
+  return command
+}
+
+export async function startSecondary(t: Test, kind: Kind, options: PrimaryOptions): Promise<Server> {
+  mkdirSync(options.folder, { recursive: true })
+  return start(t, SECONDARIES[kind](options), options.folder, options.port)
 }
 
 /** Starts `nearcast dns` with a nearcast.yaml; it has no zone files of its own unless `folder/zones` holds some. */
