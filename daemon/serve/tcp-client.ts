@@ -84,7 +84,10 @@ export function serve(client: Client, state: TcpState): void {
   while (client.length - at >= 2 && size < UNREAD) {
     const length = client.pending.readUInt16BE(at)
     if (length < HEADER || (client.length - at > 4 && client.pending[at + 4]! >= RESPONSE)) {
-      socket.destroy()
+      // What was asked before it is answered still.
+      if (answers.length > 0) socket.write(Buffer.concat(answers))
+      client.leavingSince = state.elapsed()
+      socket.destroySoon()
       return
     }
     if (client.length - at - 2 < length) break

@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, cpSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,6 +12,8 @@ const root = fileURLToPath(new URL('../../../', import.meta.url))
 const harness = resolve(root, process.argv[2] ?? '../shared/dns-harness')
 const PEERS = ['python3', 'knotd', 'nsd', 'named', 'kzonecheck', 'nsd-checkzone', 'named-checkzone']
 const PORT = 5419
+/** What the harness signs with: see its README. */
+const KEYS = 'key "harness-key" { algorithm hmac-sha256; secret "cOwD1f3fHz3rJ3pZ9l0N2k1m4u5v6w7x8y9zAbCdEfg="; };\n'
 
 /** One way in which Nearcast is unlike all of its peers. */
 interface Difference {
@@ -107,7 +109,9 @@ function slow(): Difference[] {
 async function serve(folder: string, work: string): Promise<ChildProcess> {
   // Its log goes to a file: a pipe that nobody reads meanwhile would fill up.
   const log = join(work, 'nearcast.log')
-  const child = spawn(process.execPath, [join(root, 'bin/nearcast.js'), 'dns', '--zones', folder, '--port', String(PORT), '--listen', '127.0.0.1', '--lab'], { stdio: ['ignore', 'pipe', openSync(log, 'w')] })
+  const keys = join(work, 'harness.keys')
+  writeFileSync(keys, KEYS)
+  const child = spawn(process.execPath, [join(root, 'bin/nearcast.js'), 'dns', '--zones', folder, '--port', String(PORT), '--listen', '127.0.0.1', '--lab', '--tsig-keys', keys], { stdio: ['ignore', 'pipe', openSync(log, 'w')] })
   const ready = once(child.stdout!, 'data').then(([chunk]) => process.stdout.write(chunk as Buffer))
   const ended = once(child, 'exit').then(() => Promise.reject(new Error(`nearcast dns ended: ${readFileSync(log, 'utf8').slice(-2000)}`)))
   ended.catch(() => undefined)
