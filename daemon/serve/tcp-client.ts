@@ -52,9 +52,9 @@ export interface TcpState {
 
 const EMPTY = Buffer.alloc(0)
 
-export function makeClient(socket: Socket, source: Source, who: { address: string; network: string }, number: number, now: number): Client {
+export function makeClient(socket: Socket, source: Source, who: Pick<Seat, 'address' | 'network' | 'isExempt'>, number: number, now: number): Client {
   return {
-    socket, source, ...who, number, acceptedAt: now, lastActive: now, hasAsked: false, isBusy: false, pending: EMPTY, length: 0,
+    socket, source, ...who, number, acceptedAt: now, lastActive: now, hasAsked: false, isHeard: false, isBusy: false, pending: EMPTY, length: 0,
     incompleteSince: 0, unsentSince: 0, takenThen: 0, isBlocked: false, hasEnded: false, leavingSince: 0, handedOver: 0
   }
 }

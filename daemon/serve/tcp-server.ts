@@ -88,8 +88,8 @@ function accept(socket: Socket, state: TcpState, exempt: Exempt): void {
   }
   const { family, bytes } = address
   const now = state.elapsed()
-  const who = whoHas(address, limits)
-  const crowded = table.crowdedBy(who.address, who.network, isExempt(exempt, family, bytes, 0), now)
+  const who = { ...whoHas(address, limits), isExempt: isExempt(exempt, family, bytes, 0) }
+  const crowded = table.crowdedBy(who, now)
   if (crowded !== undefined) {
     traffic[TCP_CROWDED]!++
     state.notice(`${table.all.size} TCP connections are open, and one of ${crowded.source.bytes.join('.')} gives way to one of ${bytes.join('.')}`)
@@ -98,6 +98,8 @@ function accept(socket: Socket, state: TcpState, exempt: Exempt): void {
   const client = makeClient(socket, { family, bytes, at: 0 }, who, ++state.lastNumber, now)
   table.add(client)
   state.numbers.set(client.number, client)
+  // Its first query may wait to be read, behind all that a busy thread has to do: that takes a whole turn of the loop.
+  setImmediate(() => setImmediate(() => (client.isHeard = true)))
   traffic[TCP_ACCEPTED]!++
   traffic[TCP_OPEN] = table.all.size
   socket.on('close', () => forget(client, state))

@@ -6,6 +6,10 @@ export interface Seat {
   /** When it last asked or took something, in milliseconds; at first when it was accepted. */
   lastActive: number
   hasAsked: boolean
+  /** What it had sent by the time it was accepted has been read: if it has not asked, it is silent. */
+  isHeard: boolean
+  /** Held to no limit of its own, nor to its share. */
+  readonly isExempt: boolean
   /** Something is on its way to it: it is not idle, however long it has asked nothing. */
   isBusy: boolean
 }
@@ -26,8 +30,8 @@ export interface TcpTable<Client extends Seat> {
   touch(client: Client, now: number): void
   /** @returns whether it was there */
   remove(client: Client): boolean
-  /** The connection that gives way to one more of this address; undefined when there is room. `isExempt`: it is held to no limit of its own. */
-  crowdedBy(address: string, network: string, isExempt: boolean, now: number): Client | undefined
+  /** The connection that gives way to one more; undefined when there is room. */
+  crowdedBy(comer: Pick<Seat, 'address' | 'network' | 'isExempt'>, now: number): Client | undefined
 }
 
 interface Network<Client> {
@@ -56,7 +60,8 @@ export function makeTcpTable<Client extends Seat>(seats: Seats): TcpTable<Client
   const networkOf = ({ network }: Client): Network<Client> => networks.get(network)!
   const score = (client: Client, now: number): number => {
     const idle = now - client.lastActive
-    return (idle + 1) * networkOf(client).clients.size * (!client.hasAsked && idle >= GRACE_MS ? SILENT : client.isBusy ? BUSY : 1)
+    const share = client.isExempt ? 1 : networkOf(client).clients.size
+    return (idle + 1) * share * (!client.hasAsked && client.isHeard && idle >= GRACE_MS ? SILENT : client.isBusy ? BUSY : 1)
   }
   const worst = (clients: Iterable<Client>, now: number): Client | undefined => {
     let most: Client | undefined
@@ -98,7 +103,7 @@ export function makeTcpTable<Client extends Seat>(seats: Seats): TcpTable<Client
       if (network.clients.size === 0) networks.delete(client.network)
       return true
     },
-    crowdedBy: (address, network, isExempt, now) => {
+    crowdedBy: ({ address, network, isExempt }, now) => {
       if (!isExempt) {
         const same = addresses.get(address)
         if (same !== undefined && same.size >= seats.clientsPerAddress) return worst(same, now)

@@ -11,7 +11,8 @@ import { parseConfig } from '../../core/config-file.ts'
 
 export const ZONE = 'soak.test'
 /** Loopback networks: those in earnest are exempt from limits, the others are not. */
-export const EARNEST = '127.90.0.1'
+export const EARNEST = (network: number): string => `127.90.${network}.1`
+export const NETWORKS = 20
 export const HOSTILE = (host: number): string => `127.91.0.${host}`
 export const EDGES = ['127.92.0.1', '127.92.0.2', '127.92.0.3']
 /** A record of each edition of the zone tells its number; so many hosts are there besides. */
@@ -25,7 +26,7 @@ dns:
   tcp-idle: 3s
   tcp-transfer: 1s
   tcp-lifetime: 20s
-  tcp-clients: 60
+  tcp-clients: 200
   rate-limit: { responses: 20, nodata: 20, nxdomain: 20, errors: 50 }
 checks: { default: { every: "*/2 * * * * *", timeout: 1s } }
 zones: { ${ZONE}: { allow-transfer: [127.90.0.0/16] } }

@@ -107,7 +107,7 @@ function lineOf(tally: Tally, samples: readonly Sample[], begun: number): string
   const { at, memory } = samples.at(-1)!
   const before = samples.at(-60)!
   const cost = (samples.at(-1)!.cpu - before.cpu) / Math.max(1, samples.at(-1)!.served - before.served)
-  return `${Math.round((at - begun) / 60_000)} min: ${tally.answered} of ${tally.asked} answered over UDP, ${tally.tcpAnswered} of ${tally.tcpAsked} over TCP, ${tally.hostile} hostile packets, ${tally.connections} connections, ${tally.transfers} transfers; ${tally.lost} lost, ${tally.wrong} wrong; ${(memory / 1024).toFixed(0)} MiB, ${cost.toFixed(1)} µs a query`
+  return `${Math.round((at - begun) / 60_000)} min: ${tally.answered} of ${tally.asked} answered over UDP, ${tally.tcpAnswered} of ${tally.tcpAsked} over TCP (${tally.tcpAgain} connections made again), ${tally.hostile} hostile packets, ${tally.connections} connections, ${tally.transfers} transfers; ${tally.lost} lost, ${tally.wrong} wrong; ${(memory / 1024).toFixed(0)} MiB, ${cost.toFixed(1)} µs a query`
 }
 
 function faultsOf(tally: Tally, samples: readonly Sample[], editions: number, say: (line: string) => void): string[] {
