@@ -40,7 +40,7 @@ export async function* replies({ message, family, address, transport }: Handed, 
       const request = readRequest(message, { ...about, limit: room })
       if (request === undefined) return
       context.refused(`a message from ${context.sourceText(about.source)} for ${request.zone} is refused: ${ERRORS[judged.error] ?? judged.error} with key ${judged.tsig.keyName.length > 1 ? context.keyText(judged.tsig.keyName) : '.'}`)
-      yield signRefusal(refusal(request, RCODE.NOTAUTH), judged, now())
+      yield signRefusal(refusal(request, judged.rcode), judged, now())
       return
     }
     case 'unsigned': {
