@@ -6,12 +6,13 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 // Asks Knot DNS, NSD, BIND and Nearcast the same questions, by the harness that stands beside the checkout, and holds what
-// differs against explained.tsv. `npm run harness`; another place of the harness may be given as an argument.
+// differs against explained.tsv. `npm run harness`; another place of the harness and another first port may be given as arguments.
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const harness = resolve(root, process.argv[2] ?? '../shared/dns-harness')
 const PEERS = ['python3', 'knotd', 'nsd', 'named', 'kzonecheck', 'nsd-checkzone', 'named-checkzone']
-const PORT = 5419
+const BASE_PORT = Number(process.argv[3] ?? 5410)
+const PORT = BASE_PORT + 9
 /** What the harness signs with: see its README. */
 const KEYS = 'key "harness-key" { algorithm hmac-sha256; secret "cOwD1f3fHz3rJ3pZ9l0N2k1m4u5v6w7x8y9zAbCdEfg="; };\n'
 
@@ -75,7 +76,7 @@ function answers(folder: string, work: string): Difference[] {
   // ANY over UDP has one made-up record, with a TTL of its own: TTLs are compared over TCP.
   const found = [['--proto', 'udp'], ['--proto', 'tcp', '--ttl']].flatMap((words) => {
     rmSync(report, { force: true })
-    const said = python('diff.py', '--zones', folder, '--sut', `127.0.0.1:${PORT}`, '--work', join(work, 'peers'), '--out', report, '--json', lines, ...words)
+    const said = python('diff.py', '--zones', folder, '--sut', `127.0.0.1:${PORT}`, '--work', join(work, 'peers'), '--base-port', String(BASE_PORT), '--out', report, '--json', lines, ...words)
     if (!existsSync(report)) throw new Error(`diff.py wrote no report: ${said.slice(-2000)}`)
     const text = readFileSync(report, 'utf8')
     const totals = text.split('== ')[1]!.split('\n').map((line) => line.trim().replace(/ +/g, ' '))
