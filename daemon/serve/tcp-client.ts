@@ -87,6 +87,7 @@ export function serve(client: Client, state: TcpState): void {
       // What was asked before it is answered still.
       if (answers.length > 0) socket.write(Buffer.concat(answers))
       client.leavingSince = state.elapsed()
+      socket.pause()
       socket.destroySoon()
       return
     }
