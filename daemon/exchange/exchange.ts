@@ -52,10 +52,14 @@ export interface ExchangeOptions {
   /** What it says of itself to those who ask. */
   readonly hello: Identity
   readonly log: Logger
+  /** The module of the thread, when it is not the exchange's own. */
+  readonly module?: URL
   /** It has died and is there again: threads that hand over need new lanes. */
   onRestart(): void
 }
 
+/** A thread that has not taken a world for this long hangs, and is ended. */
+const HANGS_MS = 15_000
 /** A thread that died is started again after this long, doubling up to the longest. */
 const RESTART_MS = 100
 const LONGEST_RESTART_MS = 5000
@@ -93,7 +97,12 @@ export class Exchange {
     const number = ++this.#number
     const used = new Promise<void>((resolve) => this.#waiting.add({ number, resolve }))
     this.#worker.postMessage({ kind: 'world', number, world, steps, isRerouted } satisfies ToThread)
+    const watch = setTimeout(() => {
+      this.#options.log.error('dns exchange hangs: it is ended')
+      void this.#worker.terminate()
+    }, HANGS_MS)
     await used
+    clearTimeout(watch)
   }
 
   /** How the secondary zones stand. */
@@ -119,7 +128,7 @@ export class Exchange {
   #start(steps: readonly ZoneStep[] = []): Worker {
     const { rules, hello, stateFolder, log } = this.#options
     const data: ExchangeData = { rules, world: this.#world, number: this.#number, steps, stateFolder, hello }
-    const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: data, name: 'dns exchange' })
+    const worker = new Worker(this.#options.module ?? new URL('./thread.js', import.meta.url), { workerData: data, name: 'dns exchange' })
     worker.on('message', (message: FromThread) => {
       if (message.kind === 'log') log[message.level](message.text)
       else if (message.kind === 'using') this.#settle(message.number)

@@ -5,14 +5,23 @@ export interface StandInWorld {
   readonly mark: number
 }
 
-/** A responder for tests of the sockets alone. Queries beginning with 0xdead make it throw, with 0xdeaf it says nothing, and 0xdeb0 hangs. */
+/** A responder for tests of the sockets alone. Queries beginning with 0xdead make it throw, with 0xdeaf it says nothing, and 0xdeb0 hangs; 0xaaXX are handed over, and where they cannot be, sent back with mark 2. */
 export function openResponder(_data: unknown, first: unknown): Responder {
   let { mark } = first as StandInWorld
+  let decline = (): number => 0
   return {
     use: (world) => ({ mark } = world as StandInWorld),
-    decline: () => 0,
+    decline: () => decline(),
     answer(query, start, length, source, _transport, out, outStart, outSize) {
       const id = (query[start]! << 8) | query[start + 1]!
+      if (id >>> 8 === 0xaa) {
+        decline = () => {
+          out.set(query.subarray(start, start + 12), outStart)
+          out[outStart + 3] = 2
+          return 12
+        }
+        return -1
+      }
       if (id === 0xdead) throw new Error('asked to')
       if (id === 0xdeaf) return 0
       if (id === 0xdeb0) for (;;);
