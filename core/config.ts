@@ -81,6 +81,7 @@ const dns = z
     'tcp-transfer': duration('a query that has begun over TCP must be complete, and what waits to be sent be taken (16 KiB of it at least), within this long', '5s'),
     'tcp-lifetime': duration('a TCP connection is closed after this long, once it has its answers', '10m'),
     exempt: z.array(prefix).max(100).default(['127.0.0.0/8', '::1']).meta({ description: 'clients that neither `dns.rate-limit` nor the limits of TCP connections per address and network hold for', unit: 'list of addresses and prefixes' }),
+    any: z.enum(['full-over-tcp', 'minimal']).default('full-over-tcp').meta({ description: 'what a query for ANY is told: over UDP always little (RFC 8482), over TCP all there is, or as little' }),
     payload: z.int().min(512).max(1400).default(1232).meta({ description: 'octets of the largest answer over UDP; longer ones are cut, and asked for again over TCP' }),
     cookies: z.enum(['off', 'on', 'enforced']).default('on').meta({ description: 'DNS cookies (RFC 7873, 9018): `enforced` answers a client that has cookies over UDP only once it has shown one of ours' }),
     'cookie-secrets': z.string().min(1).optional().meta({ description: 'file of the secrets that cookies are made with, 32 hexadecimal digits a line: the first makes them, the others are accepted; taken anew when it changes; absent: one made up at each start', unit: 'path' }),

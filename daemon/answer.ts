@@ -28,6 +28,8 @@ export interface AnswererOptions extends Identity {
   readonly idleMs?: number
   /** DNS cookies, by the secrets of the world; absent: off. `isEnforced`: over UDP a client that has cookies gets no answer before it has shown one of ours. */
   readonly cookies?: { readonly isEnforced: boolean; readonly clock: Pick<Clock, 'now'> }
+  /** ANY is told no more over TCP than over UDP. */
+  readonly hasMinimalAny?: boolean
   /** Octets for answers kept ready. */
   readonly preparedSize?: number
   /** Starts the random choices between answers. */
@@ -169,7 +171,7 @@ function respond(state: State, start: number, length: number): number {
   const { finding, world } = state
   locate(world.zones, query.name, query.type, finding)
   // ANY over TCP is told all (RFC 8482 §4.4), and not from what is kept for UDP.
-  if (query.type === TYPE.ANY && state.isTcp && finding.standing !== 'not ours') return theLongWay(state, 0, -1)
+  if (query.type === TYPE.ANY && state.isTcp && options.hasMinimalAny !== true && finding.standing !== 'not ours') return theLongWay(state, 0, -1)
   switch (finding.standing) {
     case 'not ours':
       counters[COUNT.OUTCOME]!++
@@ -268,16 +270,17 @@ function sendPrepared(state: State, entry: number): number {
 
 /** Puts the answer together from the zones, and keeps it ready when it is one that may come again. `kind` -1: it is not. */
 function theLongWay(state: State, node: number, kind: number): number {
-  const { assembly, query, world, steering } = state
+  const { assembly, query, world, steering, options } = state
   const { reply } = assembly
   beginSteering(steering)
   state.failOpen = false
   state.scope = 0
   const limit = state.room - optLength(state)
-  assemble(assembly, world.zones, query, state.isTcp, limit, 0)
+  const isWhole = state.isTcp && options.hasMinimalAny !== true
+  assemble(assembly, world.zones, query, isWhole, limit, 0)
   const entry = kind < 0 ? -1 : keep(state, node, kind, limit)
   if (entry >= 0) return sendPrepared(state, entry)
-  if (steering.turns.length > 1) assemble(assembly, world.zones, query, state.isTcp, limit, nextRandom(state.random))
+  if (steering.turns.length > 1) assemble(assembly, world.zones, query, isWhole, limit, nextRandom(state.random))
   const bodyAt = HEADER + query.name.length + 4
   const end = putBody(state, reply.bytes, bodyAt, reply.at - bodyAt)
   state.counters[COUNT.OUTCOME + OUTCOMES.indexOf(assembly.outcome)]!++

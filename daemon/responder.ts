@@ -3,7 +3,7 @@ import { COUNT } from './answer/index.ts'
 import { makeGate, type Rules } from './exchange/index.ts'
 import { makeRateLimiter, VERDICT, type Buckets, type RateLimits } from './limits/index.ts'
 import { makeReclaimer } from './reclaim.ts'
-import type { Reports, Responder } from './serve/index.ts'
+import type { Reports, Responder, Source } from './serve/index.ts'
 import { openWorld, type WorldImage } from './world.ts'
 import { systemClock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
@@ -18,6 +18,7 @@ export interface ResponderData {
   readonly cookies?: 'on' | 'enforced'
   readonly payload?: number
   readonly idleMs?: number
+  readonly hasMinimalAny?: boolean
   readonly seed: number
   /** Absent: answers are not limited. The buckets are the same for all threads. */
   readonly rateLimit?: { readonly limits: RateLimits; readonly buckets: Buckets }
@@ -41,8 +42,7 @@ export function openResponder(data: unknown, world: unknown, { trouble, notice }
   const reclaim = makeReclaimer()
   reclaim(first.zones)
   return {
-    ...(rateLimit === undefined ? { answer: answerer.answer } : limited(answerer, rateLimit, own.seed, notice)),
-    decline: answerer.decline,
+    ...(rateLimit === undefined ? { answer: answerer.answer, decline: answerer.decline } : limited(answerer, rateLimit, own.seed, notice)),
     use: (next) => {
       const image = next as WorldImage
       current = openWorld(image, current)
@@ -53,26 +53,35 @@ export function openResponder(data: unknown, world: unknown, { trouble, notice }
 }
 
 /** Answers over UDP no more often than the limits allow. */
-function limited({ answer, truncate, last, client, counters }: Answerer, { limits, buckets }: NonNullable<ResponderData['rateLimit']>, seed: number, notice: Reports['notice']): Pick<Responder, 'answer' | 'tick'> {
+function limited(answerer: Answerer, { limits, buckets }: NonNullable<ResponderData['rateLimit']>, seed: number, notice: Reports['notice']): Pick<Responder, 'answer' | 'decline' | 'tick'> {
+  const { answer, decline, truncate, last, client, counters } = answerer
   const limiter = makeRateLimiter(limits, buckets, seed, ({ prefix, what }) => {
     notice(`rate limit: ${what} to ${prefix} are ${limits.logOnly ? 'more than allowed (only logged)' : 'withheld'}`)
   })
+  const asked = { isUdp: false, source: { family: 4, bytes: new Uint8Array(4), at: 0 } as Readonly<Source>, out: new Uint8Array(0) as Uint8Array, outStart: 0 }
+  const limit = (size: number): number => {
+    // A cookie shows that the address is not forged: whoever would be flooded asks itself (RFC 7873 §5.2.5).
+    if (size <= 0 || !asked.isUdp || client.hasCookie) return size
+    const verdict = limiter.judge(asked.source, last.query, last.finding.shared, asked.out, asked.outStart, size)
+    if (verdict === VERDICT.PASS) return size
+    counters[COUNT.OVER_RATE]!++
+    if (verdict === VERDICT.NOTED) return size
+    if (verdict === VERDICT.DROP) {
+      counters[COUNT.DROPPED]!++
+      return 0
+    }
+    counters[COUNT.SLIPPED]!++
+    return truncate()
+  }
   return {
     tick: limiter.tick,
     answer: (query, start, length, source, transport, out, outStart, outSize) => {
-      const size = answer(query, start, length, source, transport, out, outStart, outSize)
-      // A cookie shows that the address is not forged: whoever would be flooded asks itself (RFC 7873 §5.2.5).
-      if (size <= 0 || transport !== 'udp' || client.hasCookie) return size
-      const verdict = limiter.judge(source, last.query, last.finding.shared, out, outStart, size)
-      if (verdict === VERDICT.PASS) return size
-      counters[COUNT.OVER_RATE]!++
-      if (verdict === VERDICT.NOTED) return size
-      if (verdict === VERDICT.DROP) {
-        counters[COUNT.DROPPED]!++
-        return 0
-      }
-      counters[COUNT.SLIPPED]!++
-      return truncate()
-    }
+      asked.isUdp = transport === 'udp'
+      asked.source = source
+      asked.out = out
+      asked.outStart = outStart
+      return limit(answer(query, start, length, source, transport, out, outStart, outSize))
+    },
+    decline: () => limit(decline())
   }
 }

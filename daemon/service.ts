@@ -123,12 +123,13 @@ function makeRateLimit(dns: ServiceOptions['setup']['config']['dns']): Responder
 
 /** What each thread says of itself and of what it takes. */
 function helloOf(dns: Config['dns']): Omit<ResponderData, 'counters' | 'seed'> {
-  const { identity, version, cookies, payload } = dns
+  const { identity, version, cookies, payload, any } = dns
   return {
     ...(identity !== 'off' && { serverId: identity === 'hostname' ? hostname() : identity }),
     ...(version !== 'off' && { version }),
     ...(cookies !== 'off' && { cookies }),
     payload,
+    hasMinimalAny: any === 'minimal',
     idleMs: dns['tcp-idle']
   }
 }

@@ -1,3 +1,4 @@
+import { readlinkSync } from 'node:fs'
 import { isAbsolute, join, relative, resolve } from 'node:path'
 import { readRegularFile } from '../../core/regular-file.ts'
 import { messageOf, type Fault } from '../../core/trouble.ts'
@@ -59,6 +60,15 @@ export function readingFromTexts(folder: Folder, kept: Texts): Reading {
 /** A path as it stands in messages, relative to the folder. */
 function keyOf({ path, label }: Folder, shown: string): string {
   return isAbsolute(shown) ? relative(path, shown) : relative(resolve(label), resolve(shown))
+}
+
+/** Where a link leads that leads nowhere; undefined for what is no link. */
+export function danglingTarget(folder: Folder, shown: string): string | undefined {
+  try {
+    return readlinkSync(resolve(folder.path, keyOf(folder, shown)))
+  } catch {
+    return undefined
+  }
 }
 
 /** The text of a file, or why there is none. */

@@ -3,7 +3,7 @@ import { nameToText, TYPE } from '../wire/index.ts'
 import { applyChange, lowerName, readRecords, readZone, serialIn, TYPE_ALIAS, TYPE_ROUTE, type PlainRecord, type Zone } from '../zone/index.ts'
 import { fingerprint, type Texts } from './last-good.ts'
 import type { FreshZone, ZoneOver } from './loader-over.ts'
-import { FORCE_HINT, isBlank, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Folder } from './loader-files.ts'
+import { danglingTarget, FORCE_HINT, isBlank, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Folder } from './loader-files.ts'
 
 /** A zone file that has been read without a fault, and what is asked of it when others change. */
 export interface ZoneFile {
@@ -57,7 +57,9 @@ export function readZoneFile(context: ZoneContext, name: string, current: ZoneFi
   const faulty = (faults: readonly Fault[]): Attempt => ({ kind: 'faulty', faults, follows: reading.asked })
   if (!Buffer.isBuffer(text)) {
     if (!text.isGone) return faulty([wholeFault(shown, text.reason)])
-    return current === undefined || force ? { kind: 'gone' } : faulty([wholeFault(shown, text.reason, FORCE_HINT)])
+    const target = danglingTarget(folder, shown)
+    if (current !== undefined && !force) return faulty([wholeFault(shown, text.reason, FORCE_HINT)])
+    return target === undefined || current !== undefined ? { kind: 'gone' } : faulty([wholeFault(shown, `is a link to ${target}, where there is nothing`)])
   }
   if (isBlank(text)) {
     if (force) return { kind: 'gone' }

@@ -273,3 +273,11 @@ t.test('what does not fit is cut from what is kept as it is when it is put toget
   }
   t.ok(readCounters(answerer.counters).prepared > 5)
 })
+
+t.test('ANY is told all over TCP, unless it is to be told as little as over UDP', async (t) => {
+  const world = worldWith('www 300 A 192.0.2.1\nwww 300 TXT "x"\n')
+  const answers = (hasMinimalAny: boolean, transport: string): number => answersOf(makeAnswerer({ world, hasMinimalAny, onError: noTrouble }), `ANY www.example.test ${transport}`).length
+  t.equal(answers(false, 'tcp'), 2)
+  t.equal(answers(true, 'tcp'), 1)
+  t.equal(answers(false, 'udp'), 1)
+})

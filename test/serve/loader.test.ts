@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -214,4 +214,18 @@ t.test('a file is told of once it is still, however it was written', { timeout: 
   t.same(told[4], ['b.zone'])
   await next(6)
   t.same(told[5], ['c.zone'])
+})
+
+t.test('a link that leads nowhere is told, once, and no more when it leads somewhere', async (t) => {
+  const { write, open, zones } = makeBench(t)
+  write('one.test.zone', SOA)
+  symlinkSync(join(zones, 'later'), join(zones, 'two.test.zone'))
+  const catalogue = open()
+  const first = catalogue.load({})
+  t.same(states(first), ['one.test. 3 current'])
+  t.same(lines(first), [`zones/two.test.zone:1:1: is a link to ${join(zones, 'later')}, where there is nothing`])
+  write('later', SOA)
+  const second = catalogue.load({ changed: new Set([join(zones, 'two.test.zone')]) })
+  t.same(states(second), ['one.test. 3 current', 'two.test. 3 current'])
+  t.same(lines(second), [])
 })
