@@ -9,6 +9,9 @@ const LONGEST_RESTART_MS = 5000
 /** A thread whose beat has not moved for this many looks, one a second, hangs. */
 const LOOKS = 5
 
+/** Descriptors are numbered below this, mostly. */
+const MOST_DESCRIPTORS = 65536
+
 /** What does not change over the restarts of one thread. */
 export interface ThreadPlan {
   readonly name: string
@@ -40,6 +43,7 @@ export class ServingThread {
   /** Resolves when it serves for the first time; rejects with a BindError and others. */
   readonly ready: Promise<void>
   readonly traffic = new Float64Array(new SharedArrayBuffer(TRAFFIC.length * 8))
+  readonly #held = new Int32Array(new SharedArrayBuffer(MOST_DESCRIPTORS / 8))
   readonly #plan: ThreadPlan
   readonly #waiting = new Set<{ number: number; resolve: () => void }>()
   readonly #watch: NodeJS.Timeout
@@ -93,7 +97,7 @@ export class ServingThread {
     const { kind, listeners, responder, tcp, control, name, log, current, openLane } = this.#plan
     const { world, number } = current()
     const lane = openLane()
-    const data: ThreadData = { kind, listeners, responder, tcp, control, traffic: this.traffic, world, worldNumber: number, ...(lane !== undefined && { lane }) }
+    const data: ThreadData = { kind, held: this.#held, listeners, responder, tcp, control, traffic: this.traffic, world, worldNumber: number, ...(lane !== undefined && { lane }) }
     const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: data, name, transferList: lane === undefined ? [] : [lane.port] })
     worker.on('message', (message: FromThread) => this.#hear(message))
     worker.on('error', (error) => log.error(`${name} died: ${error.stack ?? error.message}`))

@@ -75,7 +75,7 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
   const descriptors: number[] = []
   try {
     // TCP first: its bind fails where another server listens, while UDP sockets that share an address would not.
-    await start({ name: 'dns tcp', kind: 'tcp', listeners }).ready
+    await start({ name: 'dns tcp', kind: typeof system === 'string' ? 'tcp' : 'tcp native', listeners }).ready
     const plans = typeof system === 'string' ? [{ name: 'dns udp', kind: 'dgram' as const, listeners }] : planNative(system, options, listeners, descriptors)
     await Promise.all(plans.map((plan) => start(plan).ready))
   } catch (error) {

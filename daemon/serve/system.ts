@@ -7,7 +7,7 @@ export interface NativeMemory {
   readonly bytes: Uint8Array
 }
 
-/** The system calls of the UDP path. Pointers are plain numbers, so that a call costs some 30 ns and no allocation. */
+/** The system calls of the paths of UDP and TCP. Pointers are plain numbers, so that a call costs some 30 ns and no allocation. */
 export interface System {
   socket(domain: number, type: number, protocol: number): number
   bind(fd: number, address: number, size: number): number
@@ -16,6 +16,14 @@ export interface System {
   poll(fds: number, count: number, timeoutMs: number): number
   recvmmsg(fd: number, headers: number, count: number, flags: number, timeout: number): number
   sendmmsg(fd: number, headers: number, count: number, flags: number): number
+  listen(fd: number, backlog: number): number
+  accept4(fd: number, address: number, size: number, flags: number): number
+  recv(fd: number, octets: number, length: number, flags: number): number
+  send(fd: number, octets: number, length: number, flags: number): number
+  shutdown(fd: number, how: number): number
+  epoll_create1(flags: number): number
+  epoll_ctl(queue: number, operation: number, fd: number, event: number): number
+  epoll_wait(queue: number, events: number, count: number, timeoutMs: number): number
   /** Of the calling thread's last call that failed. */
   errno(): number
   /** Never freed: what is asked for here lives as long as the thread. Zeroed. */
@@ -25,9 +33,12 @@ export interface System {
 // Numbers of the Linux interface, alike on every architecture that `loadSystem` lets through.
 export const AF_INET = 2
 export const AF_INET6 = 10
+export const SOCK_STREAM = 1
 export const SOCK_DGRAM = 2
+export const SOCK_NONBLOCK = 0x800
 export const SOCK_CLOEXEC = 0x80000
 export const SOL_SOCKET = 1
+export const SO_REUSEADDR = 2
 export const SO_RCVBUF = 8
 export const SO_REUSEPORT = 15
 export const SO_RCVTIMEO = 20
@@ -37,15 +48,30 @@ export const IPPROTO_IP = 0
 export const IP_PKTINFO = 8
 export const IP_MTU_DISCOVER = 10
 export const IP_PMTUDISC_OMIT = 5
+export const IPPROTO_TCP = 6
+export const TCP_NODELAY = 1
 export const IPPROTO_IPV6 = 41
 export const IPV6_MTU_DISCOVER = 23
 export const IPV6_V6ONLY = 26
 export const IPV6_RECVPKTINFO = 49
 export const MSG_DONTWAIT = 0x40
+export const MSG_NOSIGNAL = 0x4000
 export const MSG_WAITFORONE = 0x10000
 export const POLLIN = 1
+export const SHUT_WR = 1
+export const EPOLL_CLOEXEC = 0x80000
+export const EPOLL_CTL_ADD = 1
+export const EPOLL_CTL_MOD = 3
+export const EPOLLIN = 1
+export const EPOLLOUT = 4
+export const EPOLLERR = 8
+export const EPOLLHUP = 16
+/** Octets of a `struct epoll_event`, and where our own word stands in it: packed on x86 alone. */
+export const EPOLL_EVENT = arch() === 'x64' ? { SIZE: 12, DATA: 4 } : { SIZE: 16, DATA: 8 }
 export const EINTR = 4
 export const EAGAIN = 11
+export const ENFILE = 23
+export const EMFILE = 24
 
 /** Architectures whose headers of the socket calls are laid out as `batch.ts` has them: 64 bits, little end first. */
 const ARCHITECTURES = ['x64', 'arm64', 'riscv64', 'loong64']
@@ -65,6 +91,14 @@ export async function loadSystem(): Promise<System | string> {
       poll: libc.func('poll', 'int', ['uintptr_t', 'ulong', 'int']),
       recvmmsg: libc.func('recvmmsg', 'int', ['int', 'uintptr_t', 'uint', 'int', 'uintptr_t']),
       sendmmsg: libc.func('sendmmsg', 'int', ['int', 'uintptr_t', 'uint', 'int']),
+      listen: libc.func('listen', 'int', ['int', 'int']),
+      accept4: libc.func('accept4', 'int', ['int', 'uintptr_t', 'uintptr_t', 'int']),
+      recv: libc.func('recv', 'long', ['int', 'uintptr_t', 'ulong', 'int']),
+      send: libc.func('send', 'long', ['int', 'uintptr_t', 'ulong', 'int']),
+      shutdown: libc.func('shutdown', 'int', ['int', 'int']),
+      epoll_create1: libc.func('epoll_create1', 'int', ['int']),
+      epoll_ctl: libc.func('epoll_ctl', 'int', ['int', 'int', 'int', 'uintptr_t']),
+      epoll_wait: libc.func('epoll_wait', 'int', ['int', 'uintptr_t', 'int', 'int']),
       errno: () => koffi.errno(),
       alloc: (size) => {
         const pointer: unknown = koffi.alloc('uint8_t', size)

@@ -1,8 +1,8 @@
-import { createServer, type Server, type Socket } from 'node:net'
-import { maskBytes, parseAddress, type Address } from '../../core/address.ts'
+import { maskBytes, type Address } from '../../core/address.ts'
 import { isExempt, makeExempt, type Exempt } from '../limits/index.ts'
 import type { Handover, Reply } from './lane.ts'
-import { append, LONGEST, makeClient, serve, takeReply, unblock, type Client, type TcpState } from './tcp-client.ts'
+import { append, keep, makeClient, serve, takeReply, unblock, type Client, type TcpState } from './tcp-client.ts'
+import type { Carrier, Connection, Events } from './tcp-connection.ts'
 import { makeTcpTable } from './tcp-table.ts'
 import { TCP_ACCEPTED, TCP_CROWDED, TCP_OPEN, TCP_SHED, TCP_SLOW, type Listener, type Responder, type TcpLimits } from './types.ts'
 
@@ -14,8 +14,6 @@ const SWEEPS = 10
 const SHORTEST_SWEEP_MS = 10
 /** Octets of what waits for it that a client takes at least within `transferMs`. */
 const SLOWEST = 16 << 10
-/** Connections that the system holds ready while this thread is busy. */
-const BACKLOG = 1024
 
 export interface TcpServer {
   /** Sends what the exchange answers. */
@@ -25,6 +23,7 @@ export interface TcpServer {
 }
 
 export interface TcpOptions {
+  readonly carrier: Carrier
   readonly responder: Responder
   readonly handover: Handover
   readonly limits: TcpLimits
@@ -36,17 +35,14 @@ export interface TcpOptions {
 
 /** Listens on every address; rejects with the first error of a bind, which then carries `listener`. */
 export async function openTcp(listeners: readonly Listener[], options: TcpOptions): Promise<TcpServer> {
-  const { limits } = options
-  const state: TcpState = { ...options, table: makeTcpTable(limits), numbers: new Map(), lastNumber: 0, out: new Uint8Array(LONGEST) }
+  const { limits, carrier } = options
+  const state: TcpState = { ...options, table: makeTcpTable(limits), numbers: new Map(), lastNumber: 0, handedOver: 0 }
   const exempt = makeExempt(limits.exempt)
-  const servers: Server[] = []
-  const closeServers = (): void => {
-    for (const server of servers) server.close()
-  }
+  carrier.expects(() => state.handedOver > 0)
   try {
-    for (const listener of listeners) servers.push(await listen(listener, (socket) => accept(socket, state, exempt)))
+    for (const listener of listeners) await carrier.listen(listener, (connection, from) => accept(connection, from, state, exempt))
   } catch (error) {
-    closeServers()
+    carrier.close()
     throw error
   }
   const shortest = Math.min(limits.idleMs, limits.transferMs, limits.lifetimeMs)
@@ -55,63 +51,50 @@ export async function openTcp(listeners: readonly Listener[], options: TcpOption
     reply: (reply) => takeReply(reply, state),
     close: async (withinMs) => {
       clearInterval(sweep)
-      closeServers()
+      carrier.stopListening()
       const { all } = state.table
-      for (const { socket } of all) socket.end()
+      for (const { connection } of all) connection.end()
       const end = state.elapsed() + withinMs
       while (all.size > 0 && state.elapsed() < end) await new Promise((resolve) => setTimeout(resolve, 10))
-      for (const { socket } of all) socket.destroy()
+      for (const { connection } of all) connection.destroy()
+      carrier.close()
     }
   }
 }
 
-async function listen(listener: Listener, onConnection: (socket: Socket) => void): Promise<Server> {
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, onConnection)
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(Object.assign(error, { listener })))
-    server.listen({ host: listener.address, port: listener.port, ipv6Only: listener.family === 6, exclusive: true, backlog: BACKLOG }, resolve)
-  })
-  server.removeAllListeners('error')
-  // A failed accept (out of descriptors) concerns that connection alone.
-  server.on('error', () => undefined)
-  return server
-}
-
-function accept(socket: Socket, state: TcpState, exempt: Exempt): void {
+function accept(connection: Connection, from: Address, state: TcpState, exempt: Exempt): Events {
   const { table, limits, traffic } = state
-  // Without a peer it is closed already; without this handler its errors would end the process.
-  socket.on('error', () => socket.destroy())
-  const address = parseAddress((socket.remoteAddress ?? '').replace(/%.*$/, ''))
-  if (address === undefined) {
-    socket.destroy()
-    return
-  }
-  const { family, bytes } = address
+  const { family, bytes } = from
   const now = state.elapsed()
-  const who = { ...whoHas(address, limits), isExempt: isExempt(exempt, family, bytes, 0) }
+  const who = { ...whoHas(from, limits), isExempt: isExempt(exempt, family, bytes, 0) }
   const crowded = table.crowdedBy(who, now)
   if (crowded !== undefined) {
     traffic[TCP_CROWDED]!++
     state.notice(`${table.all.size} TCP connections are open, and one of ${crowded.source.bytes.join('.')} gives way to one of ${bytes.join('.')}`)
     shed(crowded, state)
   }
-  const client = makeClient(socket, { family, bytes, at: 0 }, who, ++state.lastNumber, now)
+  const client = makeClient(connection, { family, bytes, at: 0 }, who, ++state.lastNumber, now)
   table.add(client)
   state.numbers.set(client.number, client)
   // Its first query may wait to be read, behind all that a busy thread has to do: that takes a whole turn of the loop.
-  setImmediate(() => setImmediate(() => (client.isHeard = true)))
+  state.carrier.later(() => state.carrier.later(() => void (client.isHeard = true)))
   traffic[TCP_ACCEPTED]!++
   traffic[TCP_OPEN] = table.all.size
-  socket.on('close', () => forget(client, state))
-  socket.on('data', (chunk: Buffer) => {
-    append(client, chunk)
-    serve(client, state)
-  })
-  socket.on('drain', () => unblock(client, state))
-  socket.on('end', () => {
-    client.hasEnded = true
-    serve(client, state)
-  })
+  return {
+    data: (chunk, length, lent) => {
+      // What comes after the farewell is not even kept.
+      if (client.leavingSince !== 0) return
+      append(client, chunk, length)
+      serve(client, state)
+      if (lent) keep(client, chunk)
+    },
+    drained: () => unblock(client, state),
+    ended: () => {
+      client.hasEnded = true
+      serve(client, state)
+    },
+    closed: () => forget(client, state)
+  }
 }
 
 /** By whom connections are counted: the IPv4 address or the IPv6 /64, which one host has to itself; and the network of it. */
@@ -131,18 +114,17 @@ function lookOver(state: TcpState): void {
     } else if (now - client.acceptedAt > state.limits.lifetimeMs && client.leavingSince === 0 && !client.isBusy) {
       // What it has asked is answered; what it asks from now on it asks on another connection.
       client.leavingSince = now
-      client.socket.end()
+      client.connection.end()
     }
   }
 }
 
 /** Whether a message does not come to an end, answers are not taken, or a farewell is not returned. */
 function isSlow(client: Client, { transferMs }: TcpLimits, now: number): boolean {
-  const { socket, incompleteSince, leavingSince } = client
+  const { connection, incompleteSince, leavingSince } = client
   if (incompleteSince !== 0 && now - incompleteSince > transferMs) return true
   if (leavingSince !== 0 && now - leavingSince > transferMs) return true
-  const unsent = socket.writableLength
-  const taken = socket.bytesWritten - unsent
+  const { unsent, taken } = connection
   if (unsent === 0) client.unsentSince = 0
   else if (client.unsentSince === 0 || (now - client.unsentSince > transferMs && taken - client.takenThen >= SLOWEST)) {
     client.unsentSince = now
@@ -155,12 +137,14 @@ function shed(client: Client, state: TcpState): void {
   state.traffic[TCP_SHED]!++
   // Dropped from the table at once: its `close` comes later, and must not make room twice.
   forget(client, state)
-  client.socket.destroy()
+  client.connection.destroy()
 }
 
-function forget(client: Client, { table, numbers, handover, traffic }: TcpState): void {
+function forget(client: Client, state: TcpState): void {
+  const { table, numbers, handover, traffic } = state
   if (!table.remove(client)) return
   numbers.delete(client.number)
+  state.handedOver -= client.handedOver
   if (client.handedOver > 0) handover.tell({ kind: 'gone', client: client.number })
   traffic[TCP_OPEN] = table.all.size
 }

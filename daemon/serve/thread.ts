@@ -4,6 +4,10 @@ import { makeQuiet } from '../../core/quiet.ts'
 import { messageOf } from '../../core/trouble.ts'
 import { makeHandover, type Reply } from './lane.ts'
 import { loadSystem } from './system.ts'
+import { OUT_SIZE } from './tcp-client.ts'
+import type { Carrier } from './tcp-connection.ts'
+import { openNativeCarrier } from './tcp-native.ts'
+import { openNetCarrier } from './tcp-net.ts'
 import { openTcp } from './tcp-server.ts'
 import { BEAT, FAULTS, type FromThread, type Listener, type Responder, type ResponderModule, type ThreadData, type ToThread } from './types.ts'
 import { openDgram } from './udp-dgram.ts'
@@ -96,13 +100,13 @@ async function serveNative(responder: Responder): Promise<void> {
   runUdpLoop(loop)
 }
 
-/** For the threads that live in an event loop: `dgram` and `tcp`. */
+/** For the threads that live in an event loop: `dgram`, `tcp` and, with a loop of its own beside it, `tcp native`. */
 async function serveEvents(responder: Responder): Promise<void> {
   const { listeners, traffic, tcp } = data
   const beat = setInterval(() => traffic[BEAT]!++, 100)
   let close: () => Promise<void>
-  if (data.kind === 'tcp') {
-    const server = await openTcp(listeners, { responder, handover, limits: tcp, traffic, elapsed: () => systemClock.elapsed(), notice: makeQuiet((text) => say({ kind: 'notice', text }), systemClock) })
+  if (data.kind === 'tcp' || data.kind === 'tcp native') {
+    const server = await openTcp(listeners, { carrier: await openCarrier(), responder, handover, limits: tcp, traffic, elapsed: () => systemClock.elapsed(), notice: makeQuiet((text) => say({ kind: 'notice', text }), systemClock) })
     onReply = server.reply
     close = () => server.close(TCP_CLOSE_MS)
   } else {
@@ -117,4 +121,11 @@ async function serveEvents(responder: Responder): Promise<void> {
   })
   say({ kind: 'ready' })
   say({ kind: 'using', number: data.worldNumber })
+}
+
+async function openCarrier(): Promise<Carrier> {
+  if (data.kind === 'tcp') return openNetCarrier(OUT_SIZE)
+  const system = await loadSystem()
+  if (typeof system === 'string') throw new Error(system)
+  return openNativeCarrier(system, { outSize: OUT_SIZE, held: data.held, elapsed: () => systemClock.elapsed() })
 }

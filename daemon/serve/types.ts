@@ -45,7 +45,7 @@ export interface ResponderModule {
 
 /** What a thread is started with. */
 export interface ThreadData {
-  readonly kind: 'native' | 'dgram' | 'tcp'
+  readonly kind: 'native' | 'dgram' | 'tcp native' | 'tcp'
   /** Slot 0 counts the messages that were sent to threads: one that has seen all need not look for more. */
   readonly control: Int32Array
   /** Totals of this thread, by the names in TRAFFIC. */
@@ -56,6 +56,8 @@ export interface ThreadData {
   readonly listeners: readonly Listener[]
   readonly tcp: TcpLimits
   readonly lane?: Lane
+  /** A bit for each descriptor that the thread holds by itself (`tcp native`), for whoever starts in its place. */
+  readonly held: Int32Array
 }
 
 /** One address that is listened on. */

@@ -42,3 +42,6 @@ export function openResponder(_data: unknown, first: unknown): Responder {
 export const TCP_LIMITS: TcpLimits = {
   clients: 200, clientsPerAddress: 100, clientsPerNetwork: 150, ipv4Prefix: 24, ipv6Prefix: 56, exempt: [], idleMs: 30_000, transferMs: 30_000, lifetimeMs: 60_000
 }
+
+/** By what the tests of TCP are served; see tcp-net.test.ts. */
+export const through: { backend: 'auto' | 'dgram' } = { backend: 'auto' }

@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { makeLogger } from '../../core/log.ts'
 import { startServing, type Serving, type TcpLimits } from '../../daemon/serve/index.ts'
-import { TCP_LIMITS, type StandInWorld } from './stand-in.ts'
+import { TCP_LIMITS, through, type StandInWorld } from './stand-in.ts'
 
 // DNS over TCP with real connections: framing, and who is let in and for how long.
 
-let nextPort = 13520
+let nextPort = through.backend === 'auto' ? 13520 : 13820
 
 async function serve(t: Test, tcp: Partial<TcpLimits> = {}): Promise<{ serving: Serving; port: number; said: string[] }> {
   const port = nextPort++
@@ -15,7 +15,7 @@ async function serve(t: Test, tcp: Partial<TcpLimits> = {}): Promise<{ serving: 
   const log = makeLogger('test', { readable: false, level: 'fatal' })
   log.warn = (line: unknown) => void said.push(String(line))
   const serving = await startServing({
-    listen: ['127.0.0.1'], port, threads: 1, tcp: { ...TCP_LIMITS, ...tcp }, backend: 'auto', responder: { module: new URL('./stand-in.js', import.meta.url), data: () => 0 },
+    listen: ['127.0.0.1'], port, threads: 1, tcp: { ...TCP_LIMITS, ...tcp }, backend: through.backend, responder: { module: new URL('./stand-in.js', import.meta.url), data: () => 0 },
     world: { mark: 5 } satisfies StandInWorld, settings: { port: 'dns.port', listen: 'dns.listen' }, log
   })
   t.teardown(() => serving.close(1000))
@@ -229,4 +229,22 @@ t.test('under a flood of connections the flood takes turns with itself', async (
     for (const { socket } of flood) socket.destroy()
     await until(() => serving.traffic().tcpOpen <= 3)
   }
+})
+
+t.test('a thread that hangs is started again: its connections are closed, and whoever comes is served', { timeout: 60_000 }, async (t) => {
+  const { port } = await serve(t)
+  const idle = open(port)
+  t.ok(await idle.ask())
+  const asking = open(port)
+  asking.socket.write(frame(query(0xdeb0)))
+  await Promise.all([idle.closed, asking.closed])
+  t.pass('both were closed')
+  let isServed = false
+  for (let tries = 0; tries < 50 && !isServed; tries++) {
+    const next = open(port)
+    isServed = await Promise.race([next.ask(), next.closed.then(() => false)])
+    next.socket.destroy()
+    await sleep(50)
+  }
+  t.ok(isServed)
 })
