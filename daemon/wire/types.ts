@@ -131,9 +131,9 @@ export function classFromText(text: string): number | undefined {
   return CLASS_NUMBERS.get(upper) ?? generic(upper, 'CLASS')
 }
 
-/** Whether a type is one that is only asked for or carries a message's own data: OPT, and 128 to 255 (RFC 6895 §3.1). */
+/** Whether a type is one that is only asked for or carries a message's own data: 0, OPT, and 128 to 255 (RFC 6895 §3.1). */
 export function isMetaType(number: number): boolean {
-  return number === TYPE.OPT || (number >= 128 && number <= 255)
+  return number === 0 || number === TYPE.OPT || (number >= 128 && number <= 255)
 }
 
 function generic(upper: string, prefix: string): number | undefined {

@@ -18,6 +18,14 @@ function isNested({ difference }: Finding): boolean {
   return sets.every((set, index) => index === 0 || [...sets[index - 1]!].every((line) => set.has(line)))
 }
 
+/** Difference in the end of a chain that leads into another of the zones: its SOA, where the peers have stopped before. */
+function isEndElsewhere({ difference, question, zones }: Finding): boolean {
+  if (difference.kind === 'lint' || difference.part !== 'authority' || Object.values(difference.peers).some((text) => text !== '')) return false
+  const zoneOf = (name: string): string | undefined => zones.map(({ origin }) => origin).filter((origin) => name.toLowerCase() === origin || name.toLowerCase().endsWith(`.${origin}`)).toSorted((a, b) => b.length - a.length)[0]
+  const [owner = '', , , type] = difference.ours.split(' ')
+  return type === 'SOA' && zoneOf(question.text.split(' ')[0]!) !== owner
+}
+
 /** Every difference that is meant. What is not here fails the run. */
 export const EXPLAINED: readonly Explained[] = [
   {
@@ -29,6 +37,11 @@ export const EXPLAINED: readonly Explained[] = [
     rfc: 'RFC 1034 §3.6.2, RFC 6672 §3.1',
     why: 'no RFC says how long a chain of aliases may be: each server stops those without end after a number of turns of its own, Nearcast after 16',
     fits: (finding) => finding.difference.kind === 'alone' && isNested(finding)
+  },
+  {
+    rfc: 'RFC 1034 §4.3.2',
+    why: 'an alias into another zone of the server is followed, as step 3a has it, to its end; Knot and BIND stop at the border of a zone, NSD after a few turns',
+    fits: isEndElsewhere
   },
   {
     rfc: 'RFC 1035 §4.1.1',

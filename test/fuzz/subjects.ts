@@ -1,6 +1,7 @@
 import type { Random } from '../helpers/random.ts'
 import { answerSubject } from './answer.ts'
 import { keysSubject, messageSubject, tsigSubject } from './messages.ts'
+import { updateSubject } from './updates.ts'
 import { rdataSubject, zoneSubject } from './zones.ts'
 
 /** A part of the program that is fed what nobody would send. */
@@ -12,5 +13,5 @@ export interface Subject {
 
 /** Every part, made ready anew. */
 export function makeSubjects(): Subject[] {
-  return [answerSubject(), messageSubject(), tsigSubject(), keysSubject(), zoneSubject(), rdataSubject()]
+  return [answerSubject(), messageSubject(), tsigSubject(), keysSubject(), updateSubject(), zoneSubject(), rdataSubject()]
 }
