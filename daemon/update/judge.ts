@@ -5,7 +5,7 @@ import { differences, makeDraft, type Draft, type Touched } from './draft.ts'
 import type { Malformed, UpdateMessage, UpdateRecord } from './message.ts'
 import { firstRefused, type Rules } from './permission.ts'
 import { failedPrerequisite } from './prerequisites.ts'
-import { nextSerial, setOf, soaOf, type ZoneView } from './rrset.ts'
+import { keyOf, nextSerial, setOf, soaOf, type ZoneView } from './rrset.ts'
 
 /** What came of a message: a rcode and, when it is not NOERROR, why; with NOERROR what differs now, the SOA among it. Nothing when nothing does. */
 export interface Judgement {
@@ -28,7 +28,7 @@ export function judgeUpdate(view: ZoneView, rules: Rules, key: string, message: 
   applyUpdate(draft, message.updates)
   const touched = differences(draft)
   if (touched.length === 0) return { rcode: RCODE.NOERROR, touched }
-  const conflict = contradiction(draft, touched)
+  const conflict = contradiction(draft, touched) ?? lostServer(draft, touched)
   if (conflict !== undefined) return { rcode: RCODE.REFUSED, reason: conflict, touched: [] }
   raiseSerial(view, draft)
   return { rcode: RCODE.NOERROR, touched: differences(draft) }
@@ -90,13 +90,22 @@ function untouchable(view: ZoneView, updates: readonly UpdateRecord[]): Malforme
 }
 
 /** Why a touched name would have what does not stand together, in words. */
-export function contradiction(view: ZoneView, touched: readonly Touched[]): string | undefined {
+function contradiction(view: ZoneView, touched: readonly Touched[]): string | undefined {
   for (const { owner } of touched) {
     const conflict = conflictAmong(view.setsOf(owner).map(({ type }) => type), owner.length === view.origin.length)
     if (conflict !== undefined) return `${nameToText(owner)}: ${conflict}`
   }
   return undefined
 }
+
+/** A name server of the zone, in the zone, that would lose its last address, in words; BIND does not take that either. */
+function lostServer(view: ZoneView, touched: readonly Touched[]): string | undefined {
+  const servers = new Set((setOf(view.setsOf(view.origin), TYPE.NS)?.data ?? []).map(keyOf))
+  const lost = touched.find(({ owner, type, now }) => isAddress(type) && now === undefined && servers.has(keyOf(owner)) && !view.setsOf(owner).some((set) => isAddress(set.type)))
+  return lost && `${nameToText(lost.owner)} is a name server of the zone and would be without an address`
+}
+
+const isAddress = (type: number): boolean => type === TYPE.A || type === TYPE.AAAA
 
 /** A zone that has changed gets the next serial, unless the update itself brought a higher one (RFC 2136 §3.6). */
 function raiseSerial(view: ZoneView, draft: Draft): void {
