@@ -4,6 +4,7 @@ import { completion } from './completion.ts'
 import { dns } from './dns.ts'
 import { drill } from './drill.ts'
 import { explain } from './explain.ts'
+import { flush } from './flush.ts'
 import { force } from './force.ts'
 import { help } from './help.ts'
 import { refresh } from './refresh.ts'
@@ -15,4 +16,4 @@ import { up } from './up.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order in which help lists them. */
-export const commands: readonly Command[] = [up, status, explain, check, reload, refresh, stop, start, force, drill, dns, completion, help, version]
+export const commands: readonly Command[] = [up, status, explain, check, reload, refresh, flush, stop, start, force, drill, dns, completion, help, version]

@@ -3,11 +3,11 @@ import { parseAddress } from '../../core/address.ts'
 import { suggestion } from '../../core/suggest.ts'
 import type { AdminOptions } from './admin.ts'
 import type { Stops } from './admin-stop.ts'
-import type { Done, ErrorReply, Explanation, MemberStatus, ReloadReply, Status, StopReply } from './api.ts'
+import type { Done, ErrorReply, Explanation, FlushReply, MemberStatus, ReloadReply, Status, StopReply } from './api.ts'
 
 export interface Reply {
   readonly status: number
-  readonly body: Status | Explanation | StopReply | ReloadReply | Done | ErrorReply
+  readonly body: Status | Explanation | StopReply | ReloadReply | FlushReply | Done | ErrorReply
 }
 
 export interface Call {
@@ -17,7 +17,7 @@ export interface Call {
   answer(input: unknown, control: Control): Promise<Reply> | Reply
 }
 
-export type Control = Pick<AdminOptions, 'health' | 'fleet' | 'clock' | 'log' | 'status' | 'explain' | 'reload' | 'refresh'> & { readonly stops: Stops }
+export type Control = Pick<AdminOptions, 'health' | 'fleet' | 'clock' | 'log' | 'status' | 'explain' | 'reload' | 'refresh' | 'flush'> & { readonly stops: Stops }
 
 /** `{error}` with this status: one line that says what was expected. */
 export const refuse = (status: number, error: string): Reply => ({ status, body: { error } })
@@ -36,7 +36,8 @@ export const calls: readonly Call[] = [
   { method: 'POST', path: '/v1/kill', answer: reading(z.strictObject({ name, forMs }), kill) },
   { method: 'POST', path: '/v1/force', answer: reading(z.strictObject({ name, state: z.enum(['up', 'down', 'drain', 'none']), why: z.string().max(200).default('by operator'), forMs }), force) },
   { method: 'POST', path: '/v1/reload', answer: reading(z.strictObject({ force: z.boolean().default(false) }), reload) },
-  { method: 'POST', path: '/v1/refresh', answer: reading(z.strictObject({ zone: z.string().min(1).max(1024), whole: z.boolean().default(false) }), refresh) }
+  { method: 'POST', path: '/v1/refresh', answer: reading(z.strictObject({ zone: z.string().min(1).max(1024), whole: z.boolean().default(false) }), refresh) },
+  { method: 'POST', path: '/v1/flush', answer: reading(z.strictObject({ zone: z.string().min(1).max(1024).optional(), dryRun: z.boolean().default(false) }), flush) }
 ]
 
 /** A call whose input has this shape; anything else gets 400 and one line. */
@@ -106,6 +107,16 @@ function refresh({ zone, whole }: { zone: string; whole: boolean }, control: Con
   if (control.refresh(name, whole)) return done
   const hint = suggestion(name, control.status().secondaries.map((each) => each.zone))
   return refuse(404, `${name} is no secondary zone${hint === undefined ? '' : ` (${hint})`}`)
+}
+
+async function flush(input: { zone?: string | undefined; dryRun: boolean }, control: Control): Promise<Reply> {
+  const { zones } = control.status()
+  const wanted = input.zone?.toLowerCase().replace(/\.?$/, '.')
+  if (wanted !== undefined && !zones.some(({ origin }) => origin.toLowerCase() === wanted)) {
+    const hint = suggestion(wanted, zones.map(({ origin }) => origin))
+    return refuse(404, `there is no zone ${wanted}${hint === undefined ? '' : ` (${hint})`}`)
+  }
+  return { status: 200, body: await control.flush(wanted, input.dryRun) }
 }
 
 function explain(input: { name: string; from: string; type: string }, control: Control): Reply {

@@ -9,7 +9,7 @@ import { messageOf } from '../../core/trouble.ts'
 import { calls, refuse, type Control, type Reply } from './admin-calls.ts'
 import type { FleetRequests } from './admin-fleet.ts'
 import { makeStops } from './admin-stop.ts'
-import type { DaemonStatus, Explanation, ReloadReply } from './api.ts'
+import type { DaemonStatus, Explanation, FlushReply, ReloadReply } from './api.ts'
 import type { ExplainQuestion } from './explain.ts'
 import type { Health } from './health.ts'
 
@@ -24,6 +24,8 @@ export interface AdminOptions {
   /** A text says what is wrong with the question. */
   explain(question: ExplainQuestion): Explanation | string
   reload(force: boolean): Promise<ReloadReply>
+  /** Of one zone, by its name with its final dot, or of all. */
+  flush(zone: string | undefined, isDry: boolean): Promise<FlushReply>
   /** Asks the primaries of a zone (its name with the final dot) now. False: it is no secondary zone. */
   refresh(zone: string, isWhole: boolean): boolean
 }

@@ -10,6 +10,7 @@ import type { Candidate, Step } from '../routing/types.ts'
 //   POST /v1/kill    {name, forMs?}                -> Done
 //   POST /v1/force   {name, state, why?, forMs?}   -> Done
 //   POST /v1/reload  {force?}                      -> ReloadReply
+//   POST /v1/flush   {zone?, dryRun?}              -> FlushReply
 //   POST /v1/refresh {zone, whole?}                -> Done
 //
 // Every call carries `Authorization: Bearer TOKEN`. Errors are 4xx and 5xx with ErrorReply. Times are wall milliseconds.
@@ -57,6 +58,32 @@ export interface Done {
 export interface ReloadReply {
   readonly zones: readonly ZoneStatus[]
   /** Faults in the one line they are shown in; what they stand in kept its old contents. */
+  readonly faults: readonly string[]
+}
+
+export interface FlushRequest {
+  /** One zone by its name; absent: every zone that updates have changed. */
+  readonly zone?: string
+  /** Say what would be written, and write nothing. */
+  readonly dryRun?: boolean
+}
+
+export interface FlushReply {
+  /** Those that were asked for: without a name, those that there is something to say of. */
+  readonly zones: readonly FlushedZone[]
+}
+
+/** What was written back into the files of a zone. */
+export interface FlushedZone {
+  readonly origin: string
+  /** What is served, and stands in the file now. */
+  readonly serial: number
+  readonly file: string
+  /** `+` and `-` before the records that were written and taken out. Empty: there was nothing to write. */
+  readonly lines: readonly string[]
+  /** Files that were written, and how each is kept as it was. */
+  readonly files: readonly { readonly file: string; readonly backup: string }[]
+  /** Why nothing was written. */
   readonly faults: readonly string[]
 }
 

@@ -7,6 +7,7 @@ export { CookieSecrets, parseSecrets, type CookieSecretsOptions } from './cookie
 export { explainName, type Ask, type ExplainQuestion } from './explain.ts'
 export { makeFleetRequests, type FleetRequests } from './admin-fleet.ts'
 export { startHealth, type Health, type HealthOptions } from './health.ts'
-export { Loader, type LoaderOptions, type LoaderSetup } from './loader.ts'
+export { flushFolder, type FlushFolderOptions } from './flush-folder.ts'
+export { edgeTargets, Loader, type LoaderOptions, type LoaderSetup } from './loader.ts'
 export type { ChangedBy, ChangeReply } from './loader-changes.ts'
 export type { FreshZone, ZoneOver } from './loader-over.ts'

@@ -3,7 +3,8 @@ import { nameToText, TYPE } from '../wire/index.ts'
 import { isSerialAfter, withSerial, type ZoneRecord } from '../zone/index.ts'
 import { changeOf, groupSets, higherSerial, keyOf, nextSerial, rebase, touchedBy, type Layer, type RRset, type Touched, type ZoneView } from '../update/index.ts'
 import { diskTrouble, Journal } from './journal.ts'
-import type { FreshZone, ZoneOver } from './loader-over.ts'
+import { lockJournals } from './journal-lock.ts'
+import type { FreshZone, Laid, ZoneOver } from './loader-over.ts'
 
 // What lies over zone files: the journals of their updates, and serials that rise by themselves. A journal belongs to one text of its
 // file; when that is edited, its changes are brought over the new text, and on the disk only once that is served.
@@ -15,17 +16,7 @@ export interface JournalOptions {
   readonly auto: ReadonlySet<string>
 }
 
-/** What lies over one text of a zone's file. */
-export interface Laid {
-  readonly print: string
-  readonly fileSerial: number
-  readonly layer: Layer
-}
-
-export interface Journals extends ZoneOver {
-  /** What lies over a zone's file now. @param name with its final dot */
-  laidOver(name: string): Laid | undefined
-}
+export type Journals = ZoneOver & Required<Pick<ZoneOver, 'laidOver'>>
 
 /** One zone. */
 interface Held {
@@ -41,7 +32,9 @@ const NOTHING: ReadonlyMap<string, Touched> = new Map()
 /** Texts of one zone that may wait to be taken at once: of its file, and of another for the same origin. */
 const MOST_PROPOSED = 8
 
+/** Opens the journals of a state folder for this process alone. @throws Error with one line when another has them */
 export function openJournals(options: JournalOptions): Journals {
+  if (options.folder !== undefined) lockJournals(options.folder)
   const zones = new Map<string, Held>()
   const held = (name: string): Held => {
     const key = name.toLowerCase()

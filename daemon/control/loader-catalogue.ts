@@ -3,6 +3,8 @@ import { basename, dirname, join } from 'node:path'
 import { messageOf, type Fault } from '../../core/trouble.ts'
 import { nameToText } from '../wire/index.ts'
 import { buildZoneImage, openZoneImage, type PlainRecord, type ZoneChange, type ZoneStep } from '../zone/index.ts'
+import type { FlushReply } from './api.ts'
+import { writeBack } from './flush.ts'
 import { keepsNothing, openLastGood } from './last-good.ts'
 import { changeZone, expireZone, replaceZone, restoreSecondaries, type Changed, type ChangedBy } from './loader-changes.ts'
 import { beginBatch, dropZone, holdNothing, putZone, type Batch } from './loader-contents.ts'
@@ -31,6 +33,8 @@ export interface Catalogue {
   replace(origin: Uint8Array, records: readonly PlainRecord[]): Changed
   /** A secondary zone is answered for no longer. */
   expire(origin: Uint8Array): Changed
+  /** Writes updates back into zone files, and reads those again: of one zone, by its name with its final dot, or of all. */
+  writeBack(zone: string | undefined, isDry: boolean): { readonly reply: FlushReply; readonly result?: LoadResult }
   /** Files outside the folder, or in it by other names, that zones include. */
   follows(): Set<string>
   /** Keeps copies of what loads have taken since, for the next start. Returns why it could not. */
@@ -55,6 +59,10 @@ export function openCatalogue(options: CatalogueOptions): Catalogue {
     change: (change, by) => changeZone(state, change, by),
     replace: (origin, records) => replaceZone(state, origin, records),
     expire: (origin) => expireZone(state, origin),
+    writeBack: (zone, isDry) => {
+      const { reply, changed } = writeBack(state, zone, isDry)
+      return changed.size === 0 ? { reply } : { reply, result: load(state, { changed }) }
+    },
     follows: () => new Set([...state.including].flatMap((name) => [...followsOf(state.zones.get(name))])),
     flush: () => {
       const trouble = lastGood.flush()

@@ -71,6 +71,9 @@ export function danglingTarget(folder: Folder, shown: string): string | undefine
   }
 }
 
+/** Where a path that stands in messages is. */
+export const absoluteOf = (folder: Folder, shown: string): string => resolve(folder.path, keyOf(folder, shown))
+
 /** The text of a file, or why there is none. */
 export function tryRead(reading: Reading, shown: string): Buffer | Missing {
   try {

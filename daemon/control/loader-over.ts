@@ -1,4 +1,5 @@
 import type { Fault } from '../../core/trouble.ts'
+import type { Layer } from '../update/index.ts'
 import type { PlainRecord, Zone, ZoneChange } from '../zone/index.ts'
 
 /** A zone as its file says it, before it is served. */
@@ -25,6 +26,15 @@ export interface FreshZone {
   differs(): boolean
 }
 
+/** What lies over one text of a zone's file. */
+export interface Laid {
+  /** Tells the text from others. */
+  readonly print: string
+  /** The serial in it. */
+  readonly fileSerial: number
+  readonly layer: Layer
+}
+
 /**
  * What lies over the files of zones and decides their serials, in the loader thread: updates that were journaled, serials that
  * rise by themselves. Secondary zones have none.
@@ -41,6 +51,8 @@ export interface ZoneOver {
   taken(origin: Uint8Array, print: string): string | undefined
   /** A dynamic update has passed every check and is about to be served. Durable when this returns; what it throws refuses the update. */
   keep(change: ZoneChange): void
+  /** What lies over a zone's file now. @param name with its final dot */
+  laidOver?(name: string): Laid | undefined
   /** The zone has no file any more, by the operator's will. */
   drop(origin: Uint8Array): void
 }

@@ -5,6 +5,7 @@ import { messageOf, never } from '../../core/trouble.ts'
 import { noPlaces } from '../../geodb/index.ts'
 import type { Target } from '../routing/index.ts'
 import { openJournals } from './journals.ts'
+import type { FlushReply } from './api.ts'
 import { isZoneFile, openCatalogue, type LoadRequest } from './loader-catalogue.ts'
 import { makePlacesReader, type BroughtPlaces, type GeoSettings } from './loader-places.ts'
 import type { Changed, ChangedBy, ChangeReply } from './loader-changes.ts'
@@ -37,6 +38,8 @@ export type FromLoader =
   | { readonly kind: 'unchanged'; readonly id: number; readonly reply: ChangeReply }
   /** Worth a line in the log; it goes on. */
   | { readonly kind: 'trouble'; readonly reason: string }
+  /** What came of a flush. What was read again with it is told before. */
+  | { readonly kind: 'flushed'; readonly id: number; readonly reply: FlushReply }
   /** There is no database of places, or the thread cannot go on for another reason that a restart does not mend. */
   | { readonly kind: 'refused'; readonly reason: string }
 
@@ -45,6 +48,7 @@ export type ToLoader =
   | { readonly kind: 'change'; readonly id: number; readonly change: ZoneChange; readonly by: ChangedBy }
   | { readonly kind: 'replace'; readonly id: number; readonly origin: Uint8Array; readonly records: PackedRecords }
   | { readonly kind: 'expire'; readonly id: number; readonly origin: Uint8Array }
+  | { readonly kind: 'flush'; readonly id: number; readonly zone?: string; readonly isDry: boolean }
   | { readonly kind: 'stop' }
 
 const port = parentPort!
@@ -115,6 +119,14 @@ function run(): void {
     if (result === undefined) tell(() => ({ kind: 'unchanged', id, reply }))
     else tellLoad(result, { id, reply })
   }
+  const flush = (id: number, zone: string | undefined, isDry: boolean): void => {
+    const { reply, result } = catalogue.writeBack(zone, isDry)
+    if (result !== undefined) {
+      watcher.follow(catalogue.follows())
+      tellLoad(result, {})
+    }
+    tell(() => ({ kind: 'flushed', id, reply }))
+  }
   port.on('message', (message: ToLoader) => {
     switch (message.kind) {
       case 'reload':
@@ -123,6 +135,7 @@ function run(): void {
       case 'change': return tellChange(message.id, catalogue.change(message.change, message.by))
       case 'replace': return tellChange(message.id, catalogue.replace(message.origin, [...unpackRecords(message.records)]))
       case 'expire': return tellChange(message.id, catalogue.expire(message.origin))
+      case 'flush': return flush(message.id, message.zone, message.isDry)
       case 'stop':
         watcher.close()
         geoWatcher.close()

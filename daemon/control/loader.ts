@@ -12,7 +12,7 @@ import type { RoutingImage, Target } from '../routing/index.ts'
 import type { WorldImage } from '../world.ts'
 import { nameFromText } from '../wire/index.ts'
 import { lowerName, type PackedRecords, type SharedZones, type ZoneChange, type ZoneStep } from '../zone/index.ts'
-import type { DaemonStatus, ReloadReply, ZoneStatus } from './api.ts'
+import type { DaemonStatus, FlushReply, ReloadReply, ZoneStatus } from './api.ts'
 import type { ChangedBy, ChangeReply } from './loader-changes.ts'
 import type { BroughtPlaces } from './loader-places.ts'
 import { errorLines, sortedStatuses, takeReport, type LoadReport } from './loader-state.ts'
@@ -54,6 +54,7 @@ export class Loader {
   readonly #data: LoaderData
   readonly #waiting = new Map<number, (reply: ReloadReply) => void>()
   readonly #changing = new Map<number, (reply: ChangeReply) => void>()
+  readonly #flushing = new Map<number, { resolve(reply: FlushReply): void; reject(error: Error): void }>()
   readonly #parts: { places?: PlacesImage; zones?: SharedZones; routing?: RoutingImage } = {}
   #report: LoadReport = { zones: [], isFirst: true, gone: [], faults: [], names: [], routedTtl: 0, changes: [] }
   readonly #zones = new Map<string, ZoneStatus>()
@@ -92,6 +93,17 @@ export class Loader {
       const id = ++this.#lastId
       this.#waiting.set(id, resolve)
       worker.postMessage({ kind: 'reload', id, force } satisfies ToLoader)
+    })
+  }
+
+  /** Writes what updates have changed back into zone files: of one zone, or of all. `isDry`: only says what it would write. */
+  flush(zone: string | undefined, isDry: boolean): Promise<FlushReply> {
+    const worker = this.#worker
+    if (worker === undefined) return Promise.reject(new Error('the loader died and is being started again: nothing was written'))
+    return new Promise((resolve, reject) => {
+      const id = ++this.#lastId
+      this.#flushing.set(id, { resolve, reject })
+      worker.postMessage({ kind: 'flush', id, isDry, ...(zone !== undefined && { zone }) } satisfies ToLoader)
     })
   }
 
@@ -145,7 +157,10 @@ export class Loader {
       else if (message.kind === 'loaded') this.#take(message).catch((error: unknown) => log.error(`a world could not be put in service: ${messageOf(error)}`))
       else if (message.kind === 'trouble') log.warn(message.reason)
       else if (message.kind === 'unchanged') this.#answer(message.id, message.reply)
-      else this.#refuse(message.reason)
+      else if (message.kind === 'flushed') {
+        this.#flushing.get(message.id)?.resolve(message.reply)
+        this.#flushing.delete(message.id)
+      } else this.#refuse(message.reason)
     })
     worker.on('error', (error) => log.error(`the loader died: ${error.stack ?? error.message}`))
     worker.on('exit', () => this.#onExit())
@@ -170,6 +185,8 @@ export class Loader {
     this.#waiting.clear()
     for (const reply of this.#changing.values()) reply(LOADER_DIED)
     this.#changing.clear()
+    for (const { reject } of this.#flushing.values()) reject(new Error('the loader died while it wrote: reload, and see what the files say'))
+    this.#flushing.clear()
     setTimeout(() => (this.#worker = this.#start()), RESTART_MS).unref()
   }
 

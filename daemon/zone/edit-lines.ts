@@ -74,10 +74,14 @@ function renderText(layout: Layout, plan: Plan, laid: LaidText, carry: Carry, do
 function renderPiece({ reading }: Layout, laid: LaidText, piece: Piece, edit: PieceEdit | undefined, carry: Carry): string {
   const { table } = reading
   const raw = (): string => Buffer.from(laid.text.subarray(piece.start, piece.end)).toString('latin1')
-  if (piece.kind !== 'record' || piece.from === piece.to) {
-    if (piece.kind === 'generate') carry.lastTtl = piece.lastTtl
-    return raw()
+  if (piece.kind === 'generate' && piece.from < piece.to) {
+    const line = takeApart(laid, piece, 3)
+    const ttl = table.ttl[piece.from]!
+    const isOther = line.ttl < 0 && ttl !== inherited(piece, carry, reading.minimum)
+    if (line.ttl >= 0 || isOther) carry.lastTtl = ttl
+    return isOther ? replaced(laid, piece, [stated(line.entry, 3, ttl)]) : raw()
   }
+  if (piece.kind !== 'record' || piece.from === piece.to) return raw()
   if (edit?.isGone === true) return ''
   const record = piece.from
   const owner = table.name[record]!
@@ -88,8 +92,7 @@ function renderPiece({ reading }: Layout, laid: LaidText, piece: Piece, edit: Pi
   if (line.ttl >= 0) {
     if (wanted !== table.ttl[record]) replacements.push(tokenReplacement(line.entry, line.ttl, String(wanted)))
   } else if (wanted !== inherited(piece, carry, reading.minimum)) {
-    const at = tokenAt(line.entry, line.entry.indented ? 0 : 1)
-    replacements.push({ start: at, end: at, by: `${wanted} ` })
+    replacements.push(stated(line.entry, line.entry.indented ? 0 : 1, wanted))
     carry.lastTtl = wanted
   }
   if (edit?.data !== undefined) replacements.push(...dataReplacements(laid, piece, line, table.type[record]!, rdataOf(table, record), edit.data))
@@ -103,11 +106,18 @@ function inherited({ defaultTtl }: Piece, { lastTtl }: Carry, minimum: number): 
   return defaultTtl >= 0 ? defaultTtl : lastTtl >= 0 ? lastTtl : minimum
 }
 
-function takeApart(laid: LaidText, piece: Piece): Line {
+/** A TTL written out before a token. */
+function stated(entry: Entry, token: number, ttl: number): Replacement {
+  const at = tokenAt(entry, token)
+  return { start: at, end: at, by: `${ttl} ` }
+}
+
+/** @param head tokens before TTL, class and type; absent: the owner, where there is one */
+function takeApart(laid: LaidText, piece: Piece, head?: number): Line {
   const entry = makeEntry(laid.text)
   entry.at = piece.start
   nextEntry(entry)
-  const first = entry.indented ? 0 : 1
+  const first = head ?? (entry.indented ? 0 : 1)
   entry.next = first
   readTtlAndClass(entry)
   const type = entry.next

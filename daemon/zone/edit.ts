@@ -16,7 +16,7 @@ export interface SetEdit {
   readonly now?: { readonly ttl: number; readonly data: readonly Uint8Array[] }
 }
 
-export interface ZoneEdit {
+export interface FilesEdit {
   /** New texts by path, of the files that change. */
   readonly texts: ReadonlyMap<string, Uint8Array>
   /** What was done, a line each: `+ www.example.org. 300 A 192.0.2.1`. */
@@ -43,7 +43,7 @@ interface Found {
  * worth to those behind it (its owner, its TTL) is written out there when it goes.
  * @param read the text of a file by its path, as for `readZone`
  */
-export function editZone(options: { file: string; origin: Uint8Array; read(path: string): string | Uint8Array }, sets: readonly SetEdit[]): ZoneEdit {
+export function editFiles(options: { file: string; origin: Uint8Array; read(path: string): string | Uint8Array }, sets: readonly SetEdit[]): FilesEdit {
   const { file, read } = options
   const layout = readLayout({ file, read, origin: options.origin })
   const plan: Plan = { edits: new Map(), insertions: new Map() }
@@ -102,7 +102,8 @@ function planSet({ reading }: Layout, { owner, type, was, now }: SetEdit, found:
     else plan.edits.set(piece, { ...plan.edits.get(piece), ttl })
   }
   if (fresh.length === 0) return
-  const anchor = ofSet.at(-1) ?? ofName.findLast(({ piece }) => plan.edits.get(piece)?.isGone !== true)
+  // Beside the others of its set or of its name, or at least where those were.
+  const anchor = ofSet.at(-1) ?? ofName.findLast(({ piece }) => plan.edits.get(piece)?.isGone !== true) ?? ofName.at(-1)
   const key = anchor?.piece
   plan.insertions.set(key, [...(plan.insertions.get(key) ?? []), ...fresh.map((data) => ({ owner, type, ttl: now!.ttl, data }))])
 }

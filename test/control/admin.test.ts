@@ -25,7 +25,8 @@ const admin = await startAdmin({
     reloads.push(force)
     return { zones: [], faults: [] }
   },
-  refresh: (zone, isWhole) => zone === 'example.org.' && refreshes.push(isWhole) > 0
+  refresh: (zone, isWhole) => zone === 'example.org.' && refreshes.push(isWhole) > 0,
+  flush: async (zone, isDry) => ({ zones: [{ origin: zone ?? 'all', serial: 1, file: '', lines: isDry ? ['dry'] : [], files: [], faults: [] }] })
 })
 await fleet.time.turn(50)
 t.teardown(async () => {
@@ -180,5 +181,5 @@ t.test('a supervisor that does not answer is not waited for without end, and an 
   t.equal(await many[64], 'too many requests wait for the supervisor')
   await Promise.all(many)
   const { adminToken: _, ...tokenless } = setup
-  await t.rejects(startAdmin({ setup: tokenless, clock, after, log: silent, health: fleet.health, fleet: requests, status: () => daemonStatus, explain: () => '', reload: async () => ({ zones: [], faults: [] }), refresh: () => false }), /token/)
+  await t.rejects(startAdmin({ setup: tokenless, clock, after, log: silent, health: fleet.health, fleet: requests, status: () => daemonStatus, explain: () => '', reload: async () => ({ zones: [], faults: [] }), refresh: () => false, flush: async () => ({ zones: [] }) }), /token/)
 })

@@ -61,6 +61,7 @@ function start(root: string, zones: string, auto: readonly string[]): Running {
   let last: LoadResult | undefined
   const use = (result: LoadResult): LoadResult => {
     if (result.zoneImage !== undefined) image = openZoneImage(result.zoneImage)
+    catalogue.flush()
     return (last = result)
   }
   use(catalogue.load({}))
