@@ -4,7 +4,7 @@ import { checkKeyNames, parseConfig } from '../core/config-file.ts'
 import type { Config } from '../core/config.ts'
 import { readRegularFile } from '../core/regular-file.ts'
 import { ConfigError, messageOf, type Fault } from '../core/trouble.ts'
-import { readKeyFiles, type TsigKeys } from '../daemon/wire/index.ts'
+import { parseSecrets, readKeyFiles, type TsigKeys } from '../daemon/wire/index.ts'
 import type { NamedPath } from './folders.ts'
 
 /** A configuration with the keys that it names. */
@@ -25,8 +25,19 @@ export function readConfigKeys(file: NamedPath, text: string, config: Config): {
   })
   // Of names in files with faults there is no telling.
   const unknown = faults.length > 0 ? [] : checkKeyNames(file.label, text, config, [...keys.keys()].map((name) => name.replace(/\.$/, '')))
-  return { keys, keyFiles, faults: [...faults, ...unknown] }
+  return { keys, keyFiles, faults: [...faults, ...unknown, ...checkSecrets(file, config.dns['cookie-secrets'])] }
 }
+
+function checkSecrets(file: NamedPath, label: string | undefined): Fault[] {
+  if (label === undefined) return []
+  try {
+    return parseSecrets(label, readRegularFile(secretsPath(file, label)).toString('utf8')).faults
+  } catch (error) {
+    return [{ file: label, line: 1, column: 1, severity: 'error', reason: `cannot be read: ${messageOf(error)}` }]
+  }
+}
+
+const secretsPath = (file: NamedPath, label: string): string => resolve(dirname(file.path), label)
 
 /**
  * Reads a nearcast.yaml and the keys that it names.
@@ -43,5 +54,8 @@ export function loadConfigured(file: NamedPath): Configured {
   if (config === undefined) throw new ConfigError(faults)
   const found = readConfigKeys(file, text, config)
   if (found.faults.length > 0) throw new ConfigError(found.faults)
-  return { config, keys: found.keys, keyFiles: found.keyFiles }
+  // The daemon follows this file, and knows no nearcast.yaml beside which it lies.
+  const { 'cookie-secrets': secrets } = config.dns
+  const dns = secrets === undefined ? config.dns : { ...config.dns, 'cookie-secrets': secretsPath(file, secrets) }
+  return { config: { ...config, dns }, keys: found.keys, keyFiles: found.keyFiles }
 }

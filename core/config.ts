@@ -84,7 +84,7 @@ const dns = z
     any: z.enum(['full-over-tcp', 'minimal']).default('full-over-tcp').meta({ description: 'what a query for ANY is told: over UDP always little (RFC 8482), over TCP all there is, or as little' }),
     payload: z.int().min(512).max(1400).default(1232).meta({ description: 'octets of the largest answer over UDP; longer ones are cut, and asked for again over TCP' }),
     cookies: z.enum(['off', 'on', 'enforced']).default('on').meta({ description: 'DNS cookies (RFC 7873, 9018): `enforced` answers a client that has cookies over UDP only once it has shown one of ours' }),
-    'cookie-secrets': z.string().min(1).optional().meta({ description: 'file of the secrets that cookies are made with, 32 hexadecimal digits a line: the first makes them, the others are accepted; taken anew when it changes; absent: one made up at each start', unit: 'path' }),
+    'cookie-secrets': z.string().min(1).optional().meta({ description: 'file of the secrets that cookies are made with, relative to nearcast.yaml, 32 hexadecimal digits a line: the first makes them, the others are accepted; taken anew when it changes; absent: one made up at each start', unit: 'path' }),
     identity: text.default('hostname').meta({ description: 'told to whoever asks for NSID, `id.server` or `hostname.bind`: `hostname`, `off`, or any text' }),
     version: text.default('off').meta({ description: 'told to whoever asks for `version.bind`: `off`, or any text' }),
     'rate-limit': rateLimit

@@ -3,7 +3,7 @@
 // what queries read is the shared health table and the world, which this room writes.
 export { startAdmin, type Admin, type AdminOptions } from './admin.ts'
 export type { DaemonStatus, Explanation, MemberStatus, ReloadReply, Status, ZoneStatus } from './api.ts'
-export { CookieSecrets, parseSecrets, type CookieSecretsOptions } from './cookie-secrets.ts'
+export { CookieSecrets, type CookieSecretsOptions } from './cookie-secrets.ts'
 export { explainName, type Ask, type ExplainQuestion } from './explain.ts'
 export { makeFleetRequests, type FleetRequests } from './admin-fleet.ts'
 export { startHealth, type Health, type HealthOptions } from './health.ts'
