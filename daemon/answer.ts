@@ -85,6 +85,8 @@ const PREPARED_SIZE = 16 << 20
 const UDP_PAYLOAD = 1232
 const IDLE_MS = 10_000
 
+const SIGN = 1 << 31
+
 /** What sort of key stands in the table of prepared answers, beside the type << 2. */
 const KIND = { EXACT: 0, WILDCARD: 1, DELEGATION: 2, NXDOMAIN: 3 } as const
 /** In place of the type: the name asked for is the cut itself. */
@@ -127,9 +129,12 @@ export function makeAnswerer(options: AnswererOptions): Answerer {
         state.out = out
         state.outView = new DataView(out.buffer, out.byteOffset, out.length)
       }
-      state.source = source
-      state.transport = transport
-      state.isTcp = transport !== 'udp'
+      // A store of what is there already would cost a look of the collector's.
+      if (state.source !== source) state.source = source
+      if (state.transport !== transport) {
+        state.transport = transport
+        state.isTcp = transport !== 'udp'
+      }
       state.outStart = outStart
       state.room = outSize
       try {
@@ -252,7 +257,8 @@ function sendPrepared(state: State, entry: number): number {
   let at = entry + ENTRY.WORDS
   if (words[entry + ENTRY.COUNT] !== 1) {
     const pick = nextRandom(state.random)
-    while (pick > words[at + VARIANT.UP_TO]! >>> 0) at += VARIANT.WORDS
+    // Both without their signs: as unsigned numbers they would need memory.
+    while ((pick ^ SIGN) > (words[at + VARIANT.UP_TO]! ^ SIGN)) at += VARIANT.WORDS
   }
   const length = words[at + VARIANT.LENGTH]!
   const fits = HEADER + state.query.name.length + 4 + length + optLength(state) <= state.room
@@ -280,7 +286,7 @@ function theLongWay(state: State, node: number, kind: number): number {
   assemble(assembly, world.zones, query, isWhole, limit, 0)
   const entry = kind < 0 ? -1 : keep(state, node, kind, limit)
   if (entry >= 0) return sendPrepared(state, entry)
-  if (steering.turns.length > 1) assemble(assembly, world.zones, query, isWhole, limit, nextRandom(state.random))
+  if (steering.turns.length > 1) assemble(assembly, world.zones, query, isWhole, limit, nextRandom(state.random) >>> 0)
   const bodyAt = HEADER + query.name.length + 4
   const end = putBody(state, reply.bytes, bodyAt, reply.at - bodyAt)
   state.counters[COUNT.OUTCOME + OUTCOMES.indexOf(assembly.outcome)]!++

@@ -36,12 +36,12 @@ function placeOfAddress(places: Pick<Places, 'find4' | 'find6'>, family: 4 | 6, 
   return places.find4(((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0)
 }
 
-/** xorshift32: good enough to share out answers, and without allocation. */
+/** xorshift32: good enough to share out answers, and without allocation: 32 bits with a sign. */
 export function nextRandom(state: Int32Array): number {
   let x = state[0]!
   x ^= x << 13
   x ^= x >>> 17
   x ^= x << 5
   state[0] = x
-  return x >>> 0
+  return x
 }
