@@ -134,12 +134,12 @@ t.test('so many transfers at once', async (t) => {
 })
 
 t.test('an exchange thread that dies is started again, and holds nobody up', async (t) => {
-  let restarts = 0
+  const seen = { restarts: 0 }
   const world = { routing: {} } as never
   const never = () => Promise.reject(new Error('nothing is asked here'))
   const exchange = new Exchange({
     rules: rulesOf(''), world, steps: [], loader: { change: never, replace: never, expire: never }, hello: {}, log: makeLogger('test', { readable: false, level: 'fatal' }),
-    module: new URL('./dying-thread.js', import.meta.url), onRestart: () => restarts++
+    module: new URL('./dying-thread.js', import.meta.url), onRestart: () => seen.restarts++
   } as never)
   t.teardown(() => exchange.close())
   await exchange.use(world, [])
@@ -147,8 +147,8 @@ t.test('an exchange thread that dies is started again, and holds nobody up', asy
   exchange.openLane()
   await exchange.use(world, [])
   t.pass('whoever waits while it dies does not wait for ever')
-  for (let tries = 0; restarts === 0 && tries < 200; tries++) await new Promise((resolve) => setTimeout(resolve, 20))
-  t.equal(restarts, 1, 'it is there again')
+  for (let tries = 0; seen.restarts === 0 && tries < 200; tries++) await new Promise((resolve) => setTimeout(resolve, 20))
+  t.equal(seen.restarts, 1, 'it is there again')
   await exchange.use(world, [])
   t.pass('and takes the next world')
 })

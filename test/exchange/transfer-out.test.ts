@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -119,8 +120,8 @@ t.test('routed names leave as what the place of each peer is answered with', { s
     t.same(dig(port, 'www.routed.test', type), [`www.routed.test. 20 ${type} ${address}`], `at ${port}`)
     t.same(dig(port, 'routed.test', type), [`routed.test. 20 ${type} ${address}`], 'an ALIAS is what it leads to, for no longer than that holds')
     t.same(dig(port, 'any.wild.routed.test', type), [`any.wild.routed.test. 20 ${type} ${address}`], 'a wildcard stays one')
-    const hints = dig(port, 'svc.routed.test', 'TYPE65')
-    t.same(hints, dig(PORT, 'svc.routed.test', 'TYPE65', `+subnet=${subnet}`).map((line) => line.replace(/^(\S+) \d+/, `$1 ${hints[0]!.split(' ')[1]}`)), 'hints are filled in')
+    const hint = type === 'A' ? ` ipv4hint=${address}` : ''
+    t.same(dig(port, 'svc.routed.test', 'TYPE65'), [`svc.routed.test. ${type === 'A' ? 20 : 60} HTTPS 1 www.routed.test. alpn="h2"${hint}`], 'hints are filled in, where there is something to fill in')
     const other = type === 'A' ? 'AAAA' : 'A'
     t.same(dig(port, 'www.routed.test', other), dig(PORT, 'www.routed.test', other, `+subnet=${subnet}`), 'the other family too is as there')
   }
@@ -133,4 +134,38 @@ t.test('routed names leave as what the place of each peer is answered with', { s
   t.ok(await secondaries.have('3'), 'they have the third version')
   t.ok(await until(() => [...log().matchAll(/routed\.test\. 1 step from serial 2/g)].length === 3, 40), 'any other step as a step')
   for (const [port, , address, type] of places) t.same(dig(port, 'www.routed.test', type), [`www.routed.test. 20 ${type} ${address}`], 'and what is steered stays')
+})
+
+const digText = (...words: string[]): string => spawnSync('dig', ['+tries=1', '+time=3', '@127.0.0.1', '-p', String(PORT), ...words], { encoding: 'utf8' }).stdout
+const answersIn = (text: string): string[] => text.split('\n').filter((line) => line !== '' && !line.startsWith(';') && !line.includes('TSIG'))
+const signedWith = ({ algorithm, name, secret }: Key): string[] => ['-y', `${algorithm}:${name}:${secret}`]
+
+t.test('dig transfers and asks, signed and not', { skip, timeout: 60_000 }, async (t) => {
+  const own: Key = key('lab', 'hmac-sha384', 48)
+  const root = t.testdir({ 'own.keys': `key "${own.name}" { algorithm ${own.algorithm}; secret "${own.secret}"; };\n`, zones: { 'plain.test.zone': plain(1, 'one') } })
+  const server = nearcast(t, 'dns', '--port', String(PORT), '--zones', join(root, 'zones'), '--tsig-keys', join(root, 'own.keys'))
+  t.teardown(() => server.stop())
+  t.ok(await until(() => server.said().includes('serving ')))
+  t.match(digText('plain.test', 'AXFR'), /Transfer failed/, 'nobody has a zone without a key')
+  const whole = digText('plain.test', 'AXFR', ...signedWith(own))
+  t.match(whole, /XFR size: 2015 records \(messages [2-9],/, 'who signs has it, in many messages')
+  t.notMatch(whole, /verify|failed/i, 'each signed as dig wants it')
+  t.match(digText('plain.test', 'AXFR', ...signedWith({ ...own, secret: KEYS.knot.secret })), /BADSIG|Transfer failed/)
+  t.match(digText('text.plain.test', 'TXT', ...signedWith(own)), /status: NOERROR[^]*"one"[^]*TSIG[^]*NOERROR/, 'a signed query has a signed answer')
+  t.match(digText('text.plain.test', 'TXT', ...signedWith({ ...own, secret: KEYS.knot.secret })), /NOTAUTH[^]*BADSIG/, 'one that is signed wrongly has none')
+  t.match(digText('text.plain.test', 'TXT', ...signedWith({ ...own, name: 'other' })), /NOTAUTH[^]*BADKEY/, 'nor with a key that is not known')
+  writeFileSync(join(root, 'zones/plain.test.zone'), plain(2, 'two'))
+  t.ok(await until(() => serialAt(PORT, 'plain.test') === '2'))
+  t.equal(answersIn(digText('plain.test', 'IXFR=1', ...signedWith(own))).length, 6, 'what changed: four SOA, one record less, one more')
+  t.equal(answersIn(digText('plain.test', 'IXFR=1', '+notcp', ...signedWith(own))).length, 6, 'over UDP too, where it fits')
+  t.equal(answersIn(digText('plain.test', 'IXFR=2', ...signedWith(own))).length, 1, 'nothing')
+  t.equal(answersIn(digText('plain.test', 'IXFR=3', ...signedWith(own))).length, 1, 'nor for who is ahead')
+  t.equal(answersIn(digText('plain.test', 'IXFR=0', ...signedWith(own))).length, 2015, 'what is not known any more comes whole')
+  t.equal(answersIn(digText('plain.test', 'IXFR=0', '+notcp', ...signedWith(own))).length, 1, 'but over UDP only by its SOA')
+})
+
+t.test('in a lab loopback transfers without a key', { skip, timeout: 60_000 }, async (t) => {
+  await start(t, { 'plain.test.zone': plain(1, 'one') }, '--lab')
+  t.match(digText('plain.test', 'AXFR'), /XFR size: 2015 records/)
+  t.equal(answersIn(digText('plain.test', 'IXFR=0', '+notcp')).length, 1, 'and over UDP no more than a SOA goes to an address that may be forged')
 })
