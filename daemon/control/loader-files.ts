@@ -24,7 +24,12 @@ export interface Reading {
   readonly asked: Set<string>
 }
 
-export const shownAs = ({ label }: Folder, path: string): string => (isAbsolute(path) ? path : join(label, path))
+/** A path of the folder as it stands in messages. */
+export function shownAs({ label }: Folder, path: string): string {
+  if (isAbsolute(path)) return path
+  // Most are names of files: of those there may be very many.
+  return path.includes('/') || !/[^./]$/.test(label) || label.includes('//') ? join(label, path) : `${label}/${path}`
+}
 
 /** Reads from the disk. */
 export function readingFromDisk(folder: Folder): Reading {
@@ -59,6 +64,7 @@ export function readingFromTexts(folder: Folder, kept: Texts): Reading {
 
 /** A path as it stands in messages, relative to the folder. */
 function keyOf({ path, label }: Folder, shown: string): string {
+  if (shown.startsWith(label) && shown[label.length] === '/' && !shown.includes('/.') && !shown.includes('//')) return shown.slice(label.length + 1)
   return isAbsolute(shown) ? relative(path, shown) : relative(resolve(label), resolve(shown))
 }
 

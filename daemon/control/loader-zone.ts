@@ -1,6 +1,6 @@
 import type { Fault, Position } from '../../core/trouble.ts'
 import { nameToText, TYPE } from '../wire/index.ts'
-import { applyChange, lowerName, readRecords, readZone, serialIn, TYPE_ALIAS, TYPE_ROUTE, type PlainRecord, type Zone } from '../zone/index.ts'
+import { applyChange, lowerName, packZone, readRecords, readZone, serialIn, TYPE_ALIAS, TYPE_ROUTE, type PlainRecord, type Zone } from '../zone/index.ts'
 import { fingerprint, type Texts } from './last-good.ts'
 import type { FreshZone, ZoneOver } from './loader-over.ts'
 import { danglingTarget, FORCE_HINT, isBlank, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Folder } from './loader-files.ts'
@@ -73,10 +73,12 @@ export function readZoneFile(context: ZoneContext, name: string, current: ZoneFi
   const print = fingerprint(reading.texts)
   const laid = layOver(context, shown, zone, print, current)
   if (laid.zone === undefined) return faulty([...faults, ...laid.faults])
-  return { kind: 'new', file: { ...describe(laid.zone, [...faults, ...laid.faults]), paths: [...reading.texts.keys()], print, follows: followed(reading.asked) }, zone: laid.zone, texts: reading.texts }
+  return { kind: 'new', file: { ...describe(laid.zone, [...faults, ...laid.faults]), paths: [...reading.texts.keys()], print, follows: followed(reading.asked) }, zone: laid.zone.records.length < SMALL ? packZone(laid.zone) : laid.zone, texts: reading.texts }
 }
 
 const NONE: ReadonlySet<string> = new Set()
+/** Records of a zone that is held in one piece while it waits for others. */
+const SMALL = 2000
 
 /** Most zones include nothing: then there is nothing to look after but the file itself, which is. */
 function followed(asked: ReadonlySet<string>): ReadonlySet<string> {
@@ -125,13 +127,18 @@ export function isSame(folder: Folder, current: Pick<ZoneFile, 'paths' | 'print'
   return current.paths.every((path) => Buffer.isBuffer(tryRead(reading, shownAs(folder, path)))) && fingerprint(reading.texts) === current.print
 }
 
+/** Of zones without ROUTE and ALIAS: there may be very many. */
+const PLAIN: Pick<ZoneFile, 'policies' | 'routed' | 'routedTtl' | 'aliases'> = { policies: new Map(), routed: [], routedTtl: 0, aliases: [] }
+
 /** What is asked of a zone when others change. */
 export function describe(zone: Zone, warnings: readonly Fault[]): Omit<ZoneFile, 'paths' | 'print' | 'follows'> {
+  const notable = zone.notable ?? [...zone.records]
+  if (!notable.some(({ type }) => type === TYPE_ROUTE || type === TYPE_ALIAS)) return { wire: lowerName(zone.origin), origin: nameToText(zone.origin), serial: serialIn(zone), records: zone.records.length, ...PLAIN, warnings }
   const policies = new Map<string, Position>()
   const routed = new Set<string>()
   const aliases: Uint8Array[] = []
   let routedTtl = 0
-  for (const { owner, type, ttl, rdata, at } of zone.notable ?? zone.records) {
+  for (const { owner, type, ttl, rdata, at } of notable) {
     if (type === TYPE_ALIAS) aliases.push(owner.slice())
     if (type !== TYPE_ROUTE) continue
     const policy = String.fromCharCode(...rdata)

@@ -20,6 +20,9 @@ const POINTERS: Readonly<Record<number, readonly [octets: number, tokens: number
   [TYPE_ALIAS]: [0, 0]
 }
 
+const POINTS = new Uint8Array(65_536)
+for (const type of Object.keys(POINTERS)) POINTS[Number(type)] = 1
+
 /** What stands at a name that is pointed at. */
 interface Found {
   /** Bits of check.ts; 0 when there is nothing. */
@@ -33,11 +36,9 @@ const scratch = new Uint8Array(260)
 /** Warns of records that point at nothing, and refuses ALIAS that does. */
 export function checkTargets(reading: Reading, groups: Groups, names: Names): void {
   const { table } = reading
-  const pointer = new Uint8Array(65_536)
-  for (const type of Object.keys(POINTERS)) pointer[Number(type)] = 1
   for (const record of groups.order) {
     const type = table.type[record]!
-    if (pointer[type] === 0 || table.rdata[record] === 0) continue
+    if (POINTS[type] === 0 || table.rdata[record] === 0) continue
     const at = table.rdata[record]! + 2 + POINTERS[type]![0]
     const target = table.octets.subarray(at, at + nameLength(table.octets, at))
     if (type === TYPE_ALIAS) checkAlias(reading, names, record, target)

@@ -11,6 +11,7 @@ export { TYPE_ALIAS, TYPE_ROUTE, type Zone, type ZoneRecord, type ZoneRecords } 
 export { readZone, type ReadZoneOptions, type ZoneReading } from './read-zone.ts'
 export { judgeOwners, judgeRecords } from './check-change.ts'
 export { diffSource, stepOf, type Difference } from './diff-source.ts'
+export { packZone } from './pack-zone.ts'
 export { applyChange, lowerName, serialIn } from './diff.ts'
 export { readRecords, type CheckRecordsOptions } from './read-records.ts'
 export { conflictAmong } from './check.ts'

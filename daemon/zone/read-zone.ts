@@ -7,7 +7,7 @@ import { groupRecords, settleRRsets } from './group.ts'
 import { readMaster, type Reading } from './reader.ts'
 import { TYPE_ALIAS, TYPE_ROUTE, type Zone, type ZoneRecord, type ZoneRecords } from './record.ts'
 import { dropTexts, faultsOf, positionOf, type Sources } from './sources.ts'
-import { dropIndex, ownerOf, rdataOf, type Table } from './table.ts'
+import { dropIndex, giveBack, ownerOf, rdataOf, type Table } from './table.ts'
 import { sourceOfTable } from './zone-source.ts'
 
 export interface ReadZoneOptions {
@@ -56,7 +56,7 @@ export function checkReading(reading: Reading, policies?: ReadonlySet<string>): 
   if (trouble.errors.length > 0 || names === undefined) return { faults, files }
   dropTexts(sources)
   dropIndex(table)
-  return { zone: { origin: names.zone, records: recordsOf(table, groups.order, sources), source: sourceOfTable(names.zone, table, groups), notable: [...recordsOf(table, groups.order.filter((record) => isNotable(table.type[record]!)), sources)] }, faults, files }
+  return { zone: { origin: names.zone, giveUp: () => giveBack(table), records: recordsOf(table, groups.order, sources), source: sourceOfTable(names.zone, table, groups), notable: [...recordsOf(table, groups.order.filter((record) => isNotable(table.type[record]!)), sources)] }, faults, files }
 }
 
 const isNotable = (type: number): boolean => type === TYPE.SOA || type === TYPE_ROUTE || type === TYPE_ALIAS

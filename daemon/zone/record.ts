@@ -35,4 +35,6 @@ export interface Zone {
   readonly source?: ZoneSource
   /** Those that more is asked of than to be served, where they are known already: SOA, ROUTE and ALIAS. */
   readonly notable?: readonly ZoneRecord[]
+  /** Gives up the memory of records and source, neither of which is looked at again. */
+  readonly giveUp?: () => void
 }

@@ -39,9 +39,13 @@ export function positionOf(sources: Sources, place: number): Position {
   return { file: source.file, line: line + 1, column: before + 1 }
 }
 
-/** Lets the texts go and keeps what positions need. */
+/** Texts below this many octets are no burden. */
+const SHORT = 1 << 16
+
+/** Lets the texts go that are long, and keeps what positions need. */
 export function dropTexts(sources: Sources): void {
   for (const source of sources.list) {
+    if (source.text.length < SHORT) continue
     if (source.standsFor === undefined) source.lines ??= lineFeeds(source.text)
     source.text = new Uint8Array(0)
   }

@@ -26,9 +26,25 @@ export interface Table {
 /** Type of a record whose type could not be read. */
 export const TYPE_UNREAD = 0
 
+/** A table that was given back, for the next short text: of many small zones each would cost more to make room for than to read. */
+let spare: Table | undefined
+const SHORT = 1 << 14
+const LONGEST_SPARE = 1 << 20
+
+/** Gives up a table that nothing looks at any more. */
+export function giveBack(table: Table): void {
+  if (table.octets.length <= LONGEST_SPARE && table.slots.length > 0) spare = table
+}
+
 /** A table for about so many octets of text. */
 export function makeTable(textLength: number): Table {
-  const records = Math.max(64, textLength >>> 5)
+  if (spare !== undefined && textLength <= SHORT) {
+    const table = spare
+    spare = undefined
+    table.slots.fill(0)
+    return Object.assign(table, { length: 0, names: 0, used: 1 })
+  }
+  const records = Math.max(16, textLength >>> 5)
   return {
     length: 0,
     name: new Uint32Array(records),
@@ -157,6 +173,7 @@ function rehash(table: Table): void {
 
 /** Lets go of what only finding names needs: the table is read on, and no name is found in it again. */
 export function dropIndex(table: Table): void {
+  if (table.octets.length <= LONGEST_SPARE) return
   table.slots = new Uint32Array(0)
   table.hashes = new Uint32Array(0)
   table.octets = table.octets.slice(0, table.used)
