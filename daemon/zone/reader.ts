@@ -77,9 +77,10 @@ function octetsOf(text: string | Uint8Array): Uint8Array {
   return typeof text === 'string' ? new TextEncoder().encode(text) : text
 }
 
-/** `zones/example.com.zone` is the zone example.com. unless it says otherwise. */
+/** `zones/example.com.zone` is the zone example.com. unless it says otherwise, and `root.zone` the root. */
 function originOfFile(file: string): Uint8Array | undefined {
-  const name = nameFromText(basename(file).replace(/\.zone$/, '') || '.')
+  const stem = basename(file).replace(/\.zone$/, '')
+  const name = nameFromText(stem === '' || stem === 'root' ? '.' : stem)
   return typeof name === 'string' ? undefined : name
 }
 

@@ -160,3 +160,10 @@ t.test('no text makes it throw or say a place that is not there', async () => {
     { numRuns: 600 }
   )
 })
+
+t.test('root.zone is the root, without an $ORIGIN', async (t) => {
+  const { zone, faults } = readZone({ file: 'zones/root.zone', read: () => '@ 300 SOA a.root-servers.net nstld 1 3600 600 604800 60\n@ 300 NS a.root-servers.net\na.root-servers.net 300 A 192.0.2.1\n' })
+  t.same(faults, [])
+  t.equal(nameToText(zone!.origin), '.')
+  t.same([...zone!.records].map(({ owner }) => nameToText(owner)), ['.', '.', 'a.root-servers.net.'])
+})
