@@ -63,8 +63,8 @@ function serve(request: Request, context: Context): Answer | Promise<Answer> {
   const row = ROWS.find(({ opcode, types }) => opcode === request.opcode && (types === undefined || types.includes(request.type)))
   if (row === undefined) return refusal(request, RCODE.NOTIMP)
   // Of an ordinary query, the answerer tells what is wrong with it.
-  if (request.fault !== RCODE.NOERROR && row.types !== undefined) return refusal(request, request.fault)
-  if (request.fault !== RCODE.NOERROR && request.opcode !== OPCODE.QUERY) return refusal(request, request.fault)
+  const isOrdinary = request.opcode === OPCODE.QUERY && row.types === undefined
+  if (request.fault !== RCODE.NOERROR && !isOrdinary) return refusal(request, request.fault)
   return row.serve(request, context)
 }
 

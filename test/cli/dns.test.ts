@@ -10,6 +10,8 @@ import { packageRoot } from '../../cli/folders.ts'
 
 // `nearcast dns` as it is called from a shell.
 
+t.setTimeout(120_000)
+
 const PORT = '17310'
 const zone = (text: string): string => `$TTL 300\n@ SOA ns hostmaster 1 3600 600 604800 60\n@ NS ns\nns A 192.0.2.1\ntext TXT "${text}"\n`
 
@@ -99,4 +101,34 @@ t.test('with a state folder, the last good zone outlives a restart', async (t) =
   t.match(again.said.out, `serving 1 zone, 4 records, over UDP and TCP at 127.0.0.1:${PORT}, [::1]:${PORT}`)
   t.equal(await text('text.one.test'), 'one')
   t.equal(await again.end('SIGTERM'), 0)
+})
+
+t.test('what is wrong with --config and --tsig-keys is told in a line', async (t) => {
+  const root = t.testdir({
+    zones: { 'one.test.zone': zone('one') },
+    temporary: {},
+    'empty.keys': '// none\n',
+    'weak.keys': 'key "old" { algorithm hmac-md5; secret "c2VjcmV0"; };\n',
+    'good.keys': 'key "one" { algorithm hmac-sha256; secret "c2VjcmV0c2VjcmV0c2VjcmV0"; };\n',
+    'peers.yaml': 'zones:\n  one.test: { allow-transfer: [secnd] }\npeers:\n  second: { address: 192.0.2.1 }\n',
+    'keys.yaml': 'keys: [good.keys]\npeers:\n  second: { address: 192.0.2.1, key: oen }\n',
+    'twice.yaml': 'keys: [good.keys]\n'
+  })
+  const at = (name: string): string => join(root, name)
+  const cases: [argv: string[], status: number, line: RegExp][] = [
+    [['--tsig-keys', at('none.keys')], 2, /^nearcast: --tsig-keys: there is no file \S+none\.keys\n$/],
+    [['--tsig-keys', at('empty.keys')], 2, /^nearcast: --tsig-keys \S+: no key is in it \(tsig-keygen writes one\)\n$/],
+    [['--tsig-keys', at('weak.keys')], 1, /weak\.keys:1:\d+: hmac-md5 is too weak to be taken/],
+    [['--config', at('none.yaml')], 2, /^nearcast: --config: there is no file/],
+    [['--config', at('peers.yaml')], 1, /peers\.yaml:2:\d+: zones\.one\.test\.allow-transfer: there is no peer secnd \(did you mean second\?\)\n$/],
+    [['--config', at('keys.yaml')], 1, /keys\.yaml:3:\d+: peers\.second\.key: there is no key oen \(did you mean one\?\)\n$/],
+    [['--config', at('twice.yaml'), '--tsig-keys', at('good.keys')], 2, /key one\. is among the keys of \S+twice\.yaml already/],
+    [['--tsig-kyes', at('good.keys')], 2, /did you mean --tsig-keys\?/]
+  ]
+  for (const [argv, status, line] of cases) {
+    const server = run(t, join(root, 'temporary'), '--zones', join(root, 'zones'), '--port', PORT, ...argv)
+    t.equal(await server.ended, status)
+    t.match(server.said.err, line)
+    t.notMatch(server.said.err, /c2VjcmV0/, 'no secret is shown')
+  }
 })
