@@ -2,6 +2,8 @@ import { refuse, tokenText } from './entry.ts'
 import { expect, type Field, take, write32, write8 } from './field.ts'
 
 const EQUATOR = 2 ** 31
+/** The pole, in thousandths of a second of arc from the equator. */
+const MOST_LATITUDE = 90 * 3_600_000
 const SEA_LEVEL = 10_000_000
 
 /**
@@ -20,7 +22,7 @@ export const loc: Field = {
     const metres = words.map(centimetres)
     const [altitude, size = 100, horizontal = 1_000_000, vertical = 1000] = metres
     const stray = metres.findIndex((value, at) => value === undefined || (at > 0 && (value < 0 || value > 9e9)))
-    if (stray >= 0 || altitude === undefined || metres.length > 4 || Math.abs(altitude) > 4e9 || altitude < -SEA_LEVEL) {
+    if (stray >= 0 || altitude === undefined || metres.length > 4 || altitude > 0xffff_ffff - SEA_LEVEL || altitude < -SEA_LEVEL) {
       return refuse(entry, entry.count - Math.max(1, metres.length - Math.max(0, stray)), 'expected altitude, size and precision in metres', 'such as 7m 10m 100m 10m')
     }
     write8(entry, 0)
@@ -35,6 +37,7 @@ export const loc: Field = {
     const powers = [take(data, 1), take(data, 1), take(data, 1)]
     const [latitude, longitude, altitude] = [take(data, 4), take(data, 4), take(data, 4)]
     if (altitude === undefined || powers.some((power) => power! >>> 4 > 9 || (power! & 15) > 9 || (power! >>> 4 === 0 && power !== 0))) return undefined
+    if (Math.abs(latitude! - EQUATOR) > MOST_LATITUDE || Math.abs(longitude! - EQUATOR) > 2 * MOST_LATITUDE) return undefined
     const sizes = powers.map((power) => `${metresText((power! >>> 4) * 10 ** (power! & 15))}m`)
     return `${angleText(latitude! - EQUATOR, 'NS')} ${angleText(longitude! - EQUATOR, 'EW')} ${metresText(altitude - SEA_LEVEL)}m ${sizes.join(' ')}`
   }

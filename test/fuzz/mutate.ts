@@ -1,7 +1,7 @@
 import type { Random } from '../helpers/random.ts'
 
-/** Octets that mean something in a packet: pointers, lengths at their bounds, types, classes. */
-const TELLING = [0, 1, 2, 12, 16, 28, 41, 63, 64, 0x80, 0xbf, 0xc0, 0xc1, 0xff, 250, 251, 252, 255]
+/** Octets that mean something in a packet or in text: pointers, lengths at their bounds, types, classes, quotes, commas, backslashes. */
+const TELLING = [0, 1, 2, 12, 16, 28, 34, 41, 44, 63, 92, 64, 0x80, 0xbf, 0xc0, 0xc1, 0xff, 250, 251, 252, 255]
 
 /** A packet with octets changed, put in, taken out, cut off, doubled, or joined with another's. */
 export function mutatePacket(random: Random, packets: readonly Uint8Array[]): Uint8Array {

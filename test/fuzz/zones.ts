@@ -1,8 +1,10 @@
+import fc from 'fast-check'
 import { makeScannedName, nameToText, scanName, TYPE_ROWS, typeToText } from '../../daemon/wire/index.ts'
 import { buildZoneImage, lookup, makeFinding, openZoneImage, rdataFromText, rdataToText, readZone, type Zone, type ZoneReading, TYPE_ALIAS, TYPE_ROUTE } from '../../daemon/zone/index.ts'
+import { rdataText } from '../helpers/rdata-texts.ts'
 import { Broken, never } from './broken.ts'
 import { readZoneTexts } from './corpus.ts'
-import { mutateText } from './mutate.ts'
+import { mutatePacket, mutateText } from './mutate.ts'
 import type { Subject } from './subjects.ts'
 
 function read(text: string): ZoneReading {
@@ -50,12 +52,13 @@ function checkZone(zone: Zone, text: string): void {
 
 /** Feeds any octets to every type as RDATA: as text and back they are the same. */
 export function rdataSubject(): Subject {
-  const types = [...TYPE_ROWS.map(({ number }) => number), 65_534]
+  const sound = TYPE_ROWS.map((row) => ({ type: row.number, all: fc.sample(rdataText(row), { seed: 1, numRuns: 20 }).map((text) => rdataFromText(row.number, text)).filter((data) => typeof data !== 'string') }))
   return {
     name: 'RDATA',
     feed(random) {
-      const type = random.pick(types)
-      const octets = Uint8Array.from({ length: random.pick([0, 1, 4, 8, 20, 60]) }, () => (random.percent(40) ? random.below(4) : random.below(256)))
+      const { type, all } = random.percent(2) ? { type: 65_534, all: [] } : random.pick(sound)
+      const isNoise = random.percent(30) || all.length === 0
+      const octets = isNoise ? Uint8Array.from({ length: random.pick([0, 1, 4, 8, 20, 60]) }, () => (random.percent(40) ? random.below(4) : random.below(256))) : mutatePacket(random, all)
       const text = never(`rdataToText of ${typeToText(type)}`, octets, () => rdataToText(type, octets))
       const back = never(`rdataFromText of ${typeToText(type)}`, text, () => rdataFromText(type, text))
       // The generic form of a known type is read only when its octets fit that type.
