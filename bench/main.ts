@@ -6,6 +6,7 @@ import { benchAttacks } from './attacks.ts'
 import { benchDns } from './dns.ts'
 import { benchEdge } from './edge.ts'
 import { benchHostile } from './hostile.ts'
+import { benchLoad } from './load.ts'
 import { benchReload } from './reload.ts'
 
 // npm run bench -- NAME [options]: measures on this machine, beside whichever peers are installed. One row a bench.
@@ -29,6 +30,7 @@ export interface BenchOptions {
 
 const benches: Readonly<Record<string, Bench>> = {
   dns: { about: 'CPU per query over UDP and TCP and the largest load, beside Knot, NSD, gdnsd, BIND, PowerDNS and a responder in C that parses nothing', run: benchDns },
+  load: { about: 'start to first answer, CPU and memory with 1,000,000 records, beside Knot, NSD, gdnsd, BIND and PowerDNS; 100,000 small zones', run: benchLoad },
   reload: { about: 'queries lost while zones, policies and keys are read again under full load, beside Knot, NSD, gdnsd and BIND', run: benchReload },
   edge: { about: 'CPU per hit over HTTP, beside nginx and varnish', run: benchEdge },
   hostile: { about: 'CPU per packet of what nobody should send, beside a good query', run: benchHostile },

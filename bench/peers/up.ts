@@ -11,7 +11,7 @@ import { benchZone, BENCH_ZONE, MILLION_ZONE } from './zones.ts'
 export const originOf = (data: Data): string => (data === 'million' ? MILLION_ZONE : BENCH_ZONE)
 
 /** The large zone takes some of them long. */
-const UP_WITHIN_MS = 90_000
+const UP_WITHIN_MS = 180_000
 
 /** Waits until a server answers for the zone with an address, or its process has ended. */
 export async function whenUp({ port, data }: StartOptions, program: { child: ChildProcess; said(): string }): Promise<Running> {
