@@ -24,7 +24,7 @@ export function makeReclaimer(collect: () => void = collector()): (image: Pick<S
 }
 
 /** The collector of this thread's garbage. It can be had only by a flag. */
-function collector(): () => void {
+export function collector(): () => void {
   setFlagsFromString('--expose-gc')
   return runInNewContext('gc') as () => void
 }

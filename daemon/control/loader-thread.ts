@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { systemAfter, systemClock } from '../../core/clock.ts'
 import { messageOf, never } from '../../core/trouble.ts'
 import { noPlaces } from '../../geodb/index.ts'
+import { collector } from '../reclaim.ts'
 import type { Target } from '../routing/index.ts'
 import { openJournals } from './journals.ts'
 import type { FlushReply } from './api.ts'
@@ -50,6 +51,9 @@ export type ToLoader =
   | { readonly kind: 'expire'; readonly id: number; readonly origin: Uint8Array }
   | { readonly kind: 'flush'; readonly id: number; readonly zone?: string; readonly isDry: boolean }
   | { readonly kind: 'stop' }
+
+/** Octets of an image that is worth collecting the garbage of its making at once. */
+const LARGE = 8 << 20
 
 const port = parentPort!
 const { folder, stateFolder, targets, mostTargets, secondaries, autoSerials, geo } = workerData as LoaderData
@@ -100,15 +104,21 @@ function run(): void {
     // Loads are told in their order, and policies not before the places they speak of.
     said = said.then(() => ready).then(() => say(message()))
   }
-  const keepCopies = (): void => {
+  const collect = collector()
+  let build = 0
+  const keepCopies = ({ zoneImage }: LoadResult): void => {
     const trouble = catalogue.flush()
     if (trouble !== undefined) say({ kind: 'trouble', reason: trouble })
+    if (zoneImage === undefined || zoneImage.build === build || zoneImage.byteLength < LARGE) return
+    // What a large zone was read into is larger than its image, and this thread may have nothing to do for days.
+    build = zoneImage.build
+    collect()
   }
   const tellLoad = (result: LoadResult, more: { readonly id?: number; readonly reply?: ChangeReply }): void => {
     const ready = result.usesPolicies ? (places ??= bringPlaces().catch((error: unknown) => say({ kind: 'refused', reason: messageOf(error) }))) : undefined
     tell(() => ({ kind: 'loaded', ...more, ...result }), ready)
     // Nobody waits for the copies: they are for the next start.
-    said = said.then(keepCopies)
+    said = said.then(() => keepCopies(result))
   }
   const load = (request: LoadRequest, id?: number): void => {
     const result = catalogue.load(request)
