@@ -7,7 +7,7 @@ import { collector } from '../reclaim.ts'
 import type { Target } from '../routing/index.ts'
 import { openJournals } from './journals.ts'
 import type { FlushReply } from './api.ts'
-import { isZoneFile, openCatalogue, type LoadRequest } from './loader-catalogue.ts'
+import { isZoneFile, openCatalogue, type Catalogue, type LoadRequest } from './loader-catalogue.ts'
 import { makePlacesReader, type BroughtPlaces, type GeoSettings } from './loader-places.ts'
 import type { Changed, ChangedBy, ChangeReply } from './loader-changes.ts'
 import type { Folder } from './loader-files.ts'
@@ -86,6 +86,20 @@ try {
   say({ kind: 'refused', reason: messageOf(error) })
 }
 
+/** What is done behind a load, when nobody waits for it any more: its copies are kept, and its garbage is collected. */
+function makeSettler(catalogue: Pick<Catalogue, 'flush'>): (result: LoadResult) => void {
+  const collect = collector()
+  let build = 0
+  return ({ zoneImage }) => {
+    const trouble = catalogue.flush()
+    if (trouble !== undefined) say({ kind: 'trouble', reason: trouble })
+    if (zoneImage === undefined || zoneImage.build === build || zoneImage.byteLength < LARGE) return
+    // What a large zone was read into is larger than its image, and this thread may have nothing to do for days.
+    build = zoneImage.build
+    collect()
+  }
+}
+
 function run(): void {
   const over = openJournals({ auto: new Set(autoSerials), ...(stateFolder !== undefined && { folder: join(stateFolder, 'journal') }) })
   const catalogue = openCatalogue({ folder, targets, mostTargets, secondaries, over, ...(stateFolder !== undefined && { stateFolder }) })
@@ -104,21 +118,12 @@ function run(): void {
     // Loads are told in their order, and policies not before the places they speak of.
     said = said.then(() => ready).then(() => say(message()))
   }
-  const collect = collector()
-  let build = 0
-  const keepCopies = ({ zoneImage }: LoadResult): void => {
-    const trouble = catalogue.flush()
-    if (trouble !== undefined) say({ kind: 'trouble', reason: trouble })
-    if (zoneImage === undefined || zoneImage.build === build || zoneImage.byteLength < LARGE) return
-    // What a large zone was read into is larger than its image, and this thread may have nothing to do for days.
-    build = zoneImage.build
-    collect()
-  }
+  const settle = makeSettler(catalogue)
   const tellLoad = (result: LoadResult, more: { readonly id?: number; readonly reply?: ChangeReply }): void => {
     const ready = result.usesPolicies ? (places ??= bringPlaces().catch((error: unknown) => say({ kind: 'refused', reason: messageOf(error) }))) : undefined
     tell(() => ({ kind: 'loaded', ...more, ...result }), ready)
     // Nobody waits for the copies: they are for the next start.
-    said = said.then(() => keepCopies(result))
+    said = said.then(() => settle(result))
   }
   const load = (request: LoadRequest, id?: number): void => {
     const result = catalogue.load(request)
