@@ -144,7 +144,7 @@ async function measure(bench: Bench, { workers }: Stage, name: CaseName, contend
     const rate = Math.round(bench.rate * share)
     for (let round = 1; round <= rounds; round++) {
       for (const [contender, row] of rows) await sample(sender, contender, row, { rate, seconds })
-      if (name === 'static' && round <= CROSS_CHECKS) for (const [contender, row] of rows) await crossCheck(bench, contender, row, rate)
+      if (name === 'static' && workers === 1 && round <= CROSS_CHECKS) for (const [contender, row] of rows) await crossCheck(bench, contender, row, rate)
       say(`${name}${workers > 1 ? `, ${workers} workers` : ''}, round ${round} of ${rounds}: ${[...rows.values()].map(({ server, cpu }) => `${server} ${cpu.at(-1)!.toFixed(2)}`).join(', ')}`)
     }
     return { name, about: cases[name].about, workers, rate, rows: [...rows.values()] }
