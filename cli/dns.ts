@@ -10,6 +10,7 @@ import { readKeyFiles } from '../daemon/wire/index.ts'
 import { failed, isSet, mistyped, numberOf, textOf, type Call, type Command } from './command.ts'
 import { configFile, zonesFolder } from './folders.ts'
 import { endWithNpm, whenAsked } from './foreground.ts'
+import { updatesWithoutState } from './update-rules.ts'
 import { loadConfigured } from './keys.ts'
 
 export const dns: Command = {
@@ -43,6 +44,8 @@ export const dns: Command = {
     if (statSync(zones.path, { throwIfNoEntry: false })?.isDirectory() !== true) return mistyped(call.io, `--zones: there is no folder ${zones.path}`)
     const configured = takeConfig(call)
     if (typeof configured === 'number') return configured
+    const stateless = configured.config === undefined || textOf(call, 'state') !== undefined ? undefined : updatesWithoutState(configured.config)
+    if (stateless !== undefined) return failed(call.io, stateless)
     return serve(call, { ...configured, ...(threads !== undefined && { threads }), ...(listen !== undefined && { listen }) })
   }
 }

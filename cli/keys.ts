@@ -6,6 +6,7 @@ import { readRegularFile } from '../core/regular-file.ts'
 import { ConfigError, messageOf, type Fault } from '../core/trouble.ts'
 import { parseSecrets, readKeyFiles, type TsigKeys } from '../daemon/wire/index.ts'
 import type { NamedPath } from './folders.ts'
+import { checkUpdateRules } from './update-rules.ts'
 
 /** A configuration with the keys that it names. */
 export interface Configured {
@@ -25,7 +26,7 @@ export function readConfigKeys(file: NamedPath, text: string, config: Config): {
   })
   // Of names in files with faults there is no telling.
   const unknown = faults.length > 0 ? [] : checkKeyNames(file.label, text, config, [...keys.keys()].map((name) => name.replace(/\.$/, '')))
-  return { keys, keyFiles, faults: [...faults, ...unknown, ...checkSecrets(file, config.dns['cookie-secrets'])] }
+  return { keys, keyFiles, faults: [...faults, ...unknown, ...checkSecrets(file, config.dns['cookie-secrets']), ...checkUpdateRules(file.label, text, config)] }
 }
 
 function checkSecrets(file: NamedPath, label: string | undefined): Fault[] {

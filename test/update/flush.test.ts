@@ -167,7 +167,7 @@ t.test('after a flush the files say what is served, whatever was updated', async
       if (read.served().join('\n') !== served.join('\n')) throw new Error(`${text}\n--\n${bench.text(FILE)}\n--\n${served.join('\n')}\n--\n${read.served().join('\n')}`)
       if (read.journals.laidOver('example.test.')!.layer.sets.size > 0) throw new Error('something still lies over the file')
     }),
-    { numRuns: 250 }
+    { numRuns: 80 }
   )
   t.ok(written > refused, `${written} flushed, ${refused} refused`)
 })

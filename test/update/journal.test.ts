@@ -89,7 +89,7 @@ t.test('whatever updates come, the journal over the file is what is served', asy
       const [now, after] = [running.served(), inner.start().served()]
       if (now.join('\n') !== after.join('\n')) throw new Error(`${now.join('\n')}\n--\n${after.join('\n')}`)
     }),
-    { numRuns: 60 }
+    { numRuns: 40 }
   )
   t.pass()
 })
