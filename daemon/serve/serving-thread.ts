@@ -6,8 +6,12 @@ import { TRAFFIC, BEAT, type FromThread, type Listener, type ThreadData, type To
 /** A thread that died is started again after this long, doubling up to the longest. */
 const RESTART_MS = 100
 const LONGEST_RESTART_MS = 5000
-/** A thread whose beat has not moved for this many looks, one a second, hangs. */
-const LOOKS = 5
+/**
+ * A thread that serves and whose beat has not moved for this many looks hangs. Many short looks rather than few long ones: on a machine
+ * that has no time for anybody they come late too, and a thread that waits for its turn is not taken for one that hangs.
+ */
+const LOOK_MS = 250
+const LOOKS = 20
 
 /** Descriptors are numbered below this, mostly. */
 const MOST_DESCRIPTORS = 65536
@@ -49,6 +53,8 @@ export class ServingThread {
   readonly #watch: NodeJS.Timeout
   #worker: Worker
   #isClosing = false
+  /** It has begun to; before that it may take its time. */
+  #serves = false
   #delay = RESTART_MS
   #restart: NodeJS.Timeout | undefined
   #hasEnded: (() => void) | undefined
@@ -57,8 +63,9 @@ export class ServingThread {
   constructor(plan: ThreadPlan) {
     this.#plan = plan
     this.ready = new Promise<void>((resolve, reject) => (this.#settleReady = { resolve, reject }))
-    this.#watch = watchBeat(this.traffic, () => {
+    this.#watch = watchBeat(this.traffic, () => this.#serves, () => {
       plan.log.error(`${plan.name} hangs: it is ended`)
+      this.#serves = false
       void this.#worker.terminate()
     })
     this.#worker = this.#start()
@@ -109,6 +116,7 @@ export class ServingThread {
     const { log, name } = this.#plan
     switch (message.kind) {
       case 'ready':
+        this.#serves = true
         this.#settleReady?.resolve()
         this.#settleReady = undefined
         return
@@ -133,6 +141,7 @@ export class ServingThread {
   #onExit(): void {
     const { log, name } = this.#plan
     this.#hasEnded?.()
+    this.#serves = false
     if (this.#isClosing || this.#settleReady !== undefined) {
       this.#settleReady?.reject(new Error(`${name} ended before it served`))
       return
@@ -143,15 +152,15 @@ export class ServingThread {
   }
 }
 
-function watchBeat(traffic: Float64Array, hangs: () => void): NodeJS.Timeout {
+function watchBeat(traffic: Float64Array, serves: () => boolean, hangs: () => void): NodeJS.Timeout {
   let last = -1
   let still = 0
   const look = setInterval(() => {
-    still = traffic[BEAT] === last ? still + 1 : 0
+    still = serves() && traffic[BEAT] === last ? still + 1 : 0
     last = traffic[BEAT]!
     if (still < LOOKS) return
     still = 0
     hangs()
-  }, 1000)
+  }, LOOK_MS)
   return look.unref()
 }
