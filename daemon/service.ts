@@ -76,6 +76,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     now.exchange = exchange
     const serving = await startSockets({ ...options, rules }, world, counters, () => exchange.openLane())
     now.serving = serving
+    exchange.begin()
     // What was edited while the threads came up.
     if (now.world !== world) await serving.use(now.world)
     const close = async (withinMs: number): Promise<void> => {

@@ -24,12 +24,14 @@ export interface UdpQuestion<T> {
   /** How long to wait after each time it is sent, in milliseconds. */
   readonly waits: readonly number[]
   readonly after: After
+  /** A port that is closed may be open the next time it is sent. Absent: whoever is not there is not waited for. */
+  readonly isPatient?: boolean
   /** Reads what came; undefined: it is none of our business, and the wait goes on. */
   read(reply: Uint8Array): T | undefined
 }
 
 /** Asks by UDP, again and again until something is read from a reply. Never rejects. */
-export function askByUdp<T>({ to, message, waits, after, read }: UdpQuestion<T>): Promise<T | NoReply> {
+export function askByUdp<T>({ to, message, waits, after, isPatient = false, read }: UdpQuestion<T>): Promise<T | NoReply> {
   return new Promise((resolve) => {
     const socket = createSocket(to.address.includes(':') ? 'udp6' : 'udp4')
     let cancel = (): void => undefined
@@ -42,8 +44,10 @@ export function askByUdp<T>({ to, message, waits, after, read }: UdpQuestion<T>)
       socket.close()
       resolve(result)
     }
-    // A port that is closed may be open the next time: the last error is what is told.
-    const trouble = (error: Error): void => void (reason = errorText(error))
+    const trouble = (error: Error): void => {
+      reason = errorText(error)
+      if (!isPatient) end({ kind: 'none', reason })
+    }
     const send = (time: number): void => {
       if (time === waits.length) {
         end({ kind: 'none', reason })

@@ -26,6 +26,8 @@ export interface DutiesOptions {
 }
 
 export interface Duties {
+  /** We can be asked: peers are notified from now on, first of what there is. */
+  begin(): void
   /** The world is another, and this has led to it. */
   use(steps: readonly ZoneStep[]): void
   /** A primary, by its place in the zone's list, says that its zone has changed. */
@@ -34,7 +36,7 @@ export interface Duties {
   refresh(zone: string, isWhole: boolean): boolean
 }
 
-/** Notifies of every zone that has peers to notify, and looks after every secondary zone, from now on. */
+/** Looks after every secondary zone from now on, and notifies of every zone that has peers to notify once it is told to begin. */
 export function startDuties({ rules, loader, stateFolder, world, log, onStatus }: DutiesOptions): Duties {
   const soaOf = (origin: Uint8Array): Uint8Array | undefined => soaIn(world(), origin)
   const tools = { clock: systemClock, after: systemAfter, random: Math.random, soaOf, log }
@@ -47,9 +49,15 @@ export function startDuties({ rules, loader, stateFolder, world, log, onStatus }
     zones: zones.filter(({ primaries }) => primaries.length > 0),
     keeper: { change: (change) => loader.change(change, 'transfer'), replace: loader.replace, expire: loader.expire }
   })
-  for (const { name } of zones) notifier.changed(name)
+  let hasBegun = false
   return {
+    begin: () => {
+      hasBegun = true
+      for (const { name } of zones) notifier.changed(name)
+    },
     use: (steps) => {
+      // Whoever is notified asks at once.
+      if (!hasBegun) return
       for (const { origin } of steps) notifier.changed(nameToText(origin))
     },
     notified: (zone, primary, serial) => void secondaries.notified(zone, primary, serial),

@@ -13,6 +13,7 @@ export type ToThread =
   | { readonly kind: 'lane'; readonly port: MessagePort; readonly waiting: Int32Array }
   | { readonly kind: 'world'; readonly number: number; readonly world: WorldImage; readonly steps: readonly ZoneStep[]; readonly isRerouted: boolean }
   | { readonly kind: 'told'; readonly id: number; readonly reply: ChangeReply }
+  | { readonly kind: 'begin' }
   | { readonly kind: 'refresh'; readonly zone: string; readonly isWhole: boolean }
   | { readonly kind: 'stop' }
 
@@ -72,6 +73,7 @@ export class Exchange {
   #worker: Worker
   #delay = RESTART_MS
   #isClosed = false
+  #hasBegun = false
   #restart: NodeJS.Timeout | undefined
   readonly #secondaries = new Map<string, SecondaryStatus>()
   readonly #waiting = new Set<{ number: number; resolve: () => void }>()
@@ -103,6 +105,12 @@ export class Exchange {
     }, HANGS_MS)
     await used
     clearTimeout(watch)
+  }
+
+  /** The sockets are there: peers are notified from now on, for whoever is notified asks at once. */
+  begin(): void {
+    this.#hasBegun = true
+    this.#worker.postMessage({ kind: 'begin' } satisfies ToThread)
   }
 
   /** How the secondary zones stand. */
@@ -137,6 +145,7 @@ export class Exchange {
     })
     worker.on('error', (error) => log.error(`dns exchange died: ${error.stack ?? error.message}`))
     worker.on('exit', () => this.#onExit())
+    if (this.#hasBegun) worker.postMessage({ kind: 'begin' } satisfies ToThread)
     return worker
   }
 

@@ -120,7 +120,7 @@ async function notify(options: NotifyOptions, { origin, peer }: Job, waits: read
     return reply.rcode === 0 ? { kind: 'answered' } : { kind: 'answered', trouble: `it answers ${rcodeText(reply.rcode)}` }
   }
   if (soaOf(origin) === undefined) return { serial: 0 }
-  const result = await askByUdp({ to: peer, message, waits, after, read })
+  const result = await askByUdp({ to: peer, message, waits, after, isPatient: true, read })
   const trouble = result.kind === 'none' ? result.reason : result.trouble
   return { serial: serialOf(sent!.soa), ...(trouble !== undefined && { trouble }) }
 }

@@ -96,6 +96,9 @@ port.on('message', (message: ToThread) => {
       say({ kind: 'using', number: message.number })
       duties.use(message.steps)
       return
+    case 'begin':
+      duties.begin()
+      return
     case 'refresh':
       duties.refresh(message.zone, message.isWhole)
       return
