@@ -194,7 +194,7 @@ export class Flight {
     const { body, status } = object
     const renewed = makeObject(status, toLines(merged), body, validatorsOf({ etag: fieldOf(merged, 'etag'), lastModified: fieldOf(merged, 'last-modified') }), freshness)
     if (verdict.kind === 'storable' && !this.#isOutdated) store.put(this.#key, renewed)
-    else store.delete(this.#key)
+    else if (verdict.kind === 'storable' || verdict.reason !== 'authorization') store.delete(this.#key)
     this.#close()
     const shared = verdict.kind === 'storable' && verdict.sharable
     const statusAbove = fieldOf(fields, 'cache-status')

@@ -153,8 +153,10 @@ function refreshBehind(worker: Worker, viewer: Viewer, key: string, object: Stor
   if (now - object.askedAt < BEHIND_MS || worker.flights.has(key) || worker.underWay >= MOST_FLIGHTS) return
   object.askedAt = now
   const waiter: Waiter = { valueOf: (name) => valueSent(viewer, name), tell: () => flight.stopIfUnwanted() }
-  const flight: Flight = new Flight(worker, planOf(worker, viewer, key, object, 'together', false), waiter)
+  const flight: Flight = new Flight(worker, planOf(worker, viewer, key, object, 'together', isAuthorized(viewer)), waiter)
 }
+
+const isAuthorized = ({ request }: Viewer): boolean => requestField(request, AUTHORIZATION) !== undefined
 
 function planOf(worker: Worker, viewer: Viewer, key: string, object: StoredObject | undefined, how: Company, authorized: boolean): Plan {
   const { request, reply, behaviour, primary } = viewer
@@ -180,7 +182,7 @@ function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object
   const { request, reply } = viewer
   const id = nameRequest(worker, viewer)
   if (wishesOf(viewer).onlyIfCached) return say(worker, request, reply, { status: 504, text: 'it is not held here, and the request says only-if-cached' }, viewer.nonce, id)
-  const authorized = requestField(request, AUTHORIZATION) !== undefined
+  const authorized = isAuthorized(viewer)
   const open = how === 'together' && !authorized
   const waiter: Waiter = {
     valueOf: (name) => valueSent(viewer, name),
