@@ -50,6 +50,7 @@ export const IP_MTU_DISCOVER = 10
 export const IP_PMTUDISC_OMIT = 5
 export const IPPROTO_TCP = 6
 export const TCP_NODELAY = 1
+export const TCP_NOTSENT_LOWAT = 25
 export const IPPROTO_IPV6 = 41
 export const IPV6_MTU_DISCOVER = 23
 export const IPV6_V6ONLY = 26

@@ -25,6 +25,9 @@ export function watch({ system, queue, event }: Calls, operation: number, fd: nu
   system.epoll_ctl(queue, operation, fd, event.address)
 }
 
+/** Octets that the system takes before it has sent them. */
+const MOST_AHEAD = 64 << 10
+
 /** Octets that the system would not take yet. */
 interface Waiting {
   readonly octets: Buffer
@@ -73,7 +76,9 @@ export class NativeConnection implements Connection {
       return
     }
     // Answers are whole when they are written: none waits for more.
-    this.#setOption(sys.IPPROTO_TCP, sys.TCP_NODELAY)
+    this.#setOption(sys.TCP_NODELAY, 1)
+    // The system would take megabytes ahead of a slow client, and not tell for as long as those take that any have left.
+    this.#setOption(sys.TCP_NOTSENT_LOWAT, MOST_AHEAD)
     this.#watch(sys.EPOLL_CTL_ADD)
   }
 
@@ -195,10 +200,10 @@ export class NativeConnection implements Connection {
     watch(this.#calls, operation, this.#fd, wanted)
   }
 
-  #setOption(level: number, option: number): void {
+  #setOption(option: number, value: number): void {
     const { system, event } = this.#calls
-    new DataView(event.bytes.buffer, event.bytes.byteOffset).setInt32(0, 1, true)
-    system.setsockopt(this.#fd, level, option, event.address, 4)
+    new DataView(event.bytes.buffer, event.bytes.byteOffset).setInt32(0, value, true)
+    system.setsockopt(this.#fd, sys.IPPROTO_TCP, option, event.address, 4)
   }
 }
 

@@ -18,6 +18,8 @@ const SLOWEST = 16 << 10
 export interface TcpServer {
   /** Sends what the exchange answers. */
   reply(reply: Reply): void
+  /** What the exchange had is lost: whoever waits for it is closed. */
+  lose(): void
   /** Stops accepting, sends what is under way, and closes every connection. */
   close(withinMs: number): Promise<void>
 }
@@ -49,6 +51,9 @@ export async function openTcp(listeners: readonly Listener[], options: TcpOption
   const sweep = setInterval(() => lookOver(state), Math.max(SHORTEST_SWEEP_MS, shortest / SWEEPS))
   return {
     reply: (reply) => takeReply(reply, state),
+    lose: () => {
+      for (const client of state.table.all) if (client.handedOver > 0) client.connection.destroy()
+    },
     close: async (withinMs) => {
       clearInterval(sweep)
       carrier.stopListening()
@@ -107,7 +112,9 @@ function whoHas({ family, bytes }: Address, { ipv4Prefix, ipv6Prefix }: TcpLimit
 function lookOver(state: TcpState): void {
   const now = state.elapsed()
   for (const client of state.table.all) {
-    if (client.lastActive < now - state.limits.idleMs) shed(client, state)
+    // What takes nothing of what waits for it is slow, not idle; what another thread never answers has its lifetime.
+    const { idleMs, lifetimeMs } = state.limits
+    if (client.connection.unsent === 0 && client.lastActive < now - (client.isBusy ? lifetimeMs : idleMs)) shed(client, state)
     else if (isSlow(client, state.limits, now)) {
       state.traffic[TCP_SLOW]!++
       shed(client, state)

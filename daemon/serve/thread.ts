@@ -30,6 +30,7 @@ const responder = guard(openResponder(data.responder.data, data.world, {
 delete (workerData as { world?: unknown }).world
 
 let onReply: (reply: Reply) => void = () => undefined
+let onLost: () => void = () => undefined
 const handover = makeHandover(() => systemClock.elapsed(), (reply) => onReply(reply))
 handover.use(data.lane)
 
@@ -66,6 +67,7 @@ function obey(message: ToThread): boolean {
   if (message.kind === 'stop') return true
   if (message.kind === 'lane') {
     handover.use(message.lane)
+    onLost()
     return false
   }
   responder.use(message.world)
@@ -108,6 +110,7 @@ async function serveEvents(responder: Responder): Promise<void> {
   if (data.kind === 'tcp' || data.kind === 'tcp native') {
     const server = await openTcp(listeners, { carrier: await openCarrier(), responder, handover, limits: tcp, traffic, elapsed: () => systemClock.elapsed(), notice: makeQuiet((text) => say({ kind: 'notice', text }), systemClock) })
     onReply = server.reply
+    onLost = server.lose
     close = () => server.close(TCP_CLOSE_MS)
   } else {
     const dgram = await openDgram(listeners, { responder, handover, traffic, clock: systemClock })

@@ -186,3 +186,39 @@ t.test('a reply that breaks off ends the connection', async (t) => {
   t.ok(await until(() => isClosed))
   t.ok(messages.length < 3)
 })
+
+t.test('over TCP whoever takes a long reply slowly, but takes it, has all of it', async (t) => {
+  const openLane = (): Lane =>
+    laneTo(async function* (handed) {
+      for (let place = 0; place < 600; place++) yield answerTo(handed.message, place, 16000)
+    })
+  const { port } = await serve(t, 'auto', { openLane, tcp: { ...TCP_LIMITS, transferMs: 250, idleMs: 250 } })
+  const socket = connect(port, '127.0.0.1')
+  let isClosed = false
+  socket.on('close', () => (isClosed = true)).on('error', () => undefined)
+  const { messages } = reader(socket)
+  socket.on('data', () => {
+    socket.pause()
+    setTimeout(() => socket.resume(), 30)
+  })
+  socket.write(framed(query(0xaa01)))
+  await until(() => isClosed || messages.length === 600)
+  t.equal(messages.length, 600)
+  socket.destroy()
+})
+
+t.test('over TCP whoever waits for an exchange that is gone is closed at once', async (t) => {
+  const openLane = (): Lane => ({ port: new MessageChannel().port2, waiting: new Int32Array(new SharedArrayBuffer(4)) })
+  const { serving, port } = await serve(t, 'auto', { openLane, tcp: { ...TCP_LIMITS, idleMs: 500 } })
+  const [waits, rests] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')]
+  const closed: string[] = []
+  waits.on('close', () => closed.push('waits')).on('error', () => undefined).resume()
+  rests.on('close', () => closed.push('rests')).on('error', () => undefined).resume()
+  waits.write(framed(query(0xaa01)))
+  rests.write(framed(query(7)))
+  t.ok(await until(() => closed.length > 0))
+  t.same(closed, ['rests'], 'what waits for an answer is not idle')
+  await sleep(300)
+  serving.relane()
+  t.ok(await until(() => closed.includes('waits')))
+})
