@@ -5,7 +5,7 @@ import { parseAddress } from '../core/address.ts'
 import { checkZoneNames, parseConfig } from '../core/config-file.ts'
 import type { Config } from '../core/config.ts'
 import { readRegularFile } from '../core/regular-file.ts'
-import { formatFault, messageOf, type Fault, type Position } from '../core/trouble.ts'
+import { formatFault, whyUnreadable, type Fault, type Position } from '../core/trouble.ts'
 import { readYaml } from '../core/yaml-file.ts'
 import { readPolicies, type ReadPolicies, type Target } from '../daemon/routing/index.ts'
 import { readOverrides } from '../geodb/index.ts'
@@ -35,10 +35,11 @@ export const check: Command = {
   name: 'check',
   summary: 'check the configuration, the policies and the zones, and print every fault of every file',
   details: [
-    'Without FILE: nearcast.yaml, overrides.yaml where there is one, policies.yaml and every *.zone of the zones',
-    'folder. A fault is printed as',
-    'file:line:column: reason (hint). Exit status: 0 when all is well, 1 with faults; warnings do not count.',
-    'The policies that a zone speaks of are those that stand beside it.'
+    'Without FILE: nearcast.yaml, overrides.yaml and policies.yaml where there are any, and every *.zone of the',
+    'zones folder. Where no nearcast.yaml stands in the current folder, the one that comes with Nearcast is taken,',
+    'and without --zones its zones too. The policies that a zone speaks of are those that stand beside it.',
+    'A fault is printed as file:line:column: reason (hint). Exit status: 0 when all is well, 1 with faults, 2 when',
+    'something is mistyped or missing; warnings do not count.'
   ],
   arguments: [{ name: 'FILE', optional: true, many: true, completes: 'file' }],
   options: {
@@ -78,7 +79,9 @@ function gather(call: Call): Source[] | string {
   if (missing !== undefined) return missing
   const names = readdirSync(zones.path).filter((name) => name.endsWith('.zone')).sort()
   const inZones = (name: string) => ({ label: `${zones.label}${name}`, path: join(zones.path, name) })
-  return readAll([config, ...overridesFile(config.path), inZones('policies.yaml'), ...names.map(inZones)])
+  // Zones that are steered by nothing need no policies; one that is has a fault without them.
+  const policies = existsSync(join(zones.path, 'policies.yaml')) ? [inZones('policies.yaml')] : []
+  return readAll([config, ...overridesFile(config.path), ...policies, ...names.map(inZones)])
 }
 
 /** The operator's overrides of places, where the configuration names a file or there is one in geodb/. */
@@ -113,7 +116,7 @@ function readAll(files: readonly { label: string; path: string }[]): Source[] | 
     try {
       text = readFileSync(path, 'utf8')
     } catch (error) {
-      return `${label} cannot be read: ${messageOf(error)}`
+      return `${label} cannot be read: ${whyUnreadable(error)}`
     }
     const kind = kindOf(label, text)
     if (kind === undefined) return `${label}: expected a zone (NAME.zone), policies, or a configuration (.yaml)`
@@ -138,7 +141,7 @@ function checkAll(call: Call, sources: readonly Source[], origin: string | undef
   const readings: ReadPolicies[] = []
   const configs: { source: Source; config: Config }[] = []
   const targets = targetsOf(call, sources)
-  const policiesBeside = makePolicyFinder(zonesFolder(call).path, targets)
+  const policiesBeside = makePolicyFinder(zonesFolder(call).path, targets, call.positionals.length === 0)
   for (const source of sources) {
     const { label, path, text, kind } = source
     if (kind === 'config') {
@@ -181,11 +184,12 @@ function policiesUsed(zones: readonly { zone: Zone }[]): Set<string> {
 }
 
 /** Finds the names of the policies that stand in a folder, or else in the zones folder; undefined when there is no telling. */
-function makePolicyFinder(otherwise: string, targets: readonly Target[]): (folder: string) => ReadonlySet<string> | undefined {
+function makePolicyFinder(otherwise: string, targets: readonly Target[], isWhole: boolean): (folder: string) => ReadonlySet<string> | undefined {
   const known = new Map<string, ReadonlySet<string> | undefined>()
   return (beside) => {
     const folder = existsSync(join(beside, 'policies.yaml')) ? beside : otherwise
-    if (!known.has(folder)) known.set(folder, policyNames(join(folder, 'policies.yaml'), targets))
+    const path = join(folder, 'policies.yaml')
+    if (!known.has(folder)) known.set(folder, isWhole && !existsSync(path) ? new Set() : policyNames(path, targets))
     return known.get(folder)
   }
 }

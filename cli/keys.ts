@@ -3,7 +3,7 @@ import type { KeyFile } from '../core/channel.ts'
 import { checkKeyNames, parseConfig } from '../core/config-file.ts'
 import type { Config } from '../core/config.ts'
 import { readRegularFile } from '../core/regular-file.ts'
-import { ConfigError, messageOf, type Fault } from '../core/trouble.ts'
+import { ConfigError, whyUnreadable, type Fault } from '../core/trouble.ts'
 import { parseSecrets, readKeyFiles, type TsigKeys } from '../daemon/wire/index.ts'
 import type { NamedPath } from './folders.ts'
 import { checkUpdateRules } from './update-rules.ts'
@@ -34,7 +34,7 @@ function checkSecrets(file: NamedPath, label: string | undefined): Fault[] {
   try {
     return parseSecrets(label, readRegularFile(secretsPath(file, label)).toString('utf8')).faults
   } catch (error) {
-    return [{ file: label, line: 1, column: 1, severity: 'error', reason: `cannot be read: ${messageOf(error)}` }]
+    return [{ file: label, line: 1, column: 1, severity: 'error', reason: `cannot be read: ${whyUnreadable(error)}` }]
   }
 }
 
@@ -49,7 +49,7 @@ export function loadConfigured(file: NamedPath): Configured {
   try {
     text = readRegularFile(file.path).toString('utf8')
   } catch (error) {
-    throw new ConfigError([{ file: file.label, line: 1, column: 1, severity: 'error', reason: `cannot be read: ${messageOf(error)}` }])
+    throw new ConfigError([{ file: file.label, line: 1, column: 1, severity: 'error', reason: `cannot be read: ${whyUnreadable(error)}` }])
   }
   const { config, faults } = parseConfig(file.label, text)
   if (config === undefined) throw new ConfigError(faults)

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { configSchema, type Config } from './config.ts'
 import { suggestion } from './suggest.ts'
-import { ConfigError, messageOf, type Fault } from './trouble.ts'
+import { ConfigError, whyUnreadable, type Fault } from './trouble.ts'
 import { describeIssue, faultsOf, readYaml, type YamlFile } from './yaml-file.ts'
 
 /**
@@ -15,7 +15,7 @@ export function loadConfig(file: string): Config {
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
-    throw new ConfigError([{ file, line: 1, column: 1, severity: 'error', reason: `cannot be read: ${messageOf(error)}` }])
+    throw new ConfigError([{ file, line: 1, column: 1, severity: 'error', reason: `cannot be read: ${whyUnreadable(error)}` }])
   }
   const { config, faults } = parseConfig(file, text)
   if (config === undefined) throw new ConfigError(faults)

@@ -34,6 +34,11 @@ export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown)
 }
 
+/** Why a file could not be read, in the system's words without its code and the path: `no such file or directory`. */
+export function whyUnreadable(thrown: unknown): string {
+  return /^E[A-Z]+: ([^,]+),/.exec(messageOf(thrown))?.[1] ?? messageOf(thrown)
+}
+
 /** The arm of a switch that no value may reach: a new member of a union then fails to compile wherever it matters. */
 export function never(value: never): never {
   throw new Error(`unexpected value: ${JSON.stringify(value)}`)

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { configurationPage } from '../cli/docs/configuration.ts'
@@ -99,6 +99,18 @@ t.test('the README shows configuration that is sound and files that are there', 
   for (const block of blocks) t.same(parseConfig('README.md', block).faults.map(formatFault), none)
   const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map((match) => match[1]!)
   t.same(links.filter((link) => !existsSync(join(root, link))), none, 'every link leads somewhere')
+})
+
+t.test('every link of a page in docs/ leads somewhere', async (t) => {
+  const headings = (page: string): string[] => [...page.matchAll(/^#+ (.*)$/gm)].map((match) => match[1]!.toLowerCase().replace(/[^\w\- ]/g, '').replaceAll(' ', '-'))
+  const broken = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')).flatMap((name) => {
+    const page = readFileSync(join(root, 'docs', name), 'utf8')
+    return [...page.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)].filter(([, link, heading]) => {
+      const path = link === '' ? join(root, 'docs', name) : join(root, 'docs', link!)
+      return !existsSync(path) || (heading !== undefined && !headings(readFileSync(path, 'utf8')).includes(heading))
+    }).map(([whole]) => `docs/${name}: ${whole}`)
+  })
+  t.same(broken, none)
 })
 
 t.test('the tests that the protocol page names are there', async (t) => {

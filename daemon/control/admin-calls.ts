@@ -105,8 +105,10 @@ async function reload(input: { force: boolean }, control: Control): Promise<Repl
 function refresh({ zone, whole }: { zone: string; whole: boolean }, control: Control): Reply {
   const name = `${zone.toLowerCase().replace(/\.$/, '')}.`
   if (control.refresh(name, whole)) return done
-  const hint = suggestion(name, control.status().secondaries.map((each) => each.zone))
-  return refuse(404, `${name} is no secondary zone${hint === undefined ? '' : ` (${hint})`}`)
+  const { zones, secondaries } = control.status()
+  if (zones.some(({ origin }) => origin.toLowerCase() === name)) return refuse(404, `${name} is no secondary zone: it has a file, and no primaries`)
+  const hint = suggestion(name, secondaries.map((each) => each.zone))
+  return refuse(404, `there is no secondary zone ${name}${hint === undefined ? '' : ` (${hint})`}`)
 }
 
 async function flush(input: { zone?: string | undefined; dryRun: boolean }, control: Control): Promise<Reply> {

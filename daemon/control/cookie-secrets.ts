@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import type { After, Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/log.ts'
-import { ConfigError, formatFault, messageOf } from '../../core/trouble.ts'
+import { ConfigError, formatFault, whyUnreadable } from '../../core/trouble.ts'
 import { parseSecrets } from '../wire/index.ts'
 import { FileWatcher } from './watch.ts'
 
@@ -67,6 +67,6 @@ function read(file: string): ReturnType<typeof parseSecrets> {
   try {
     return parseSecrets(file, readFileSync(file, 'utf8'))
   } catch (error) {
-    return { secrets: [], faults: [{ file, line: 1, column: 1, severity: 'error', reason: `cannot be read: ${messageOf(error)}` }] }
+    return { secrets: [], faults: [{ file, line: 1, column: 1, severity: 'error', reason: `cannot be read: ${whyUnreadable(error)}` }] }
   }
 }

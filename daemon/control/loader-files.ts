@@ -101,4 +101,4 @@ export function wholeFault(file: string, reason: string, hint?: string): Fault {
   return hint === undefined ? fault : { ...fault, hint }
 }
 
-export const FORCE_HINT = 'what it said before is served on; npx nearcast reload --force takes it as it is'
+export const FORCE_HINT = 'what it said before is served on; in a fleet, npx nearcast reload --force takes it as it is'

@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto'
 import { suggestion } from '../../core/suggest.ts'
-import { messageOf, type Fault } from '../../core/trouble.ts'
+import { whyUnreadable, type Fault } from '../../core/trouble.ts'
 import { nameFromText, nameToText } from './name.ts'
 import { LOWER } from './scan.ts'
 import { ALGORITHMS, type TsigKey, type TsigKeys } from './tsig-record.ts'
@@ -35,7 +35,7 @@ export function readKeyFiles(files: readonly string[], read: (file: string) => s
     try {
       text = read(file)
     } catch (error) {
-      faults.push({ file, line: 1, column: 1, severity: 'error', reason: `cannot be read: ${/^E[A-Z]+: ([^,]+),/.exec(messageOf(error))?.[1] ?? messageOf(error)}` })
+      faults.push({ file, line: 1, column: 1, severity: 'error', reason: `cannot be read: ${whyUnreadable(error)}` })
       continue
     }
     const parsed = parseKeys(file, text, places)

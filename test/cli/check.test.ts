@@ -124,3 +124,13 @@ t.test('what cannot be checked is told in one line, with exit status 2', async (
     t.match(err, line)
   }
 })
+
+t.test('zones that are steered by nothing need no policies.yaml', async (t) => {
+  const { check, edit, folder } = makeBench(t)
+  rmSync(join(folder, 'zones/policies.yaml'))
+  const steered = await check()
+  t.equal(steered.status, 1)
+  t.match(steered.out[0], /^zones\/nearcast\.test\.zone:14:28: there is no policy video/)
+  edit('zones/nearcast.test.zone', (text) => text.split('\n').filter((line) => !/ROUTE|ALIAS|CNAME/.test(line)).join('\n'))
+  t.match(await check(), { status: 0, out: [/^all is well: nearcast\.yaml, zones\/nearcast\.test\.zone \(\d+ records\)$/] })
+})
