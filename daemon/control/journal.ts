@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../../core/trouble.ts'
 import { mergeTouched, type Layer, type Touched } from '../update/index.ts'
@@ -37,13 +37,9 @@ export class Journal {
    */
   static open(folder: string, origin: string): { journal?: Journal; notes: readonly string[] } {
     const path = join(folder, fileNameOf(origin))
-    let content: Buffer
-    try {
-      content = readFileSync(path)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { notes: [] }
-      throw error
-    }
+    // Most zones have none, and of those there may be very many: that is no error to be thrown and caught.
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) return { notes: [] }
+    const content = readFileSync(path)
     const text = readJournal(content)
     if (text === undefined) return { notes: [`${path}: is no journal, or its first line is damaged: it was set aside as ${setAside(path)}, and its changes are not served`] }
     const cut = content.length - text.whole

@@ -23,12 +23,15 @@ interface Held {
   journal?: Journal
   /** What is served; its journal on the disk may still be that of the text before. */
   current?: Laid
-  /** By fingerprint: what was made of texts that may or may not be taken. */
-  readonly proposed: Map<string, Laid>
+  /** What was made of texts that may or may not be taken. */
+  proposed: readonly Laid[]
   notes: readonly Fault[]
 }
 
 const NOTHING: ReadonlyMap<string, Touched> = new Map()
+// Of very many zones there is nothing to say: they share that.
+const NONE: readonly Laid[] = []
+const UNNOTED: readonly Fault[] = []
 /** Texts of one zone that may wait to be taken at once: of its file, and of another for the same origin. */
 const MOST_PROPOSED = 8
 
@@ -67,16 +70,16 @@ export function openJournals(options: JournalOptions): Journals {
 }
 
 function open({ folder }: JournalOptions, name: string): Held {
-  const proposed = new Map<string, Laid>()
-  if (folder === undefined) return { proposed, notes: [] }
+  const proposed = NONE
+  if (folder === undefined) return { proposed, notes: UNNOTED }
   const { journal, notes } = Journal.open(folder, name)
   return { ...(journal !== undefined && { journal }), proposed, notes: notes.map((reason): Fault => ({ file: `journal of ${name}`, line: 1, column: 1, severity: 'warning', reason })) }
 }
 
 function freshly(options: JournalOptions, zone: Held, fresh: FreshZone): ReturnType<ZoneOver['freshly']> {
   const { laid, faults } = propose(options, zone, fresh)
-  if (zone.proposed.size >= MOST_PROPOSED) zone.proposed.clear()
-  zone.proposed.set(fresh.print, laid)
+  const others = zone.proposed.length >= MOST_PROPOSED ? NONE : zone.proposed.filter(({ print }) => print !== fresh.print)
+  zone.proposed = [...others, laid]
   // Restored from its copy, or read for the first time: there is nothing else that it could be.
   zone.current ??= laid
   const { layer } = laid
@@ -147,10 +150,10 @@ function placeOf({ zone, file, origin }: FreshZone, owner: Uint8Array, type: num
 
 /** What was proposed for this text is served: the disk is told, where there is one. */
 function taken(options: JournalOptions, zone: Held, name: string, print: string): string | undefined {
-  const laid = zone.proposed.get(print)
-  zone.proposed.clear()
+  const laid = zone.proposed.find((each) => each.print === print)
+  zone.proposed = NONE
   if (laid !== undefined) zone.current = laid
-  zone.notes = []
+  zone.notes = UNNOTED
   try {
     settle(options, zone, name, true)
     return undefined

@@ -5,7 +5,7 @@ import { nameToText } from '../wire/index.ts'
 import { buildZoneImage, openZoneImage, type PlainRecord, type ZoneChange, type ZoneStep } from '../zone/index.ts'
 import type { FlushReply } from './api.ts'
 import { writeBack } from './flush.ts'
-import { keepsNothing, openLastGood } from './last-good.ts'
+import { keepsNothing, openLastGood, type Texts } from './last-good.ts'
 import { changeZone, expireZone, replaceZone, restoreSecondaries, type Changed, type ChangedBy } from './loader-changes.ts'
 import { beginBatch, dropZone, holdNothing, putZone, type Batch } from './loader-contents.ts'
 import { shownAs, wholeFault } from './loader-files.ts'
@@ -13,7 +13,7 @@ import { nothingOver } from './loader-over.ts'
 import { noPolicies, POLICIES, readPolicyFile, restorePolicies, type Policies } from './loader-policies.ts'
 import { contextOf, isOther, putEntry, resultOf, type CatalogueOptions, type Change, type Entry, type LoadResult, type State } from './loader-state.ts'
 import { openSecondaries } from './loader-transfers.ts'
-import { isSame, readZoneFile, restoreZone, type Attempt } from './loader-zone.ts'
+import { readSame, readZoneFile, restoreZone, type Attempt } from './loader-zone.ts'
 import { openSecondaryStore, storesNothing } from './secondary-store.ts'
 
 export interface LoadRequest {
@@ -72,6 +72,7 @@ export function openCatalogue(options: CatalogueOptions): Catalogue {
 }
 
 const NONE: ReadonlySet<string> = new Set()
+const NO_TEXTS: Texts = new Map()
 
 const followsOf = (entry: Entry | undefined): ReadonlySet<string> => (entry === undefined ? NONE : new Set([...entry.follows, ...(entry.served?.follows ?? [])]))
 
@@ -146,7 +147,8 @@ function readFiles(state: State, due: readonly string[], policies: ReadonlySet<s
     let differs = context.differs
     const kept = hasLoaded ? undefined : lastGood.about(name)
     // A file that is not what was served when we ended is read beside that.
-    if (kept !== undefined && !isSame(context.folder, kept)) {
+    const known = kept === undefined ? undefined : readSame(context.folder, kept)
+    if (kept !== undefined && known === undefined) {
       const texts = lastGood.read(name)
       const restored = texts === undefined ? undefined : restoreZone(context, name, texts)
       if (restored !== undefined) {
@@ -155,7 +157,9 @@ function readFiles(state: State, due: readonly string[], policies: ReadonlySet<s
         differs = (zone) => isOther(openZoneImage(buildZoneImage([restored.zone])), zone)
       }
     }
-    readings.attempts.set(name, readZoneFile({ ...context, differs }, name, current, force))
+    const attempt = readZoneFile({ ...context, differs }, name, current, force, known)
+    // Where nothing is kept for the next start, nobody looks at the texts again.
+    readings.attempts.set(name, lastGood === keepsNothing && attempt.kind === 'new' ? { ...attempt, texts: NO_TEXTS } : attempt)
   }
   refuseTwins(state, readings.attempts)
   return readings

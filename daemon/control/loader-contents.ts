@@ -43,15 +43,14 @@ export function beginBatch(held: Held): Batch {
 /** All that a zone holds from now on. Returns what became of it, if anything. */
 export function putZone(batch: Batch, zone: Zone): ZoneStep | undefined {
   const { held: { contents, origins } } = batch
-  const source = sourceOfZone(zone)
   const origin = lowerName(zone.origin)
   const key = nameKey(origin)
   const anew: ZoneStep = { origin, reset: true, serial: serialIn(zone) }
-  const lay = { origin, source: () => source }
+  const lay = { origin, source: () => sourceOfZone(zone) }
   if (!origins.has(key)) {
     batch.zones.set(key, lay)
-    batch.records += source.records
-    batch.edits.push(() => ({ kind: 'new', source }))
+    batch.records += zone.records.length
+    batch.edits.push(() => ({ kind: 'new', source: lay.source() }))
     return anew
   }
   if (batch.zones.has(key) && batch.zones.get(key) === undefined) {
@@ -61,7 +60,7 @@ export function putZone(batch: Batch, zone: Zone): ZoneStep | undefined {
     return anew
   }
   const before = serialServed(contents.image, origin)
-  const difference = diffSource(contents.image, source, MOST_TOLD)
+  const difference = diffSource(contents.image, lay.source(), MOST_TOLD)
   if (difference === undefined) {
     batch.zones.set(key, lay)
     batch.records = Infinity

@@ -31,7 +31,7 @@ export function shownAs({ label }: Folder, path: string): string {
   return path.includes('/') || !/[^./]$/.test(label) || label.includes('//') ? join(label, path) : `${label}/${path}`
 }
 
-/** Reads from the disk. */
+/** Reads from the disk, each file once. */
 export function readingFromDisk(folder: Folder): Reading {
   const texts = new Map<string, Buffer>()
   const asked = new Set<string>()
@@ -42,6 +42,8 @@ export function readingFromDisk(folder: Folder): Reading {
       const path = keyOf(folder, shown)
       const absolute = resolve(folder.path, path)
       asked.add(absolute)
+      const known = texts.get(path)
+      if (known !== undefined) return known
       const text = readRegularFile(absolute)
       texts.set(path, text)
       return text

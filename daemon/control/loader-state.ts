@@ -21,6 +21,9 @@ export interface CatalogueOptions extends PolicyOptions {
   readonly over?: ZoneOver
 }
 
+/** Lines that one load may log of what it changed: a folder may have very many zones. */
+const MOST_CHANGES = 100
+
 /** What a load came to. Images are there when they differ from the last ones. */
 export interface LoadResult {
   readonly zoneImage?: SharedZones
@@ -47,7 +50,7 @@ export interface LoadReport {
   readonly names: readonly string[]
   /** Seconds. */
   readonly routedTtl: number
-  /** What this load changed, a line each. */
+  /** What this load changed, a line each, and how many there are beyond the first of them. */
   readonly changes: readonly string[]
 }
 
@@ -170,7 +173,7 @@ function report(state: State, changes: readonly string[], isFirst: boolean): Loa
     ],
     names: files.flatMap(({ routed }) => routed),
     routedTtl: Math.max(0, ...files.map(({ routedTtl }) => routedTtl)),
-    changes
+    changes: changes.length > MOST_CHANGES ? [...changes.slice(0, MOST_CHANGES), `… and ${changes.length - MOST_CHANGES} more`] : changes
   }
 }
 

@@ -3,7 +3,7 @@ import { nameToText, TYPE } from '../wire/index.ts'
 import { applyChange, lowerName, packZone, readRecords, readZone, serialIn, TYPE_ALIAS, TYPE_ROUTE, type PlainRecord, type Zone } from '../zone/index.ts'
 import { fingerprint, type Texts } from './last-good.ts'
 import type { FreshZone, ZoneOver } from './loader-over.ts'
-import { danglingTarget, FORCE_HINT, isBlank, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Folder } from './loader-files.ts'
+import { danglingTarget, FORCE_HINT, isBlank, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Folder, type Reading } from './loader-files.ts'
 
 /** A zone file that has been read without a fault, and what is asked of it when others change. */
 export interface ZoneFile {
@@ -47,12 +47,12 @@ export interface ZoneContext {
   differs(zone: Zone): boolean
 }
 
-/** Reads one file of the zones folder, beside what is served of it now. */
-export function readZoneFile(context: ZoneContext, name: string, current: ZoneFile | undefined, force: boolean): Attempt {
+/** Reads one file of the zones folder, beside what is served of it now. `known` is what was read of it just now. */
+export function readZoneFile(context: ZoneContext, name: string, current: ZoneFile | undefined, force: boolean, known?: Reading): Attempt {
   const { folder, policies } = context
   const shown = shownAs(folder, name)
   if (current !== undefined && isSame(folder, current) && [...current.policies.keys()].every((policy) => policies.has(policy))) return { kind: 'same' }
-  const reading = readingFromDisk(folder)
+  const reading = known ?? readingFromDisk(folder)
   const text = tryRead(reading, shown)
   const faulty = (faults: readonly Fault[]): Attempt => ({ kind: 'faulty', faults, follows: reading.asked })
   if (!Buffer.isBuffer(text)) {
@@ -122,9 +122,15 @@ function freshZone({ differs }: ZoneContext, file: string, zone: Zone, print: st
 }
 
 /** Whether the disk says, word for word, what was read once. */
-export function isSame(folder: Folder, current: Pick<ZoneFile, 'paths' | 'print'>): boolean {
+function isSame(folder: Folder, current: Pick<ZoneFile, 'paths' | 'print'>): boolean {
+  return readSame(folder, current) !== undefined
+}
+
+/** What the disk says, when it is word for word what was read once. */
+export function readSame(folder: Folder, current: Pick<ZoneFile, 'paths' | 'print'>): Reading | undefined {
   const reading = readingFromDisk(folder)
-  return current.paths.every((path) => Buffer.isBuffer(tryRead(reading, shownAs(folder, path)))) && fingerprint(reading.texts) === current.print
+  const isRead = current.paths.every((path) => Buffer.isBuffer(tryRead(reading, shownAs(folder, path))))
+  return isRead && fingerprint(reading.texts) === current.print ? reading : undefined
 }
 
 /** Of zones without ROUTE and ALIAS: there may be very many. */

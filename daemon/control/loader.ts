@@ -32,8 +32,6 @@ export interface LoaderOptions {
   use(world: WorldImage, zoneChanges: readonly ZoneStep[]): Promise<void>
 }
 
-/** Lines that one load may log of what it changed: a folder may have very many zones. */
-const MOST_CHANGES = 100
 /** A loader thread that died is started again after this long. */
 const RESTART_MS = 1000
 
@@ -265,6 +263,5 @@ function logChanges(log: Logger, before: LoadReport, now: LoadReport): void {
   }
   const broken = new Set(now.faults.filter(isError).map(({ file }) => file))
   for (const file of new Set(before.faults.filter(isError).map((fault) => fault.file))) if (!broken.has(file)) log.info(`${file}: without faults again`)
-  for (const change of now.changes.slice(0, MOST_CHANGES)) log.info(change)
-  if (now.changes.length > MOST_CHANGES) log.info(`… and ${now.changes.length - MOST_CHANGES} more`)
+  for (const change of now.changes) log.info(change)
 }

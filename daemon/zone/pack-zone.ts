@@ -1,5 +1,5 @@
 import { nameLength } from '../wire/name.ts'
-import type { Zone, ZoneRecord } from './record.ts'
+import type { Zone, ZoneRecord, ZoneRecords } from './record.ts'
 import { sourceOfZone, type RrsetSink, type ZoneSource } from './zone-source.ts'
 
 // A small zone in one piece of memory: of a hundred thousand of them that wait to be laid out, only their octets count.
@@ -10,6 +10,22 @@ import { sourceOfZone, type RrsetSink, type ZoneSource } from './zone-source.ts'
 const RRSET = 12
 
 let scratch = new Uint8Array(1 << 16)
+/** Zones share pieces of this many octets: memory for each by itself would cost more than what is in it. */
+const PIECE = 1 << 18
+let piece = new Uint8Array(0)
+let filled = 0
+
+function keep(octets: Uint8Array): Uint8Array {
+  if (octets.length > PIECE >>> 3) return octets.slice()
+  if (filled + octets.length > piece.length) {
+    piece = new Uint8Array(PIECE)
+    filled = 0
+  }
+  const kept = piece.subarray(filled, filled + octets.length)
+  kept.set(octets)
+  filled += octets.length
+  return kept
+}
 
 /** The same zone, holding on to nothing but its octets; the one that is given is not looked at again. */
 export function packZone(zone: Zone): Zone {
@@ -52,30 +68,34 @@ export function packZone(zone: Zone): Zone {
     at = counted + 2
     source.lay(name, sink)
   }
-  const packed = openPack(zone.origin.slice(), scratch.slice(0, at), source.names, source.records, zone.notable)
+  const packed = openPack(zone.origin, keep(scratch.subarray(0, at)), source.names, source.records)
   zone.giveUp?.()
   return packed
 }
 
-function openPack(origin: Uint8Array, packed: Uint8Array, names: number, records: number, notable: readonly ZoneRecord[] | undefined): Zone {
+function openPack(origin: Uint8Array, packed: Uint8Array, names: number, records: number): Zone {
   let source: ZoneSource | undefined
   return {
     origin,
-    records: { length: records, *[Symbol.iterator]() { yield* recordsOf(packed) } },
+    get records(): ZoneRecords {
+      return { length: records, [Symbol.iterator]: () => recordsOf(packed) }
+    },
     get source() {
       return (source ??= sourceOfPack(origin, packed, names, records))
-    },
-    ...(notable !== undefined && { notable: notable.map((record) => ({ ...record, owner: record.owner.slice(), rdata: record.rdata.slice() })) })
+    }
   }
 }
 
+const u16 = (octets: Uint8Array, at: number): number => (octets[at]! << 8) | octets[at + 1]!
+const u32 = (octets: Uint8Array, at: number): number => u16(octets, at) * 65_536 + u16(octets, at + 2)
+
 /** Calls for each RRset of the name at `at`. @returns where the next name stands */
-function walk(packed: Uint8Array, view: DataView, at: number, each?: (rrset: number, data: number, end: number) => void): number {
+function walk(packed: Uint8Array, at: number, each?: (rrset: number, data: number, end: number) => void): number {
   let next = at + nameLength(packed, at)
-  const rrsets = view.getUint16(next)
+  const rrsets = u16(packed, next)
   next += 2
   for (let count = 0; count < rrsets; count++) {
-    const end = next + RRSET + view.getUint32(next + 8)
+    const end = next + RRSET + u32(packed, next + 8)
     each?.(next, next + RRSET, end)
     next = end
   }
@@ -83,26 +103,25 @@ function walk(packed: Uint8Array, view: DataView, at: number, each?: (rrset: num
 }
 
 function sourceOfPack(origin: Uint8Array, packed: Uint8Array, names: number, records: number): ZoneSource {
-  const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength)
   const starts = new Uint32Array(names)
   for (let name = 0, at = 0; name < names; name++) {
     starts[name] = at
-    at = walk(packed, view, at)
+    at = walk(packed, at)
   }
   return {
     origin, names, records, octets: packed,
     nameAt: (name) => starts[name]!,
     measure: (size) => {
       for (const start of starts) {
-        walk(packed, view, start, (_, data, end) => {
+        walk(packed, start, (_, data, end) => {
           size.rrsets++
           size.data += end - data
         })
       }
     },
     lay: (name, sink) => {
-      walk(packed, view, starts[name]!, (rrset, data, end) => {
-        sink.open(view.getUint16(rrset), view.getUint32(rrset + 2), view.getUint16(rrset + 6))
+      walk(packed, starts[name]!, (rrset, data, end) => {
+        sink.open(u16(packed, rrset), u32(packed, rrset + 2), u16(packed, rrset + 6))
         sink.data(packed, data, end)
       })
     }
@@ -110,14 +129,13 @@ function sourceOfPack(origin: Uint8Array, packed: Uint8Array, names: number, rec
 }
 
 function* recordsOf(packed: Uint8Array): Generator<ZoneRecord> {
-  const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength)
   for (let at = 0; at < packed.length; ) {
     const owner = packed.subarray(at, at + nameLength(packed, at))
     const found: ZoneRecord[] = []
-    at = walk(packed, view, at, (rrset, data, end) => {
+    at = walk(packed, at, (rrset, data, end) => {
       for (let record = data; record < end; ) {
-        const length = view.getUint16(record)
-        found.push({ owner, type: view.getUint16(rrset), ttl: view.getUint32(rrset + 2), rdata: packed.subarray(record + 2, record + 2 + length), at: { file: '', line: 1, column: 1 } })
+        const length = u16(packed, record)
+        found.push({ owner, type: u16(packed, rrset), ttl: u32(packed, rrset + 2), rdata: packed.subarray(record + 2, record + 2 + length), at: { file: '', line: 1, column: 1 } })
         record += 2 + length
       }
     })
