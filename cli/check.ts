@@ -168,7 +168,7 @@ function checkAll(call: Call, sources: readonly Source[], origin: string | undef
       about.push(`${label} (${count(zone.records.length, 'record')})`)
     }
   }
-  faults.push(...sameZoneTwice(zones))
+  faults.push(...sameZoneTwice(zones), ...filesOfSecondaries(zones, configs))
   // What is not used can be told only where everything that may use it could be read.
   const whole = call.positionals.length === 0 && !faults.some(({ severity }) => severity === 'error')
   const origins = zones.map(({ zone }) => nameToText(zone.origin).toLowerCase().replace(/(.)\.$/, '$1'))
@@ -202,6 +202,15 @@ function sameZoneTwice(zones: readonly { source: Source; zone: Zone }[]): Fault[
     const other = seen.get(name)
     seen.set(name, other ?? source.label)
     return other === undefined ? [] : [{ ...soaOf(zone, source), severity: 'error', reason: `the zone ${name} already stands in ${other}` }]
+  })
+}
+
+/** A secondary zone that has a file too: the file is refused, in the words of the daemon. */
+function filesOfSecondaries(zones: readonly { source: Source; zone: Zone }[], configs: readonly { config: Config }[]): Fault[] {
+  const secondaries = configs.flatMap(({ config }) => Object.entries(config.zones).filter(([, { primaries }]) => primaries !== undefined).map(([name]) => name.replace(/\.?$/, '.')))
+  return zones.flatMap(({ source, zone }): Fault[] => {
+    const name = nameToText(zone.origin).toLowerCase()
+    return secondaries.includes(name) ? [{ file: source.label, line: 1, column: 1, severity: 'error', reason: `${name} is a secondary zone, which has no file`, hint: 'take the file away, or primaries: out of its zone in nearcast.yaml' }] : []
   })
 }
 

@@ -134,3 +134,9 @@ t.test('zones that are steered by nothing need no policies.yaml', async (t) => {
   edit('zones/nearcast.test.zone', (text) => text.split('\n').filter((line) => !/ROUTE|ALIAS|CNAME/.test(line)).join('\n'))
   t.match(await check(), { status: 0, out: [/^all is well: nearcast\.yaml, zones\/nearcast\.test\.zone \(\d+ records\)$/] })
 })
+
+t.test('a secondary zone that has a file is told of, as the daemon would', async (t) => {
+  const { check, edit } = makeBench(t)
+  edit('nearcast.yaml', (text) => `${text}peers: { west: { address: 192.0.2.53 } }\nzones: { nearcast.test: { primaries: [west] } }\n`)
+  t.match(await check(), { status: 1, out: [/^zones\/nearcast\.test\.zone:1:1: nearcast\.test\. is a secondary zone, which has no file \(take the file away/] })
+})
