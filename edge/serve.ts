@@ -122,7 +122,11 @@ function hit(worker: Worker, viewer: Viewer, key: string, object: StoredObject, 
     return reply.whole(hitFrame(worker, object, now), object.body, hitEnd(worker))
   }
   const { minFresh } = wishesOf(viewer)
-  if (minFresh > 0 && -staleFor(object, now) < minFresh) return fetch(worker, viewer, key, 'stale', object, 'together')
+  // However many ask for it to be fresher, the origin is asked no more often than behind stale answers.
+  if (minFresh > 0 && -staleFor(object, now) < minFresh && now - object.askedAt >= BEHIND_MS) {
+    object.askedAt = now
+    return fetch(worker, viewer, key, 'stale', object, 'together')
+  }
   answerFromHeld(worker, viewer, object, now)
 }
 

@@ -45,6 +45,8 @@ const PIPELINE = 64 * 1024
 const SCRATCH = 64 * 1024
 /** Larger bodies are written from where they lie instead of being copied. */
 const COPIED = 16 * 1024
+/** Octets a millisecond that the content of a request must bring in the long run. */
+const LEAST_RATE = 1
 /** How long, and over how many octets, a client that was refused may go on sending before it is cut off. */
 const LINGER_MS = 1000
 const LINGER_OCTETS = 256 * 1024
@@ -63,6 +65,9 @@ export class Connection {
   /** The content of the request being answered: undefined where it has none, or nobody reads it. */
   #body: BodyReader | undefined
   #bodyPaused = false
+  /** When reading of the content began, and octets of it since: one that drips is not waited for. */
+  #bodySince = 0
+  #bodyTaken = 0
   /** The head of the answer is sent. */
   #begun = false
   #watcher: Watcher | undefined
@@ -114,6 +119,8 @@ export class Connection {
     }
     this.#body = new BodyReader(content, this.#around.limits.bodySize, { data: (piece) => sink.data(piece), end: () => sink.end(), broken })
     if (expectsContinue && minor === 1 && this.#parser.pending === 0) this.#write(Buffer.from('HTTP/1.1 100 Continue\r\n\r\n', 'latin1'))
+    this.#bodySince = this.#around.now
+    this.#bodyTaken = 0
     this.#readOn()
   }
 
@@ -127,6 +134,8 @@ export class Connection {
   resumeBody(): void {
     if (!this.#bodyPaused) return
     this.#bodyPaused = false
+    // The time in which nobody would have taken it does not count against the client.
+    this.#bodySince = this.#around.now - this.#bodyTaken / LEAST_RATE
     this.#readOn()
     if (!this.#bodyPaused && this.#socket.isPaused()) this.#socket.resume()
   }
@@ -237,8 +246,13 @@ export class Connection {
   /** Hands on what has come of the content under way. */
   #readOn(): void {
     const body = this.#body!
-    if (!body.isOver && this.#parser.pending > 0) this.#parser.skip(body.take(this.#parser.rest()))
-    if (!body.isOver && !this.#bodyPaused) this.deadline = this.#around.now + this.#around.limits.idleMs
+    if (!body.isOver && this.#parser.pending > 0) {
+      const taken = body.take(this.#parser.rest())
+      this.#bodyTaken += taken
+      this.#parser.skip(taken)
+    }
+    const { now, limits } = this.#around
+    if (!body.isOver && !this.#bodyPaused) this.deadline = Math.min(now + limits.idleMs, this.#bodySince + limits.idleMs + this.#bodyTaken / LEAST_RATE)
     else if (this.#request !== undefined) this.deadline = Infinity
   }
 

@@ -121,6 +121,24 @@ t.test('a client that leaves in the middle takes its request with it', async (t)
   t.pass('the origin sees that it was cut off')
 })
 
+t.test('a content that drips is not waited for', async (t) => {
+  const server = createServer(() => undefined)
+  const time = await makeTiers(t, await listen(t, server))
+  const client = await connectClient(ADDRESS.icn, PORT)
+  client.send(`${head('POST', '/', 'Content-Length: 300000')}abc`)
+  let isOver = false
+  void client.ended.then(() => (isOver = true))
+  // Each drip comes well within `idle`, which is a minute.
+  for (let minute = 0; minute < 4 && !isOver; minute += 0.5) {
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await time.turn(30_000)
+    client.send('x')
+  }
+  await new Promise((resolve) => setTimeout(resolve, 600))
+  t.ok(isOver)
+  client.close()
+})
+
 t.test('the client is asked to go on only once there is somebody to take it, and no further than the limit', async (t) => {
   const origin = await startOrigin()
   t.teardown(() => origin.close())
