@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../../core/trouble.ts'
 import { mergeTouched, type Layer, type Touched } from '../update/index.ts'
@@ -150,7 +150,7 @@ export class Journal {
 function writeAnew(path: string, head: JournalHead, layer: Layer): { fd: number; octets: number } {
   const { serial, sets } = layer
   const text = Buffer.from(headLine({ ...head, serial }) + (sets.size === 0 ? '' : stepLine({ serial, sets: new Map() }, serial, [...sets.values()])))
-  const fresh = `${path}.new`
+  const fresh = `${path}~new`
   const fd = openSync(fresh, 'w+', 0o600)
   try {
     for (let at = 0; at < text.length; at += writeSync(fd, text, at));
@@ -167,7 +167,8 @@ function writeAnew(path: string, head: JournalHead, layer: Layer): { fd: number;
 
 /** A journal that cannot be read whole is kept for a person to look at. @returns how it is called now */
 function setAside(path: string): string {
-  const aside = `${path}.broken`
+  let aside = `${path}~broken`
+  for (let count = 2; existsSync(aside); count++) aside = `${path}~broken${count}`
   renameSync(path, aside)
   return aside
 }
@@ -181,7 +182,10 @@ function syncFolder(folder: string): void {
   }
 }
 
-/** The zone's name as the name of a file: `0/25.2.0.192.in-addr.arpa` is one zone, and some names are longer than files'. */
+/**
+ * The zone's name as the name of a file: `0/25.2.0.192.in-addr.arpa` is one zone, and some names are longer than files'. It has no `~`,
+ * which sets apart what lies beside: `example.new` is a zone too.
+ */
 function fileNameOf(origin: string): string {
   const name = origin.toLowerCase().replaceAll(/[^a-z0-9._-]/g, (character) => `%${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
   const short = name.length > 200 ? createHash('sha256').update(name).digest('hex') : name.replace(/\.$/, '')

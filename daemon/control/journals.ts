@@ -1,4 +1,4 @@
-import type { Fault } from '../../core/trouble.ts'
+import { messageOf, type Fault } from '../../core/trouble.ts'
 import { nameToText, TYPE } from '../wire/index.ts'
 import { isSerialAfter, withSerial, type ZoneRecord } from '../zone/index.ts'
 import { changeOf, groupSets, higherSerial, keyOf, nextSerial, rebase, touchedBy, type Layer, type RRset, type Touched, type ZoneView } from '../update/index.ts'
@@ -26,6 +26,8 @@ interface Held {
   /** What was made of texts that may or may not be taken. */
   proposed: readonly Laid[]
   notes: readonly Fault[]
+  /** Why its journal cannot be read: the file is served alone and takes no updates, so that what is on the disk stays. */
+  readonly trouble?: string
 }
 
 const NOTHING: ReadonlyMap<string, Touched> = new Map()
@@ -52,6 +54,7 @@ export function openJournals(options: JournalOptions): Journals {
       const name = nameToText(change.origin)
       const zone = held(name)
       if (options.folder === undefined) throw new Error('there is no state folder, so that nothing would outlive a restart')
+      if (zone.trouble !== undefined) throw new Error(zone.trouble)
       try {
         const journal = settle(options, zone, name)!
         journal.append(change.to, touchedBy(change))
@@ -72,8 +75,15 @@ export function openJournals(options: JournalOptions): Journals {
 function open({ folder }: JournalOptions, name: string): Held {
   const proposed = NONE
   if (folder === undefined) return { proposed, notes: UNNOTED }
-  const { journal, notes } = Journal.open(folder, name)
-  return { ...(journal !== undefined && { journal }), proposed, notes: notes.map((reason): Fault => ({ file: `journal of ${name}`, line: 1, column: 1, severity: 'warning', reason })) }
+  const told = (reason: string): Fault => ({ file: `journal of ${name}`, line: 1, column: 1, severity: 'warning', reason })
+  try {
+    const { journal, notes } = Journal.open(folder, name)
+    return { ...(journal !== undefined && { journal }), proposed, notes: notes.map(told) }
+  } catch (error) {
+    // One zone's trouble is not that of all.
+    const trouble = `its journal cannot be read: ${messageOf(error)}`
+    return { proposed, trouble, notes: [told(`${trouble}: the zone is served without its updates, and takes none until the next start`)] }
+  }
 }
 
 function freshly(options: JournalOptions, zone: Held, fresh: FreshZone): ReturnType<ZoneOver['freshly']> {
@@ -164,8 +174,8 @@ function taken(options: JournalOptions, zone: Held, name: string, print: string)
 
 /** Makes the journal on the disk that of what is served. `mayGo`: none is needed when it would say nothing. */
 function settle({ folder }: JournalOptions, zone: Held, name: string, mayGo = false): Journal | undefined {
-  const { current, journal } = zone
-  if (folder === undefined || current === undefined) return undefined
+  const { current, journal, trouble } = zone
+  if (folder === undefined || current === undefined || trouble !== undefined) return undefined
   const { print, fileSerial, layer } = current
   if (mayGo && layer.sets.size === 0 && layer.serial === fileSerial) {
     journal?.remove()

@@ -35,7 +35,7 @@ export function makeDraft(base: ZoneView): Draft {
   }
   const draft: Draft = {
     origin: base.origin,
-    setsOf: (owner) => names.get(keyOf(owner))?.sets ?? base.setsOf(owner),
+    setsOf: (owner) => open(owner).sets,
     put: (set) => {
       const name = open(set.owner)
       const at = name.sets.findIndex(({ type }) => type === set.type)

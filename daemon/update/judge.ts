@@ -28,7 +28,7 @@ export function judgeUpdate(view: ZoneView, rules: Rules, key: string, message: 
   applyUpdate(draft, message.updates)
   const touched = differences(draft)
   if (touched.length === 0) return { rcode: RCODE.NOERROR, touched }
-  const conflict = contradiction(draft, touched) ?? lostServer(draft, touched)
+  const conflict = contradiction(draft, touched) ?? oversized(touched) ?? lostServer(draft, touched)
   if (conflict !== undefined) return { rcode: RCODE.REFUSED, reason: conflict, touched: [] }
   raiseSerial(view, draft)
   return { rcode: RCODE.NOERROR, touched: differences(draft) }
@@ -96,6 +96,16 @@ function contradiction(view: ZoneView, touched: readonly Touched[]): string | un
     if (conflict !== undefined) return `${nameToText(owner)}: ${conflict}`
   }
   return undefined
+}
+
+/** Octets that the records of an answer may take: a message without its header, a question, an OPT and a signature. */
+const MOST_OCTETS = 65535 - 1024
+
+/** An RRset that no message could carry, in words: it would be there and never be answered. */
+function oversized(touched: readonly Touched[]): string | undefined {
+  // An owner is two octets, a pointer; type, class, TTL and length are ten.
+  const found = touched.find(({ now }) => now !== undefined && now.data.reduce((sum, { length }) => sum + length + 12, 0) > MOST_OCTETS)
+  return found && `${nameToText(found.owner)} ${recordTypeToText(found.type)} would be more than a message can hold`
 }
 
 /** A name server of the zone, in the zone, that would lose its last address, in words; BIND does not take that either. */

@@ -27,11 +27,6 @@ export function keyOf(name: Uint8Array): string {
   return key
 }
 
-/** Whether two RDATA of a type are the same, names in them whatever their case. */
-export function sameData(type: number, a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && rdataKey(type, a) === rdataKey(type, b)
-}
-
 /** The same records with the same TTL, in whatever order; undefined is no RRset. */
 export function sameSet(a: RRset | undefined, b: RRset | undefined): boolean {
   if (a === b) return true

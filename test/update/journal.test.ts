@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
+import { Journal } from '../../daemon/control/journal.ts'
 import { makeBench, SOA } from './bench.ts'
 import type { Sent } from './messages.ts'
 
@@ -48,10 +49,31 @@ t.test('a write that was cut off is dropped, and nothing before it', async (t) =
   writeFileSync(path, Buffer.concat([whole.subarray(0, before[0] - 20), Buffer.from('x'), whole.subarray(before[0] - 19)]))
   const damaged = bench.start()
   t.same(damaged.served(), ['7', ...BASE])
-  t.match(damaged.faults(), [/is damaged behind step 0: .* set aside as .*example\.test\.broken/])
-  t.ok(existsSync(`${path}.broken`))
+  t.match(damaged.faults(), [/is damaged behind step 0: .* set aside as .*example\.test~broken/])
+  t.ok(existsSync(`${path}~broken`))
   writeFileSync(path, 'nothing of the kind')
   t.match(bench.start().faults(), [/is no journal/])
+  t.ok(existsSync(`${path}~broken2`), 'beside the one before')
+})
+
+t.test('a journal that cannot be read is left alone, and the zone served as its file says', async (t) => {
+  const bench = makeBench(t)
+  bench.write(FILE, SOA)
+  mkdirSync(join(bench.root, 'state', 'journal', 'example.test'), { recursive: true })
+  const running = bench.start()
+  t.same(running.served(), ['7', ...BASE])
+  t.match(running.faults(), [/journal of example\.test\.:1:1: warning: its journal cannot be read: EISDIR/])
+  t.same(running.send([add('a', 'A', '192.0.2.1')]).map((said) => /could not be kept: .*EISDIR/.test(said)), [true], 'no update is taken')
+})
+
+t.test('the journal of a zone is apart from what is written beside that of another', async (t) => {
+  const folder = join(t.testdir({}), 'journal')
+  const layer = { serial: 1, sets: new Map() }
+  const head = { file: 'print', fileSerial: 1, serial: 1 }
+  for (const origin of ['example.new.', 'example.broken.', 'example.']) Journal.create(folder, { origin, ...head }, layer).close()
+  writeFileSync(join(folder, 'example'), 'damaged')
+  Journal.open(folder, 'example.')
+  t.same(['example.new.', 'example.broken.'].map((origin) => Journal.open(folder, origin).journal?.head.origin), ['example.new.', 'example.broken.'])
 })
 
 t.test('a long journal is written anew as what it comes to', async (t) => {

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { nameToText, RCODE, TYPE } from '../../daemon/wire/index.ts'
 import { rdataToText, recordTypeToText } from '../../daemon/zone/index.ts'
-import { compileRules, judgeUpdate, parseUpdate, type Judgement, type RRset, type RuleText } from '../../daemon/update/index.ts'
+import { compileRules, judgeUpdate, makeDraft, parseUpdate, type Judgement, type RRset, type RuleText } from '../../daemon/update/index.ts'
 import { updateMessage, viewOf, wire, zoneFrom, type Sent } from './messages.ts'
 
 const ZONE = `$TTL 300
@@ -146,4 +146,27 @@ t.test('what is no UPDATE message is FORMERR', async (t) => {
   const two = new Uint8Array(Buffer.concat([whole.subarray(0, 12), zone, whole.subarray(12)]))
   two[5] = 2
   t.match(parseUpdate(two), { reason: /2 zones/ })
+})
+
+t.test('an RRset grows to what a message can hold', async (t) => {
+  const draft = makeDraft(view)
+  let reads = 0
+  const counting = { origin: view.origin, setsOf: (owner: Uint8Array) => (reads++, draft.setsOf(owner)) }
+  const rules = compileRules(view.origin, ANYTHING)
+  const send = (net: number, kind: 'IN' | 'NONE' = 'IN'): string[] => {
+    const some = Array.from({ length: 1900 }, (_, at): Sent => ({ name: 'big.example.test.', type: 'A', ttl: kind === 'IN' ? 60 : 0, class: kind, data: `10.${net}.${at >> 8}.${at % 256}` }))
+    const message = parseUpdate(updateMessage('example.test.', [], some))
+    if ('rcode' in message) throw new Error(message.reason)
+    reads = 0
+    const { rcode, reason, touched } = judgeUpdate(counting, rules, 'all', message)
+    t.ok(reads < 10, `what the zone has is read ${reads} times for 1900 records of a name`)
+    for (const { owner, type, now } of touched) {
+      if (now === undefined) draft.drop(owner, type)
+      else draft.put(now)
+    }
+    return [`${name(rcode)} ${reason ?? touched.find(({ type }) => type === TYPE.A)?.now?.data.length}`]
+  }
+  t.same([...send(1), ...send(2)], ['NOERROR 1900', 'NOERROR 3800'])
+  t.same(send(3), ['REFUSED big.example.test. A would be more than a message can hold'])
+  t.same([...send(3, 'NONE'), ...send(1, 'NONE'), ...send(2, 'NONE')], ['NOERROR undefined', 'NOERROR 1900', 'NOERROR undefined'])
 })

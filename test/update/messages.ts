@@ -15,7 +15,7 @@ export interface Sent {
 
 /** An UPDATE message as nsupdate lays it out, uncompressed. */
 export function updateMessage(zone: string, prerequisites: readonly Sent[], updates: readonly Sent[], zoneType = 'SOA', zoneClass = 1): Uint8Array {
-  const parts: Uint8Array[] = [Uint8Array.of(0x12, 0x34, 0x28, 0, 0, 1, 0, prerequisites.length, 0, updates.length, 0, 0), wire(zone), words(typeFromText(zoneType)!, zoneClass)]
+  const parts: Uint8Array[] = [Uint8Array.of(0x12, 0x34, 0x28, 0, 0, 1, 0, prerequisites.length, updates.length >>> 8, updates.length, 0, 0), wire(zone), words(typeFromText(zoneType)!, zoneClass)]
   for (const { name, type, class: kind = 'IN', ttl = 0, data } of [...prerequisites, ...updates]) {
     const number = typeFromText(type)!
     const rdata = data === undefined ? new Uint8Array(0) : rdataFromText(number, data)
