@@ -102,7 +102,12 @@ export class Journal {
   /** Lies over another text of the file from now on. @throws what the disk says; it stays as it was then */
   rewrite(head: Pick<JournalHead, 'file' | 'fileSerial'>, layer: Layer): void {
     const next: JournalHead = { ...this.#head, ...head }
-    this.#use(writeAnew(this.#path, next, layer))
+    try {
+      this.#use(writeAnew(this.#path, next, layer))
+    } catch (error) {
+      if (!this.#isInPlace()) this.close()
+      throw error
+    }
     this.#head = next
     this.#layer = layer
   }
@@ -133,9 +138,19 @@ export class Journal {
     try {
       this.#use(writeAnew(this.#path, this.#head, this.#layer))
     } catch {
-      // It is as long as it was, and right.
+      // It is as long as it was, and right; unless the new one is in its place already, and only the folder could not be written.
+      if (!this.#isInPlace()) this.close()
     }
     this.#compact = this.#octets
+  }
+
+  /** What is written to is what stands under its name. */
+  #isInPlace(): boolean {
+    try {
+      return this.#fd !== undefined && fstatSync(this.#fd).ino === statSync(this.#path).ino
+    } catch {
+      return false
+    }
   }
 
   #use({ fd, octets }: { readonly fd: number; readonly octets: number }): void {

@@ -89,8 +89,9 @@ function planSet({ reading }: Layout, { owner, type, was, now }: SetEdit, found:
   const kept = ofSet.filter((each) => !gone.includes(each))
   for (const { record } of kept) wanted.delete(rdataKey(type, rdataOf(table, record)))
   const fresh = [...wanted.values()]
-  // A TTL that the update did not change stays as it is written, even where a smaller one beside it rules.
-  const ttl = now === undefined || was?.ttl === now.ttl ? undefined : now.ttl
+  // A TTL that the update did not change stays as it is written, even where a smaller one beside it rules, unless that one goes.
+  const stillRules = fresh.length > 0 || kept.some(({ record }) => table.ttl[record] === now?.ttl)
+  const ttl = now === undefined || (was?.ttl === now.ttl && stillRules) ? undefined : now.ttl
   for (const { piece, record } of gone) {
     if (piece.kind === 'generate') faults.push(torn(reading, record, owner, type))
     else if (fresh.length > 0) plan.edits.set(piece, { data: fresh.shift()!, ttl: now!.ttl })

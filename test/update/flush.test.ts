@@ -145,6 +145,15 @@ const line = fc.oneof(
 )
 const zone = fc.tuple(fc.boolean(), fc.array(line, { maxLength: 14 })).map(([hasTtl, lines]) => `${hasTtl ? '$TTL 300\n' : ''}@ 300 SOA ns1 hostmaster 7 3600 600 604800 60\n@ NS ns1\nns1 A 127.0.0.1\n${lines.join('\n')}`)
 
+t.test('a record whose TTL ruled its set goes, and the TTL stays', async (t) => {
+  const bench = makeBench(t)
+  bench.write(FILE, '@ 300 SOA ns1 hostmaster 7 3600 600 604800 60\n@ NS ns1\nns1 A 127.0.0.1\na 5m A 192.0.2.2\na 60 A 192.0.2.1\n')
+  const running = bench.start()
+  running.send([{ name: 'a.example.test.', type: 'A', class: 'NONE', data: '192.0.2.1' }])
+  t.same(flush(running).faults, [])
+  t.same(bench.start().served(), running.served())
+})
+
 t.test('after a flush the files say what is served, whatever was updated', async (t) => {
   let [written, refused] = [0, 0]
   fc.assert(
