@@ -187,6 +187,8 @@ t.test('one address and one network give way to themselves, exempt ones to nobod
   const first = open(port, '127.0.7.1')
   t.ok(await first.ask())
   const mute = open(port, '127.0.7.1')
+  // It has come before the next ones do.
+  t.ok(await until(() => serving.traffic().tcpOpen === 2))
   const third = open(port, '127.0.7.1')
   t.ok(await third.ask())
   const fourth = open(port, '127.0.7.1')

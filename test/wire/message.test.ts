@@ -30,7 +30,7 @@ t.test('names are uncompressed wherever a type may have them compressed', async 
       'example.com. 6 ns1.example.com. example.com. 1 2 3 4 5',
       'example.com. 33 1 2 3 srv.example.com.',
       'example.com. 35 1 2 "S" "" "" example.com.',
-      'example.com. 7 \\# 16 026D62076578616D706C6503636F6D00',
+      'example.com. 7 mb.example.com.',
       'example.com. 16 "\\192\\012"',
       'example.com. 65534 \\# 2 C00C'
     ]
