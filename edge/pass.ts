@@ -6,7 +6,7 @@ import { fieldOf, toLines, type FieldList } from './message/index.ts'
 import { passedOn } from './passed.ts'
 import { upstreamFields } from './question.ts'
 import { relay } from './relay.ts'
-import { say } from './say.ts'
+import { BUSY, noAnswer, say } from './say.ts'
 import type { Viewer } from './serve.ts'
 import { behaviourFor, type Site } from './sites.ts'
 import { ask, type Parent } from './tiers/index.ts'
@@ -27,7 +27,7 @@ export function pass(worker: Worker, viewer: Viewer, site: Site): void {
   const id = viewer.id!
   if (worker.underWay >= MOST_FLIGHTS) {
     worker.counters.errors++
-    return say(worker, request, reply, { status: 503, text: 'too much is being fetched', lines: 'Retry-After: 1\r\n' }, viewer.nonce, id)
+    return say(worker, request, reply, BUSY, viewer.nonce, id)
   }
   worker.underWay++
   let isUnderWay = true
@@ -103,9 +103,7 @@ function answerTrouble(worker: Worker, viewer: Viewer, trouble: UpstreamTrouble,
   const { request, reply } = viewer
   worker.counters.errors++
   worker.complain(`no answer to ${request.method} ${request.target}: ${parent.name}: ${trouble.detail}`)
-  const isLate = trouble.kind === 'timeout'
-  const text = `the ${parent.kind === 'origin' ? 'origin' : 'cache above'} ${isLate ? 'did not answer in time' : 'cannot be reached'}`
-  say(worker, request, reply, { status: isLate ? 504 : 502, text, lines: `Cache-Status: ${worker.node}; ${STATUS}; detail=${trouble.kind}\r\n` }, viewer.nonce, viewer.id)
+  say(worker, request, reply, noAnswer(worker, trouble, parent, STATUS), viewer.nonce, viewer.id)
 }
 
 /** Forgets what is held of the target, and of what the answer says is elsewhere on the same host (RFC 9111 §4.4). */

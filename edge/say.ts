@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http'
 import { makeId } from './head.ts'
 import { formatHttpDate } from './message/index.ts'
-import type { Connection, RequestHead } from './http/index.ts'
+import type { Connection, RequestHead, UpstreamTrouble } from './http/index.ts'
+import type { Parent } from './tiers/index.ts'
 import type { Worker } from './worker.ts'
 
 /** An answer of the worker's own. */
@@ -10,6 +11,16 @@ export interface Words {
   readonly text: string
   /** Further field lines, each with its CRLF. */
   readonly lines?: string
+}
+
+/** There is no room for another fetch. */
+export const BUSY: Words = { status: 503, text: 'too much is being fetched', lines: 'Retry-After: 1\r\n' }
+
+/** No parent answered. @param forward why the request was sent on, as Cache-Status has it: `fwd=stale` */
+export function noAnswer(worker: Worker, trouble: UpstreamTrouble, parent: Parent, forward: string): Words {
+  const isLate = trouble.kind === 'timeout'
+  const text = `the ${parent.kind === 'origin' ? 'origin' : 'cache above'} ${isLate ? 'did not answer in time' : 'cannot be reached'}`
+  return { status: isLate ? 504 : 502, text, lines: `Cache-Status: ${worker.node}; ${forward}; detail=${trouble.kind}\r\n` }
 }
 
 /**

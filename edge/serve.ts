@@ -7,7 +7,7 @@ import { fieldOf, fromLines } from './message/index.ts'
 import { sentField, upstreamFields } from './question.ts'
 import { pass } from './pass.ts'
 import { relay } from './relay.ts'
-import { say, type Words } from './say.ts'
+import { BUSY, noAnswer, say, type Words } from './say.ts'
 import { behaviourFor, type Behaviour, type Site } from './sites.ts'
 import { hasPassed, TIER_FIELD } from './tiers/index.ts'
 import type { Worker } from './worker.ts'
@@ -196,7 +196,7 @@ function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object
   const joined = underWay?.mayJoin(worker.clock.now()) === true ? underWay : undefined
   if (joined === undefined && worker.underWay >= MOST_FLIGHTS) {
     worker.counters.errors++
-    return say(worker, request, reply, { status: 503, text: 'too much is being fetched', lines: 'Retry-After: 1\r\n' }, viewer.nonce, id)
+    return say(worker, request, reply, BUSY, viewer.nonce, id)
   }
   const flight: Flight = joined ?? new Flight(worker, planOf(worker, viewer, key, object, how, authorized), waiter)
   reply.watch({ drained: () => undefined, gone: () => flight.leave(waiter) })
@@ -229,10 +229,7 @@ function answerOutcome(worker: Worker, viewer: Viewer, why: Forward, how: Compan
       worker.counters.errors++
       const { trouble, parent } = outcome
       worker.complain(`no answer to ${request.target}: ${parent.name}: ${trouble.detail}`)
-      const status = trouble.kind === 'timeout' ? 504 : 502
-      const who = parent.kind === 'origin' ? 'origin' : 'cache above'
-      const text = `the ${who} ${trouble.kind === 'timeout' ? 'did not answer in time' : 'cannot be reached'}`
-      return say(worker, request, reply, { status, text, lines: `Cache-Status: ${worker.node}; fwd=${why}; detail=${trouble.kind}\r\n` }, viewer.nonce, viewer.id)
+      return say(worker, request, reply, noAnswer(worker, trouble, parent, `fwd=${why}`), viewer.nonce, viewer.id)
     }
     default:
       return never(outcome)
