@@ -1,49 +1,10 @@
 import { validate } from 'node-cron'
 import { z } from 'zod'
-import { parseAddress, parsePrefix } from './address.ts'
-import { parseDuration, parseSize } from './quantity.ts'
+import { parsePrefix } from './address.ts'
+import { address, addresses, duration, hostname, label, named, perSecond, port, prefix, size } from './config-values.ts'
 
 // The keys of nearcast.yaml: one row a key, with its bounds, its default and its description. The type, the check and
 // docs/configuration.md all come from here.
-
-const DURATION = 'expected a duration such as 250ms, 2s, 1m or 1h'
-const SIZE = 'expected a size such as 512B, 64KiB, 256MiB or 2GiB'
-
-const duration = (description: string, preset: string) =>
-  z
-    .string({ error: DURATION })
-    .default(preset)
-    .refine((text) => parseDuration(text) !== undefined, { message: DURATION })
-    .transform((text) => parseDuration(text)!)
-    .meta({ description, unit: 'duration' })
-
-const size = (description: string, preset: string) =>
-  z
-    .string({ error: SIZE })
-    .default(preset)
-    .refine((text) => parseSize(text) !== undefined, { message: SIZE })
-    .transform((text) => parseSize(text)!)
-    .meta({ description, unit: 'size' })
-
-const address = z.string().refine((text) => parseAddress(text) !== undefined, { message: 'expected an IPv4 or IPv6 address' })
-
-const addresses = (description: string) =>
-  z
-    .union([address, z.array(address).min(1)])
-    .transform((value) => (typeof value === 'string' ? [value] : value))
-    .meta({ description, unit: 'address or list of addresses' })
-
-const port = (description: string, preset: number) => z.int().min(1).max(65535).default(preset).meta({ description })
-
-const label = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/, { message: 'expected a name of lower-case letters, digits and hyphens' })
-
-const hostname = z.string().regex(/^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, { message: 'expected a host name in lower case, without a final dot' })
-
-const named = <T extends z.ZodType>(value: T, description: string) => z.record(label, value).default({}).meta({ description })
-
-const perSecond = (description: string, preset: number) => z.int().min(0).max(100_000).default(preset).meta({ description: `${description}; 0: not limited` })
-
-const prefix = z.string().refine((text) => parsePrefix(text) !== undefined, { message: 'expected an address or a prefix such as 192.0.2.0/24' })
 
 const rateLimit = z
   .strictObject({
