@@ -3,15 +3,16 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { parse } from 'yaml'
 import { missingLine, shownCommands } from '../repo/console.ts'
 import { root, until } from './fleet.ts'
 
-// The README, typed from top to bottom: every command it shows, on a fleet of its own, prints what it shows.
+// The README, typed from top to bottom, then the page on steering: every command shown, on a fleet of its own, prints what is shown.
 
 t.setTimeout(240_000)
 const PORTS = { dns: 16_301, http: 16_311, admin: 16_321 }
 const folder = mkdtempSync(join(tmpdir(), 'nearcast-readme-'))
-for (const name of ['zones', 'nearcast.yaml']) cpSync(join(root, name), join(folder, name), { recursive: true })
+for (const name of ['zones', 'nearcast.yaml', 'docs/steering']) cpSync(join(root, name), join(folder, name), { recursive: true })
 
 /** A command of the page as it is typed here: same words, other ports. */
 function typed(command: string): string {
@@ -27,8 +28,11 @@ function run(command: string): Promise<string> {
   })
 }
 
-const page = readFileSync(join(root, 'README.md'), 'utf8')
-const [start, ...commands] = shownCommands(page)
+const steering = 'docs/steering.md'
+const read = (page: string): string => readFileSync(join(root, page), 'utf8')
+const [start, ...first] = shownCommands(read('README.md')).map((shown) => ({ ...shown, page: 'README.md' }))
+const typedAlready = new Set(first.map(({ command }) => command))
+const commands = [...first, ...shownCommands(read(steering)).flatMap((shown) => (typedAlready.has(shown.command) ? [] : { ...shown, page: steering }))]
 const options = ['--port', String(PORTS.dns), '--http-port', String(PORTS.http), '--admin-port', String(PORTS.admin)]
 const fleet = spawn(process.execPath, [join(root, 'bin/nearcast.js'), 'up', ...options], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
 let printed = ''
@@ -52,8 +56,8 @@ t.test('npm start', { bail: true, timeout: 60_000 }, async (t) => {
   t.equal(missing, undefined, 'it prints what the README shows')
 })
 
-for (const { command, output, line } of commands) {
-  t.test(`README.md:${line}: ${command}`, { timeout: 120_000 }, async (t) => {
+for (const { command, output, line, page } of commands) {
+  t.test(`${page}:${line}: ${command}`, { timeout: 120_000 }, async (t) => {
     // An edit is answered within a second; a reader is slower than this loop.
     let actual = ''
     const isShown = async (): Promise<boolean> => missingLine(output, (actual = await run(command))) === undefined
@@ -61,6 +65,17 @@ for (const { command, output, line } of commands) {
     await until('the output shown', patient ? 5000 : 0, isShown).catch(() => undefined)
     const missing = missingLine(output, actual)
     if (missing !== undefined) t.comment(actual)
-    t.equal(missing, undefined, 'it prints what the README shows')
+    t.equal(missing, undefined, 'it prints what the page shows')
   })
 }
+
+t.test('the policies that both pages show are those of docs/steering/policies.yaml', async (t) => {
+  const { policies } = parse(read('docs/steering/policies.yaml')) as { policies: Record<string, unknown> }
+  const chapter = /^## Steer$.*?(?=^## )/ms.exec(read('README.md'))![0]
+  const inline = [...chapter.matchAll(/`(\w+: \{ .+? \})`$/gm)].map(([, text]) => text!)
+  const blocks = [...read(steering).matchAll(/^```yaml\n(.*?)^```/gms)].map(([, text]) => text!)
+  t.ok(inline.length >= 8 && blocks.length >= 8, `${inline.length} and ${blocks.length} of them`)
+  for (const text of [...inline, ...blocks]) {
+    for (const [name, shown] of Object.entries(parse(text) as Record<string, unknown>)) t.same(shown, policies[name], name)
+  }
+})

@@ -46,7 +46,7 @@ export function missingLine(shown: readonly string[], actual: string): string | 
 function mask(line: string): string {
   return line
     .replaceAll(/"[0-9a-f]{8,}"|\b[0-9a-f]{8}-?[0-9a-f-]{4,}\b/g, '#')
-    .replaceAll(/\d+(\.\d+)*/g, (number) => (number.split('.').length === 4 ? number : '#'))
+    .replaceAll(/\d+(\.\d+)*(\.…)?/g, (number) => (number.split('.').length === 4 ? number : '#'))
     .replaceAll(/\s+/g, ' ')
     .trim()
 }
