@@ -91,8 +91,10 @@ function makeExplainer(): { use(world: WorldImage): void; explain(question: Expl
   let answerer: Answerer | undefined
   const out = new Uint8Array(65535)
   const reclaim = makeReclaimer()
-  const ask: Ask = (query, { family, bytes }) => {
-    const size = answerer!.answer(query, 0, query.length, { family, bytes, at: 0 }, 'udp', out, 0, 1232)
+  const ask: Ask = (query, { family, bytes }, asked) => {
+    // A world as somebody supposes it has an answerer of its own.
+    const own = asked === world ? answerer! : makeAnswerer({ world: asked, preparedSize: 1 << 12 })
+    const size = own.answer(query, 0, query.length, { family, bytes, at: 0 }, 'udp', out, 0, 1232)
     return size === 0 ? undefined : out.slice(0, size)
   }
   return {

@@ -30,7 +30,7 @@ const forMs = z.int().min(1).max(THIRTY_DAYS).optional()
 /** Every call of the admin API, one row each. */
 export const calls: readonly Call[] = [
   { method: 'GET', path: '/v1/status', answer: (_, control) => ({ status: 200, body: { ...control.status(), members: control.health.members() } }) },
-  { method: 'GET', path: '/v1/explain', answer: reading(z.strictObject({ name: z.string().min(1).max(1024), from: z.string().max(64).default('127.0.0.1'), type: z.string().max(32).default('A') }), explain) },
+  { method: 'GET', path: '/v1/explain', answer: reading(z.strictObject({ name: z.string().min(1).max(1024), from: z.string().max(64).default('127.0.0.1'), type: z.string().max(32).default('A'), assume: z.string().max(1024).optional() }), explain) },
   { method: 'POST', path: '/v1/stop', answer: reading(z.strictObject({ name, now: z.boolean().default(false), forMs }), stop) },
   { method: 'POST', path: '/v1/start', answer: reading(z.strictObject({ name }), start) },
   { method: 'POST', path: '/v1/kill', answer: reading(z.strictObject({ name, forMs }), kill) },
@@ -121,10 +121,10 @@ async function flush(input: { zone?: string | undefined; dryRun: boolean }, cont
   return { status: 200, body: await control.flush(wanted, input.dryRun) }
 }
 
-function explain(input: { name: string; from: string; type: string }, control: Control): Reply {
+function explain(input: { name: string; from: string; type: string; assume?: string | undefined }, control: Control): Reply {
   const from = parseAddress(input.from)
   if (from === undefined) return refuse(400, `from: expected an IPv4 or IPv6 address, not ${input.from}`)
-  const explanation = control.explain({ name: input.name, type: input.type, from })
+  const explanation = control.explain({ name: input.name, type: input.type, from, ...(input.assume === undefined ? {} : { assume: input.assume }) })
   return typeof explanation === 'string' ? refuse(400, explanation) : { status: 200, body: explanation }
 }
 

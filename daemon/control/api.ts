@@ -4,7 +4,7 @@ import type { Candidate, Step } from '../routing/types.ts'
 // What the admin API takes and gives, as JSON. Types only: the command line compiles against this file.
 //
 //   GET  /v1/status                                -> Status
-//   GET  /v1/explain?name=&from=&type=             -> Explanation
+//   GET  /v1/explain?name=&from=&type=&assume=     -> Explanation
 //   POST /v1/stop    {name, now?, forMs?}          -> StopReply
 //   POST /v1/start   {name}                        -> Done
 //   POST /v1/kill    {name, forMs?}                -> Done
@@ -190,7 +190,8 @@ export interface Status extends DaemonStatus {
 
 /** How one question is decided, in the order in which it is decided. */
 export interface Explanation {
-  readonly question: { readonly name: string; readonly type: string; readonly from: string }
+  /** `assume`: the health that was supposed. */
+  readonly question: { readonly name: string; readonly type: string; readonly from: string; readonly assume?: string }
   readonly outcome: 'routed' | 'found' | 'nodata' | 'nxdomain' | 'delegation' | 'alias' | 'notours'
   /** The zone the name is in; absent when it is in none of ours. */
   readonly zone?: { readonly origin: string; readonly serial: number }

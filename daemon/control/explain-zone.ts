@@ -1,6 +1,6 @@
 import { editDistance } from '../../core/suggest.ts'
 import { nameToText, type ScannedName } from '../wire/index.ts'
-import { findNode, findRrset, NODE, nodeWord, rdataToText, recordTypeToText, RRSET, rrsetWord, type ZoneImage } from '../zone/index.ts'
+import { findNode, findRrset, isStale, NODE, nodeWord, rdataToText, recordTypeToText, RRSET, rrsetWord, type ZoneImage } from '../zone/index.ts'
 import { TYPE } from '../wire/index.ts'
 
 // What stands in a zone image, as text.
@@ -67,6 +67,27 @@ export function nearName(image: ZoneImage, text: string): string | undefined {
     if (Math.abs(end.length - origin.length) > 3) continue
     const distance = editDistance(end.toLowerCase(), origin)
     if (distance <= Math.max(1, Math.floor(origin.length / 6)) && distance < (best?.distance ?? Infinity)) best = { name: [...labels.slice(0, kept), origin].join('.'), distance }
+  }
+  return best?.name
+}
+
+/** Names of a zone that are compared with one that was probably meant. */
+const MOST_MEANT = 5000
+
+/** The name of the same zone that was probably meant by one that does not exist. */
+export function meantName(image: ZoneImage, node: number, text: string): string | undefined {
+  const apex = nodeWord(image, node, NODE.APEX)
+  const most = Math.max(1, Math.floor(text.length / 8))
+  const wanted = text.toLowerCase()
+  let best: { readonly name: string; readonly distance: number } | undefined
+  let compared = 0
+  for (let other = 1; other < image.nodeCount && compared < MOST_MEANT; other++) {
+    if (nodeWord(image, other, NODE.APEX) !== apex || isStale(image, other)) continue
+    const name = nameToText(image.bytes, nodeWord(image, other, NODE.NAME))
+    if (Math.abs(name.length - text.length) > most || name.startsWith('*')) continue
+    compared++
+    const distance = editDistance(wanted, name)
+    if (distance <= most && distance < (best?.distance ?? Infinity)) best = { name: showName(image, other), distance }
   }
   return best?.name
 }

@@ -6,18 +6,21 @@ import { makeScannedName, MNEMONIC_LIST, nameFromText, nameToText, scanName, TYP
 import type { World } from '../world.ts'
 import { lookup, makeFinding } from '../zone/index.ts'
 import type { Explanation } from './api.ts'
+import { assumeHealth } from './assume.ts'
 import { readReply, writeQuery } from './explain-answer.ts'
-import { closestEncloser, nearName, showName, showRrset, typesAt, zoneOf, type ShownRrset } from './explain-zone.ts'
+import { closestEncloser, meantName, nearName, showName, showRrset, typesAt, zoneOf, type ShownRrset } from './explain-zone.ts'
 
 export interface ExplainQuestion {
   readonly name: string
   /** A type's mnemonic, such as `A`. */
   readonly type: string
   readonly from: Address
+  /** Health to suppose in the place of what is, such as `icn=down,fra*=drain`. */
+  readonly assume?: string
 }
 
-/** Puts a query to the answerer as if it had come from `source` over UDP; undefined when it is answered with silence. */
-export type Ask = (query: Uint8Array, source: Address) => Uint8Array | undefined
+/** Puts a query to an answerer of this world as if it had come from `source` over UDP; undefined when it is answered with silence. */
+export type Ask = (query: Uint8Array, source: Address, world: World) => Uint8Array | undefined
 
 /** What is found out on the way from the question to its end. */
 interface Walk {
@@ -43,7 +46,7 @@ type Stage = { readonly outcome: Explanation['outcome'] } | { readonly next: Uin
 const MOST_ALIASES = 16
 
 /** Runs the production path for one question and tells each step; a text says what is wrong with the question. */
-export function explainName(world: World, ask: Ask, question: ExplainQuestion): Explanation | string {
+export function explainName(live: World, ask: Ask, question: ExplainQuestion): Explanation | string {
   const name = nameFromText(question.name)
   if (typeof name === 'string') return `name: ${question.name} is not a name: ${name}`
   const type = typeFromText(question.type)
@@ -51,14 +54,19 @@ export function explainName(world: World, ask: Ask, question: ExplainQuestion): 
     const near = nearest(question.type, MNEMONIC_LIST)
     return `type: there is no type ${question.type}${near === undefined ? '; TYPE123 stands for any number' : ` (did you mean ${near}?)`}`
   }
+  const assumed = question.assume === undefined ? undefined : assumeHealth(live.health, live.targets, question.assume)
+  if (typeof assumed === 'string') return assumed
+  const world = assumed === undefined ? live : { ...live, health: assumed.health }
   const walk: Walk = { world, from: question.from, type, steps: [], records: [], ttl: Number.POSITIVE_INFINITY, candidates: [], failOpen: false, unsettled: false }
+  if (assumed !== undefined) tell(walk, 0, `assumed: ${assumed.text}; all else as it is`)
   const outcome = follow(walk, name)
-  const reply = ask(writeQuery(name, type, question.from), question.from)
+  const reply = ask(writeQuery(name, type, question.from), question.from, world)
   const answer = reply === undefined ? { rcode: 'silence', authoritative: false, answers: [], authorities: [] } : readReply(reply)
   if (outcome === 'routed' && answer.ttl !== undefined) tellTtl(walk, answer.ttl)
-  const { zone, place, policy, records, steps, candidates, failOpen, unsettled } = walk
+  const { zone, place, policy, records, steps, failOpen, unsettled } = walk
+  const candidates = assumed === undefined ? walk.candidates : walk.candidates.map((each) => (assumed.names.has(each.target) ? { ...each, state: `${each.state} (assumed)` } : each))
   return {
-    question: { name: nameToText(name), type: typeToText(type), from: formatAddress(question.from.bytes) },
+    question: { name: nameToText(name), type: typeToText(type), from: formatAddress(question.from.bytes), ...(question.assume === undefined ? {} : { assume: question.assume }) },
     outcome,
     ...(zone === undefined ? {} : { zone }),
     records,
@@ -112,9 +120,11 @@ function look(walk: Walk, name: Uint8Array, aliases: number): Stage {
     case 'nodata':
       tell(walk, 1, `the name exists but has no ${typeToText(walk.type)}: ${typesAt(zones, finding.node).join(', ') || 'it is there only because of names below it'}`)
       return { outcome: 'nodata' }
-    case 'nxdomain':
-      tell(walk, 1, `there is no such name, and no wildcard at ${closestEncloser(zones, scanned) ?? zone.origin}, the nearest name above it that exists`)
+    case 'nxdomain': {
+      const meant = meantName(zones, finding.node, shown)
+      tell(walk, 1, `there is no such name, and no wildcard at ${closestEncloser(zones, scanned) ?? zone.origin}, the nearest name above it that exists${meant === undefined ? '' : ` (did you mean ${meant}?)`}`)
       return { outcome: 'nxdomain' }
+    }
     case 'delegation':
       tell(walk, 1, `${showName(zones, finding.node)} is delegated: the answer is a referral to these name servers`)
       return { outcome: 'delegation' }

@@ -57,9 +57,10 @@ function makeWorld(): World {
 
 const world = makeWorld()
 const answerer = makeAnswerer({ world })
-const ask: Ask = (query, { family, bytes }) => {
+const ask: Ask = (query, { family, bytes }, asked) => {
   const out = new Uint8Array(1232)
-  const length = answerer.answer(query, 0, query.length, { family, bytes, at: 0 }, 'udp', out, 0, out.length)
+  const own = asked === world ? answerer : makeAnswerer({ world: asked })
+  const length = own.answer(query, 0, query.length, { family, bytes, at: 0 }, 'udp', out, 0, out.length)
   return length === 0 ? undefined : out.slice(0, length)
 }
 
@@ -152,4 +153,26 @@ t.test('a question that is none gets one line', async (t) => {
   t.equal(explainName(world, ask, { name: 'a.test', type: 'AAA', from }), 'type: there is no type AAA (did you mean AAAA?)')
   t.match(explain('a.nearcast.test', { type: 'TYPE65400' }), { question: { type: 'TYPE65400' }, outcome: 'nxdomain' })
   t.match(explainName(world, () => undefined, { name: 'nearcast.test', type: 'A', from }), { answer: { rcode: 'silence' } })
+})
+
+t.test('health that is supposed: answered so, and nothing of it stays', async (t) => {
+  const assume = (text: string): Explanation | string => explainName(world, ask, { name: 'd111111abcdef8.nearcast.test', type: 'A', from: parseAddress('168.126.63.1')!, assume: text })
+  const before = [...world.health.words]
+  const down = assume('icn=down')
+  t.match(down, { question: { assume: 'icn=down' }, unsettled: true, answer: { answers: [/ 5 A 127\.0\.10\.3$/] } })
+  t.match(typeof down === 'string' ? '' : down.candidates.map(({ state }) => state), ['DOWN (assumed)', 'UP'])
+  t.match(assume('i*=drain'), { candidates: [{ state: 'UP, drained (assumed)', chosen: false }, { chosen: true }] })
+  t.match(assume('*=down'), { failOpen: true, answer: { answers: [/ A 127\.0\.10\.1$/] } }, 'all down: as if all were up')
+  t.match(assume('*=drain, icn=up'), { failOpen: false, answer: { answers: [/ A 127\.0\.10\.1$/] } }, 'the last that means a target holds')
+  t.equal(assume('inc=down'), 'assume: there is no edge inc (did you mean icn?)')
+  t.equal(assume('x*=down'), 'assume: no edge is called x*')
+  t.equal(assume('icn=dwon'), 'assume: dwon is no state to assume (did you mean down?)')
+  t.equal(assume('icn'), 'assume: icn: expected EDGE=down, EDGE=drain or EDGE=up, several of them with commas')
+  t.same([...world.health.words], before)
+  t.match(explain('d111111abcdef8.nearcast.test'), { unsettled: false, answer: { answers: [/ 20 A 127\.0\.10\.1$/] } })
+})
+
+t.test('a name that does not exist: the one that was probably meant', async (t) => {
+  t.match(texts(explain('d11111abcdef8.nearcast.test')), /did you mean d111111abcdef8\.nearcast\.test\.\?/)
+  t.notMatch(texts(explain('x.y.mail.nearcast.test')), /did you mean/)
 })
