@@ -11,9 +11,10 @@ export const explain: Command = {
   name: 'explain',
   summary: 'show each step by which a name is answered to a client',
   details: [
-    '--assume supposes other health than there is, and changes nothing: EDGE=down as if its checks failed, EDGE=drain as',
-    'if it were forced out, EDGE=up as if neither; several with commas, with * and ? in names. Exit status: 0 when the',
-    'name was explained, 1 when it is in no zone or no fleet runs, 2 when something is mistyped.'
+    '--assume supposes other health than there is, and changes nothing: EDGE=down as if its checks failed,',
+    'EDGE=drain as if it were forced out, EDGE=up as if neither; several with commas, with * and ? in names.',
+    'Exit status: 0 when the name was explained, 1 when it is in no zone or no fleet runs, 2 when something',
+    'is mistyped.'
   ],
   arguments: [{ name: 'NAME' }],
   options: {
