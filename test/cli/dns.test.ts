@@ -40,7 +40,7 @@ function run(t: Test, temporary: string, ...argv: string[]): Program {
 }
 
 async function until(what: () => boolean | Promise<boolean>): Promise<boolean> {
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 1200; tries++) {
     if (await what()) return true
     await sleep(50)
   }

@@ -221,6 +221,12 @@ export async function contents(port: number, isSigned: boolean): Promise<readonl
   return text.split('\n').map((line) => line.trim().replaceAll(/\s+/g, ' ')).filter((line) => line !== '' && !line.startsWith(';') && !line.includes('TYPE250')).toSorted()
 }
 
+/** Waits until a server has said something: its words may come after what they tell of. */
+export async function says(t: Test, server: Pick<Server, 'log'>, what: RegExp, message?: string): Promise<void> {
+  await until(() => what.test(server.log()))
+  t.match(server.log(), what, message ?? `it says ${what}`)
+}
+
 /** True once something holds; false when it does not within `seconds`. */
 export async function until(holds: () => boolean | Promise<boolean>, seconds = 20): Promise<boolean> {
   for (let tries = 0; tries < seconds * 20; tries++) {

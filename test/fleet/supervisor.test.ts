@@ -15,7 +15,7 @@ const runner = fileURLToPath(new URL('./run.js', import.meta.url))
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Waits until `what` gives a value; the test fails when it has not within `withinMs`. */
-async function until<T>(what: () => T | undefined | false, withinMs = 5000): Promise<T> {
+async function until<T>(what: () => T | undefined | false, withinMs = 30_000): Promise<T> {
   const began = performance.now()
   for (;;) {
     const value = what()

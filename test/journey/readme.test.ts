@@ -46,7 +46,7 @@ t.teardown(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-t.test('npm start', { bail: true, timeout: 60_000 }, async (t) => {
+t.test('npm start', { bail: true, timeout: 120_000 }, async (t) => {
   t.equal(start?.command, 'npm ci && npm start')
   await until('the start-up text', 30_000, () => printed.includes('Ctrl-C ends everything') || fleet.exitCode !== null)
   // It tells how to call the programs from this folder and on these ports.

@@ -39,7 +39,7 @@ async function flood(service: Service, from: string, name: string, count: number
   const sockets = Array.from({ length: 8 }, () => createSocket('udp4').on('message', (answer) => answers.push(packet.decode(answer))))
   await Promise.all(sockets.map((socket) => new Promise<void>((resolve) => socket.bind(0, from, resolve))))
   for (let id = 0; id < count; id++) sockets[id % 8]!.send(query(id, name), port, '127.0.0.1')
-  for (let tries = 0; tries < 200 && readCounters(...service.counters).queries < before + count; tries++) await sleep(25)
+  for (let tries = 0; tries < 1200 && readCounters(...service.counters).queries < before + count; tries++) await sleep(25)
   for (let seen = -1; seen < answers.length; await sleep(200)) seen = answers.length
   for (const socket of sockets) socket.close()
   return answers

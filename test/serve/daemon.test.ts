@@ -77,7 +77,7 @@ const dig = (...words: string[]): string => execFileSync('dig', ['+time=2', '+tr
 const short = (...words: string[]): string => dig('+short', ...words).trim()
 
 async function until(what: () => boolean | Promise<boolean>): Promise<boolean> {
-  for (let tries = 0; tries < 100; tries++) {
+  for (let tries = 0; tries < 600; tries++) {
     if (await what()) return true
     await sleep(50)
   }

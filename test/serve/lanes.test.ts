@@ -85,7 +85,7 @@ function reader(socket: Socket): { readonly messages: Buffer[] } {
 }
 
 async function until(what: () => boolean): Promise<boolean> {
-  for (let tries = 0; tries < 400; tries++) {
+  for (let tries = 0; tries < 1500; tries++) {
     if (what()) return true
     await sleep(20)
   }

@@ -85,7 +85,7 @@ export async function runServer(launch: Launch, folder: string, origins: readonl
       clearTimeout(late)
     }
   }
-  for (let tries = 0; tries < 400; tries++) {
+  for (let tries = 0; tries < 1600; tries++) {
     if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${command} ended: ${server.log().slice(-2000)}`)
     const soa = await exchange(port, query(origins[0]!, 6)).catch(() => undefined)
     if (soa !== undefined && soa[0]!.rcode === 0 && soa[0]!.answers.length > 0) return server

@@ -211,7 +211,7 @@ for (const client of ['dig', 'kdig']) {
     t.teardown(() => (udp.close(), tcp.close()))
     const ask = async (hash: string, words: readonly string[], value = secret): Promise<string> => {
       const once = client === 'dig' ? ['+tries=1', '+nocookie'] : ['+retry=0']
-      const { stdout, stderr } = await run(client, ['@127.0.0.1', '-p', String(port), '-y', `hmac-${hash}:${hash}.TEST:${value}`, 'example.com.', ...words, ...once], { timeout: 20_000 }).catch(
+      const { stdout, stderr } = await run(client, ['@127.0.0.1', '-p', String(port), '-y', `hmac-${hash}:${hash}.TEST:${value}`, 'example.com.', ...words, ...once], { timeout: 120_000 }).catch(
         (error: { stdout: string; stderr: string }) => error
       )
       return stdout + stderr
