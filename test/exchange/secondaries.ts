@@ -141,7 +141,7 @@ export function dig(port: number, ...words: string[]): string[] {
   return stdout.split('\n').filter((line) => line !== '' && !line.startsWith(';')).map((line) => line.replace(/\s+/g, ' ').replace(/^\S+/, (owner) => owner.toLowerCase()))
 }
 
-export async function until(what: () => boolean | Promise<boolean>, tries = 300): Promise<boolean> {
+export async function until(what: () => boolean | Promise<boolean>, tries = 1500): Promise<boolean> {
   for (let left = tries; left > 0; left--) {
     if (await what()) return true
     await sleep(50)

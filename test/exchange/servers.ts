@@ -228,7 +228,7 @@ export async function says(t: Test, server: Pick<Server, 'log'>, what: RegExp, m
 }
 
 /** True once something holds; false when it does not within `seconds`. */
-export async function until(holds: () => boolean | Promise<boolean>, seconds = 20): Promise<boolean> {
+export async function until(holds: () => boolean | Promise<boolean>, seconds = 60): Promise<boolean> {
   for (let tries = 0; tries < seconds * 20; tries++) {
     if (await holds()) return true
     await sleep(50)

@@ -11,7 +11,7 @@ const SECOND = 1000
 const NAME = 'd111111abcdef8.nearcast.test'
 t.jobs = 1
 // Most of it is waiting for others: half a minute on an idle machine.
-t.setTimeout(240_000)
+t.setTimeout(480_000)
 const journey = await makeJourney(t)
 const zone = join(journey.zones, 'nearcast.test.zone')
 writeFileSync(zone, readFileSync(zone, 'utf8').replace(/(\s)20(\s+(ROUTE|ALIAS))/g, '$12$2'))

@@ -9,7 +9,7 @@ const SECOND = 1000
 const ICN = '127.0.10.1'
 t.jobs = 1
 // Most of it is waiting for others: half a minute on an idle machine.
-t.setTimeout(240_000)
+t.setTimeout(480_000)
 
 async function startUp(journey: Journey): Promise<Running> {
   const fleet = await journey.start()

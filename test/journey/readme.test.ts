@@ -9,7 +9,7 @@ import { root, until } from './fleet.ts'
 
 // The README, typed from top to bottom, then the page on steering: every command shown, on a fleet of its own, prints what is shown.
 
-t.setTimeout(240_000)
+t.setTimeout(480_000)
 const PORTS = { dns: 16_301, http: 16_311, admin: 16_321 }
 const folder = mkdtempSync(join(tmpdir(), 'nearcast-readme-'))
 for (const name of ['zones', 'nearcast.yaml', 'docs/steering']) cpSync(join(root, name), join(folder, name), { recursive: true })
