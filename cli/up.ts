@@ -65,7 +65,7 @@ async function runFleet(call: Call, configured: Configured): Promise<number> {
   return last === 'asked' ? 0 : failed(call.io, last)
 }
 
-/** Prints the start-up text once all are ready; before that too, with what is known, when they take long. */
+/** Prints the start-up text once all are ready and checked; before that too, with what is known, when they take long. */
 async function greet(call: Call, config: Config, fleet: Fleet, began: number): Promise<void> {
   const soon = new Promise<'late'>((resolve) => setTimeout(() => resolve('late'), WAIT_FOR_READY_MS).unref())
   const ready = fleet.ready.then((reason) => (reason === undefined ? 'ready' : 'failed'))

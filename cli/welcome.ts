@@ -33,7 +33,7 @@ const POLL_MS = 150
 /**
  * Prints what listens where, the fleet, its names, and commands to copy.
  * @param began when the start began, and `by` until when unknown health is waited for; in `elapsed` milliseconds
- * @returns whether everything could be said: the daemon answered
+ * @returns whether everything could be said: the daemon answered, and has checked every member
  */
 export async function welcome(call: Call, config: Config, fleet: Fleet, began: number, by: number): Promise<boolean> {
   const admin = connect(fleet.file, fleet.adminToken)
@@ -52,7 +52,7 @@ export async function welcome(call: Call, config: Config, fleet: Fleet, began: n
     zonesLabel: zonesFolder(call).label
   }
   call.io.out(`${welcomeLines(scene, call.io.colour).join('\n')}\n`)
-  return status !== undefined
+  return status !== undefined && isSettled(status)
 }
 
 function programFrom(cwd: string): string {
@@ -60,11 +60,13 @@ function programFrom(cwd: string): string {
   return path.startsWith('../..') ? join(packageRoot, 'bin/nearcast.js') : path.startsWith('.') ? path : `./${path}`
 }
 
+const isSettled = ({ members }: Status): boolean => !members.some(({ health, forced }) => health === 'UNKNOWN' && forced === undefined)
+
 async function settledStatus(admin: AdminClient, by: number): Promise<Status | undefined> {
   for (;;) {
     const status = await admin.get<Status>('/v1/status')
     const known = status instanceof Refused ? undefined : status
-    if (known !== undefined && !known.members.some(({ health, forced }) => health === 'UNKNOWN' && forced === undefined)) return known
+    if (known !== undefined && isSettled(known)) return known
     if (systemClock.elapsed() >= by) return known
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
