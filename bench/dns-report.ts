@@ -11,6 +11,8 @@ export interface Row {
   /** CPU microseconds per answered query at the offered load. */
   readonly cpu: number[]
   readonly answeredPerSecond: number[]
+  /** Microseconds within which half of those answers came, and 99 of 100. Absent in figures that are older than this. */
+  readonly waited?: { readonly median: number[]; readonly p99: number[] }
   /** Answers a second with so many queries on their way at a time, and how many of those were lost. */
   readonly most: number[]
   readonly mostLost: number[]
@@ -85,6 +87,8 @@ function mostText(row: Row): string {
   return `${isHeldBack(row) ? '≥ ' : ''}${thousands(median(row.most))} k${lost > 0 ? ` (${lost} lost)` : ''}`
 }
 
+const waitedText = ({ waited }: Row): string => (waited === undefined ? '' : `${Math.round(median(waited.median))}, ${Math.round(median(waited.p99))} µs`)
+
 function rowsOf(result: CaseResult): string[][] {
   const { rows } = result
   const floor = rows.find(({ server }) => server === FLOOR)
@@ -92,9 +96,9 @@ function rowsOf(result: CaseResult): string[][] {
   const ratio = (row: Row, to: Row | undefined): string => (to === undefined ? '' : (cost(row) / cost(to)).toFixed(2))
   const isChecked = rows.some(({ dnsperf }) => dnsperf.length > 0)
   return [
-    ['server', 'µs CPU', 'range', '× floor', '× best peer', 'answered/s', 'lost', 'wrong', 'largest load/s', 'range', 'busy', ...(isChecked ? ['µs CPU under dnsperf'] : [])],
+    ['server', 'µs CPU', 'range', '× floor', '× best peer', 'answered/s', 'answered in, median and 99 %', 'lost', 'wrong', 'largest load/s', 'range', 'busy', ...(isChecked ? ['µs CPU under dnsperf'] : [])],
     ...rows.map((row) => [
-      row.server, cost(row).toFixed(2), rangeOf(row.cpu, 2), ratio(row, floor), ratio(row, best), `${thousands(median(row.answeredPerSecond))} k`, `${row.lost} of ${row.sent}`, row.server === FLOOR ? 'not read' : String(row.wrong),
+      row.server, cost(row).toFixed(2), rangeOf(row.cpu, 2), ratio(row, floor), ratio(row, best), `${thousands(median(row.answeredPerSecond))} k`, waitedText(row), `${row.lost} of ${row.sent}`, row.server === FLOOR ? 'not read' : String(row.wrong),
       mostText(row), `${thousands(Math.min(...row.most))} – ${thousands(Math.max(...row.most))} k`, median(row.busy).toFixed(2), ...(isChecked ? [row.dnsperf.length === 0 ? '' : median(row.dnsperf).toFixed(2)] : [])
     ])
   ]

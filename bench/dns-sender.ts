@@ -1,7 +1,7 @@
 import { cases, layQuestions, type CaseName } from './dns-questions.ts'
 import { loadSenderSystem } from './sender/system.ts'
 import { makeTcpWires } from './sender/tcp.ts'
-import { begin, giveUp, makeTally, noteGap } from './sender/tally.ts'
+import { begin, giveUp, makeTally, noteGap, waitOf } from './sender/tally.ts'
 import { makeUdpWires } from './sender/udp.ts'
 import { systemClock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
@@ -31,6 +31,9 @@ export interface Load {
   readonly seconds: number
   /** The longest time without any answer while some were waited for. */
   readonly longestGapMs: number
+  /** Microseconds within which half of the answers came, and 99 of 100. */
+  readonly median: number
+  readonly p99: number
   /** CPU microseconds of the sender per query. */
   readonly senderCpu: number
 }
@@ -89,10 +92,11 @@ function ask({ port, workers, seconds, rate, check }: Run): Load {
     if (leaves) wires.send(Math.min(due, room))
     // At a rate it never sleeps: it would wake too late.
     noteGap(tally)
+    tally.now = systemClock.elapsed()
     wires.receive(leaves || rate !== undefined ? 0 : 1)
     giveUp(tally, GIVE_UP_MS)
   }
   const { user, system: kernel } = process.cpuUsage(cpuBefore)
   const { sent, answered, wrong, longestGapMs } = tally
-  return { sent, answered, wrong, lost: sent - answered, seconds: Math.min(now, end) / 1000 - start / 1000, longestGapMs, senderCpu: (user + kernel) / Math.max(1, sent) }
+  return { sent, answered, wrong, lost: sent - answered, seconds: Math.min(now, end) / 1000 - start / 1000, longestGapMs, median: waitOf(tally, 0.5), p99: waitOf(tally, 0.99), senderCpu: (user + kernel) / Math.max(1, sent) }
 }

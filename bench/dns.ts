@@ -153,7 +153,7 @@ async function measure(bench: Bench, { workers }: Stage, name: CaseName, contend
   }
 }
 
-const emptyRow = ({ name, about }: Peer): Row => ({ server: name, about: about(), cpu: [], answeredPerSecond: [], most: [], mostLost: [], busy: [], dnsperf: [], senderCpu: [], sent: 0, lost: 0, wrong: 0 })
+const emptyRow = ({ name, about }: Peer): Row => ({ server: name, about: about(), cpu: [], answeredPerSecond: [], waited: { median: [], p99: [] }, most: [], mostLost: [], busy: [], dnsperf: [], senderCpu: [], sent: 0, lost: 0, wrong: 0 })
 
 /** Lets a server warm up. False, and a line, when it answers wrongly or not at all. */
 async function warm(sender: Sender, { peer, port, workers }: Contender, name: CaseName): Promise<boolean> {
@@ -181,6 +181,8 @@ async function sample(sender: Sender, { running, port, peer, workers }: Contende
   const offered = await watched(running, () => sender.run({ port, workers, seconds, rate, check }))
   row.cpu.push(offered.used / Math.max(1, offered.load.answered))
   row.answeredPerSecond.push(offered.load.answered / offered.load.seconds)
+  row.waited?.median.push(offered.load.median)
+  row.waited?.p99.push(offered.load.p99)
   row.sent += offered.load.sent
   row.lost += offered.load.lost
   row.wrong += offered.load.wrong

@@ -7,6 +7,9 @@ import { targetAddress } from '../peers/zones.ts'
 
 const IDS = 65536
 const NONE = -1
+/** Waits are counted in steps of so many microseconds, up to the last. */
+const STEP_US = 5
+const STEPS = 4096
 
 export interface Tally {
   readonly questions: Questions
@@ -31,17 +34,20 @@ export interface Tally {
   /** By id: the question on its way, and when it left. */
   readonly asked: Int32Array
   readonly leftAt: Float64Array
+  /** Answers by how long they took, in steps. */
+  readonly waits: Uint32Array
 }
 
 export function makeTally(questions: Questions, rcode: 'NOERROR' | 'NXDOMAIN'): Tally {
   return {
     questions, rcode: rcode === 'NOERROR' ? 0 : 3, check: 'right', sent: 0, answered: 0, wrong: 0, outstanding: 0, now: 0, heardAt: 0, heard: 0, longestGapMs: 0, sequence: 0, oldest: 0,
-    asked: new Int32Array(IDS).fill(NONE), leftAt: new Float64Array(IDS)
+    asked: new Int32Array(IDS).fill(NONE), leftAt: new Float64Array(IDS), waits: new Uint32Array(STEPS)
   }
 }
 
 export function begin(tally: Tally, check: Run['check']): void {
   tally.asked.fill(NONE)
+  tally.waits.fill(0)
   Object.assign(tally, { check, sent: 0, answered: 0, wrong: 0, outstanding: 0, heardAt: 0, heard: 0, longestGapMs: 0, oldest: tally.sequence })
 }
 
@@ -71,6 +77,7 @@ export function arrived(tally: Tally, bytes: Uint8Array, at: number, length: num
   tally.asked[id] = NONE
   tally.outstanding--
   tally.answered++
+  tally.waits[Math.min(STEPS - 1, Math.floor(((tally.now - tally.leftAt[id]!) * 1000) / STEP_US))]!++
   if (tally.check !== 'none' && !isRight(tally, question, bytes, at, length)) tally.wrong++
 }
 
@@ -121,4 +128,12 @@ export function giveUp(tally: Tally, afterMs: number): void {
     }
     tally.oldest++
   }
+}
+
+/** Microseconds within which this share of the answers came. */
+export function waitOf({ waits, answered }: Tally, share: number): number {
+  let count = 0
+  let step = 0
+  while (step < STEPS - 1 && (count += waits[step]!) < answered * share) step++
+  return (step + 1) * STEP_US
 }

@@ -13,6 +13,7 @@ export interface System {
   bind(fd: number, address: number, size: number): number
   setsockopt(fd: number, level: number, option: number, value: number, size: number): number
   close(fd: number): number
+  nanosleep(wanted: number, left: number): number
   poll(fds: number, count: number, timeoutMs: number): number
   recvmmsg(fd: number, headers: number, count: number, flags: number, timeout: number): number
   sendmmsg(fd: number, headers: number, count: number, flags: number): number
@@ -89,6 +90,7 @@ export async function loadSystem(): Promise<System | string> {
       bind: libc.func('bind', 'int', ['int', 'uintptr_t', 'uint']),
       setsockopt: libc.func('setsockopt', 'int', ['int', 'int', 'int', 'uintptr_t', 'uint']),
       close: libc.func('close', 'int', ['int']),
+      nanosleep: libc.func('nanosleep', 'int', ['uintptr_t', 'uintptr_t']),
       poll: libc.func('poll', 'int', ['uintptr_t', 'ulong', 'int']),
       recvmmsg: libc.func('recvmmsg', 'int', ['int', 'uintptr_t', 'uint', 'int', 'uintptr_t']),
       sendmmsg: libc.func('sendmmsg', 'int', ['int', 'uintptr_t', 'uint', 'int']),

@@ -87,13 +87,15 @@ async function serveNative(responder: Responder): Promise<void> {
     handover,
     isOver: false,
     attend: () => {
-      responder.tick?.(systemClock.now())
+      const now = systemClock.now()
+      responder.tick?.(now)
       const said = Atomics.load(data.control, 0)
-      if (said === seen) return
+      if (said === seen) return now
       seen = said
       for (let item = receiveMessageOnPort(port); item !== undefined; item = receiveMessageOnPort(port)) {
         if (obey(item.message as ToThread)) loop.isOver = true
       }
+      return now
     },
     trouble: makeQuiet((reason) => say({ kind: 'trouble', reason }), systemClock)
   }

@@ -1,5 +1,6 @@
 import { addressAnswer, ANSWER_SIZE, answerAt, answerFromAsked, askedAddress, BATCH, makeBatch, nameAt, nameOf, queryAt, receivedLength, resetControls, type Batch } from './batch.ts'
 import type { Handover } from './lane.ts'
+import { gather, makePace, notePace, type Pace } from './pace.ts'
 import { EAGAIN, EINTR, MSG_DONTWAIT, MSG_WAITFORONE, POLLIN, type System } from './system.ts'
 import { ANSWERED, BEAT, DECLINED, FAULTS, HAND_OVER, HANDED_OVER, RECEIVED, UNSENT, type Listener, type Responder, type Source } from './types.ts'
 import { RECEIVE_TIMEOUT_MS } from './udp-socket.ts'
@@ -20,8 +21,8 @@ export interface Loop {
   readonly traffic: Float64Array
   readonly responder: Responder
   readonly handover: Handover
-  /** Called between a receive and its answers, so that no query is answered from what was replaced before it came. */
-  attend(): void
+  /** Called between a receive and its answers, so that no query is answered from what was replaced before it came. @returns milliseconds since 1970 */
+  attend(): number
   /** Set by `attend`: answer what is there, then end. */
   isOver: boolean
   trouble(reason: string): void
@@ -32,12 +33,18 @@ export interface Loop {
  * One listener: a receive that waits. Several: a poll that waits, then receives that do not.
  */
 export function runUdpLoop(loop: Loop): void {
-  const ports = loop.listeners.map((listener) => openPort(loop.system, listener))
+  const { system, listeners } = loop
+  const ports = listeners.map((listener) => openPort(system, listener))
+  const pace = makePace(system)
   const [only] = ports
-  if (only !== undefined && ports.length === 1) while (!loop.isOver) receive(loop, only, MSG_WAITFORONE)
-  else runPolled(loop, ports)
+  if (only !== undefined && ports.length === 1) {
+    while (!loop.isOver) {
+      gather(pace, system)
+      receive(loop, only, MSG_WAITFORONE, pace)
+    }
+  } else runPolled(loop, ports, pace)
   // What had arrived before the end is answered still; the bound is against a sender that never stops.
-  for (const port of ports) for (let round = 0; round < 64 && receive(loop, port, MSG_DONTWAIT) > 0; round++);
+  for (const port of ports) for (let round = 0; round < 64 && receive(loop, port, MSG_DONTWAIT, pace) > 0; round++);
 }
 
 function openPort(system: System, { fd, family, wildcard }: Listener): Port {
@@ -45,7 +52,7 @@ function openPort(system: System, { fd, family, wildcard }: Listener): Port {
   return { fd: fd!, family, wildcard, batch, source: { family, bytes: batch.bytes, at: 0 } }
 }
 
-function runPolled(loop: Loop, ports: readonly Port[]): void {
+function runPolled(loop: Loop, ports: readonly Port[], pace: Pace): void {
   // struct pollfd: a descriptor, then what is asked for and, in the upper half of the word, what there is.
   const polled = loop.system.alloc(ports.length * 8)
   const words = new Uint32Array(polled.bytes.buffer, polled.bytes.byteOffset, ports.length * 2)
@@ -54,6 +61,7 @@ function runPolled(loop: Loop, ports: readonly Port[]): void {
     words[index * 2 + 1] = POLLIN
   }
   while (!loop.isOver) {
+    gather(pace, loop.system)
     const ready = loop.system.poll(polled.address, ports.length, RECEIVE_TIMEOUT_MS)
     if (ready <= 0) {
       loop.traffic[BEAT]!++
@@ -61,17 +69,17 @@ function runPolled(loop: Loop, ports: readonly Port[]): void {
       continue
     }
     for (let index = 0; index < ports.length; index++) {
-      if (words[index * 2 + 1]! >>> 16 !== 0) receive(loop, ports[index]!, MSG_DONTWAIT)
+      if (words[index * 2 + 1]! >>> 16 !== 0) receive(loop, ports[index]!, MSG_DONTWAIT, pace)
     }
   }
 }
 
 /** Receives what is there and answers it; the number of queries, or -1. */
-function receive(loop: Loop, port: Port, flags: number): number {
+function receive(loop: Loop, port: Port, flags: number, pace: Pace): number {
   if (port.wildcard) resetControls(port.batch, BATCH)
   const count = loop.system.recvmmsg(port.fd, port.batch.receiveHeaders, BATCH, flags, 0)
   loop.traffic[BEAT]!++
-  loop.attend()
+  notePace(pace, count > 0 ? count : 0, loop.attend())
   if (count > 0) answerBatch(loop, port, count)
   else if (count < 0) receiveFailed(loop)
   return count
