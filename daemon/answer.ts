@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
 import {
-  assemble, beginSteering, closedGate, COOKIE, COUNT, ENTRY, findForClass, findPrepared, finish, forgetImage, forgetOld, forgetSteered, HAND_OVER, HEADER, identityOctets, introduce, judgeCookie, keep, makeAssembly,
+  assemble, beginSteering, classByNetwork, closedGate, COOKIE, COUNT, ENTRY, findForClass, findPrepared, finish, forgetImage, forgetOld, forgetSteered, HAND_OVER, HEADER, identityOctets, introduce, judgeCookie, keep, makeAssembly,
   makeCookieJar, makeCounters, makePrepared, makeSteering, movePointers, nextRandom, optLength, OUTCOMES, placeOf, putBody, putUnknownKey, putWords, STATE, steer, useSecrets, VARIANT,
   type Assembly, type Exchange, type Gate, type Identity, type Prepared, type Source, type Steering, type Transport
 } from './answer/index.ts'
@@ -231,7 +231,9 @@ function fromPrepared(state: State, node: number, kind: number): number {
   const flags = prepared.words[entry]!
   if ((flags & STATE.STEERED) !== 0) {
     const policy = prepared.words[entry + ENTRY.POLICY]!
-    entry = findForClass(prepared, entry, (flags & STATE.ANYWHERE) !== 0 ? 0 : world.routing.classOf(policy, placeOf(state, world.places, state.source)))
+    const isByNetwork = (flags & STATE.BY_NETWORK) !== 0
+    const viewerClass = (flags & STATE.ANYWHERE) !== 0 ? 0 : isByNetwork ? classByNetwork(state, world, policy, state.source) : world.routing.classOf(policy, placeOf(state, world.places, state.source))
+    entry = findForClass(prepared, entry, viewerClass)
     if (entry < 0) return theLongWay(state, node, kind)
   }
   return sendPrepared(state, entry)

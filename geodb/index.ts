@@ -5,6 +5,7 @@
 //   readOverrides what the operator knows better: mergeOverrides lays it over the tables
 //   noPlaces      tables of nothing            openPlaces   tables -> look-ups
 //   describePlace a place in a few words
+//   buildNetworks lists of prefixes, autonomous systems, measurements -> tables of what a network is beside its place
 //
 // Knows no socket, no zone and no policy. Nothing here waits but buildPlaces.
 export { buildPlaces } from './build.ts'
@@ -13,5 +14,9 @@ export { findDatabase } from './database.ts'
 export { describePlace } from './describe.ts'
 export { mergeOverrides } from './merge.ts'
 export { NO_OVERRIDES, readOverrides, type Override, type Overrides } from './overrides.ts'
+export { buildNetworks, type AsPrefixes, type MeasuredPrefix, type NamedPrefixes, type NetworkSources } from './networks-build.ts'
+export { NO_NETWORK, UNKNOWN_NETWORK, type Network, type Networks, type NetworksImage } from './networks.ts'
+export { openNetworks } from './networks-table.ts'
 export { NOWHERE, type Place, type Places, type PlacesImage } from './places.ts'
+export { prefixListOf, type PrefixList } from './prefixes.ts'
 export { noPlaces, openPlaces } from './tables.ts'

@@ -12,7 +12,7 @@ export { COUNT, COUNTERS, makeCounters, OUTCOMES, RCODE_SLOTS, readCounters, typ
 export { closedGate, HAND_OVER, type Gate } from './gate.ts'
 export { expandHints } from './hints.ts'
 export { identityOctets, introduce, type Identity } from './identity.ts'
-export { nextRandom, placeOf, type Source } from './place.ts'
+export { classByNetwork, nextRandom, placeOf, type Source } from './place.ts'
 export { forgetOld, keep } from './keep.ts'
 export { ENTRY, findForClass, findPrepared, forgetSteered, makePrepared, STATE, VARIANT, type Prepared } from './prepared.ts'
 export { finish, HEADER, movePointers, optLength, putBody, putWords, type Exchange, type Transport } from './send.ts'

@@ -58,7 +58,8 @@ function keepChoice(kept: Kept, keeping: Keeping, limit: number, bodyAt: number)
     octets = Math.max(octets, bodyOctets(reply, bodyAt))
   }
   const family = assembly.isRouted ? `${policy} ${assembly.ttl} ${assembly.apex} ${query.type === TYPE.A ? 4 : 6}` : undefined
-  const entry = keepSteered(prepared, { ...keeping, count: turns.length, octets }, policy, placeClass, family)
+  const state = steering.isByNetwork ? keeping.state | STATE.BY_NETWORK : keeping.state
+  const entry = keepSteered(prepared, { ...keeping, state, count: turns.length, octets }, policy, placeClass, family)
   if (entry < 0) return -1
   for (const [variant, upTo] of turns.entries()) {
     if (turns.length > 1) put(upTo)

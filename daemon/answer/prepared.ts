@@ -52,10 +52,10 @@ const FAMILY = { EPOCH: 0, LIST: 1, SIZE: 2, WORDS: 3 } as const
 export const VARIANT = { UP_TO: 0, COUNTS: 1, MORE: 2, BODY: 3, LENGTH: 4, WORDS: 5 } as const
 /**
  * OWN: it comes from its node alone, so that other changes of its zone do not touch it, and where it does not fit nothing of it is told.
- * ANYWHERE: places have no say in its policy, and its one class is 0.
+ * ANYWHERE: places have no say in its policy, nor have networks, and its one class is 0. BY_NETWORK: networks have one.
  * CUT: it did not fit where LENGTH octets were left for it, and has no body.
  */
-export const STATE = { AUTHORITATIVE: 1 << 16, FAIL_OPEN: 1 << 17, STEERED: 1 << 18, OWN: 1 << 19, CUT: 1 << 20, ANYWHERE: 1 << 21 } as const
+export const STATE = { AUTHORITATIVE: 1 << 16, FAIL_OPEN: 1 << 17, STEERED: 1 << 18, OWN: 1 << 19, CUT: 1 << 20, ANYWHERE: 1 << 21, BY_NETWORK: 1 << 22 } as const
 
 /** @param size octets for entries; the table gets a slot for every 32 of them */
 export function makePrepared(size: number): Prepared {
@@ -207,7 +207,7 @@ function familyFor(prepared: Prepared, keeping: Keeping, policy: number, family:
     words.fill(0, found, found + FAMILY.WORDS)
     if (family !== undefined) families.set(family, found)
   }
-  const entry = newEntry(prepared, { ...keeping, state: STATE.STEERED | (state & (STATE.OWN | STATE.ANYWHERE)) }, prepared.used)
+  const entry = newEntry(prepared, { ...keeping, state: STATE.STEERED | (state & (STATE.OWN | STATE.ANYWHERE | STATE.BY_NETWORK)) }, prepared.used)
   prepared.used += ENTRY.WORDS * 4
   words[entry + ENTRY.POLICY] = policy
   words[entry + ENTRY.FAMILY] = found

@@ -1,7 +1,7 @@
 import type { World } from '../world.ts'
 import { TYPE } from '../wire/index.ts'
 import { RRSET, rrsetWord } from '../zone/index.ts'
-import { placeOf, type Source } from './place.ts'
+import { classByNetwork, placeOf, type Source } from './place.ts'
 import type { Exchange } from './send.ts'
 import { variantsOf, type Variant } from './variants.ts'
 
@@ -15,9 +15,11 @@ export interface Steered {
 
 /** What policies have had to say in the answer at hand, and what they said in others under the same health. */
 export interface Steering {
-  /** The policy that was asked, or -1; its place class, or -1 when the place has no say. */
+  /** The policy that was asked, or -1; its class of viewers, or -1 when nothing of them has a say. */
   policy: number
   placeClass: number
+  /** Networks have a say in it. */
+  isByNetwork: boolean
   /** Another policy was asked too: such an answer is not kept. */
   isMixed: boolean
   /** Random numbers at which the answer changes to its next variant: ascending, unsigned, the last 2^32 - 1. Empty: it has one. */
@@ -30,7 +32,7 @@ export interface Steering {
 const MOST_CHOICES = 1 << 14
 
 export function makeSteering(): Steering {
-  return { policy: -1, placeClass: -1, isMixed: false, turns: [], choices: new Map() }
+  return { policy: -1, placeClass: -1, isByNetwork: false, isMixed: false, turns: [], choices: new Map() }
 }
 
 /** Another answer begins. */
@@ -47,11 +49,13 @@ const NONE: readonly number[] = []
 export function steer(steering: Steering, exchange: Exchange, world: World, source: Source, rrset: number, type: number): Steered {
   const { routing } = world
   const policy = policyOf(world, rrset)
+  const isByNetwork = routing.usesNetwork(policy) || routing.usesSource(policy)
   const usesPlace = routing.usesPlace(policy)
-  const placeClass = routing.classOf(policy, usesPlace ? placeOf(exchange, world.places, source) : 0)
+  const placeClass = isByNetwork ? classByNetwork(exchange, world, policy, source) : routing.classOf(policy, usesPlace ? placeOf(exchange, world.places, source) : 0)
   if (steering.policy < 0) {
     steering.policy = policy
-    steering.placeClass = usesPlace ? placeClass : -1
+    steering.placeClass = usesPlace || isByNetwork ? placeClass : -1
+    steering.isByNetwork = isByNetwork
   } else if (steering.policy !== policy) steering.isMixed = true
   const key = (placeClass * 65536 + policy) * 2 + (type === TYPE.A ? 0 : 1)
   let steered = steering.choices.get(key)

@@ -1,60 +1,105 @@
+import { NO_NETWORK } from '../../geodb/index.ts'
 import { orderKey } from './simplify.ts'
 import { leavesOf, type Order } from './tree.ts'
+import { makeViewerTable } from './viewer-table.ts'
 
-/** What one thread may keep about places and policies. Beyond it things are computed again; nothing is refused. */
+/** What one thread may keep about viewers and policies. Beyond it things are computed again; nothing is refused. */
 export interface ClassLimits {
-  /** Classes of one policy that are told apart; further places are classes of their own, with numbers from here on. */
+  /** Classes of one policy that are told apart; further viewers are classes of their own, with numbers from here on. */
   readonly classes: number
   /** Octets for the arrays place -> class, of all policies together. */
   readonly octets: number
   /** Targets in the orders kept ready, of all policies together: 200,000 are some 20 MB. */
   readonly targets: number
+  /** Viewers whose class is remembered, of all policies in which networks have a say: a power of two. */
+  readonly viewers: number
 }
 
-const LIMITS: ClassLimits = { classes: 16_384, octets: 64 * 1024 * 1024, targets: 200_000 }
+const LIMITS: ClassLimits = { classes: 16_384, octets: 64 * 1024 * 1024, targets: 200_000, viewers: 1 << 16 }
+/** Viewers beyond the classes that are told apart, each remembered for the question at hand and a few more. */
+const MOST_BEYOND = 64
+
+/** Who asks, by numbers: a place, the client's network, the network that the query came from. */
+interface Viewer {
+  readonly place: number
+  readonly network: number
+  readonly source: number
+}
 
 /** What has been found out about one policy. */
 interface Known {
   /** Per place: its class + 1, or 0 when it has not been asked for. Absent when memory for it has run out. */
   readonly ofPlace?: Uint16Array
   readonly byKey: Map<string, number>
-  /** A place of each class: what its order is computed from. */
-  readonly placeOf: number[]
+  /** A viewer of each class: what its order is computed from. */
+  readonly viewerOf: Viewer[]
 }
 
-/** Classes of places and their orders, found out when first asked for. */
+/** Classes of viewers and their orders, found out when first asked for. */
 export interface Classes {
+  /** Where networks have no say. */
   classOf(policy: number, place: number): number
-  /** @throws RangeError for a class that `classOf` has not given */
-  orderOf(policy: number, placeClass: number): Order
+  /** Where they have. */
+  classOfViewer(policy: number, place: number, network: number, source: number): number
+  /** @throws RangeError for a class that has not been given, or long ago */
+  orderOf(policy: number, viewerClass: number): Order
 }
 
-/** @param orderFor the simplified order of a policy for a place: the same order, the same class */
-export function makeClasses(places: number, orderFor: (policy: number, place: number) => Order, limits: ClassLimits = LIMITS): Classes {
+/**
+ * @param places how many there are
+ * @param orderFor the simplified order of a policy for a viewer: the same order, the same class
+ */
+export function makeClasses(places: number, orderFor: (policy: number, place: number, network: number, source: number) => Order, limits: ClassLimits = LIMITS): Classes {
   const policies: Known[] = []
   const orders = new Map<string, Order>()
+  const viewers = makeViewerTable(limits.viewers)
+  /** Classes past `limits.classes + places`: a number is never given twice. */
+  const beyond = new Map<number, Viewer>()
+  let lastBeyond = limits.classes + places
   let octets = limits.octets
   let targets = 0
 
-  const knownOf = (policy: number): Known => {
+  const knownOf = (policy: number, needsPlaces: boolean): Known => {
     const known = policies[policy]
     if (known !== undefined) return known
-    const fits = places * 2 <= octets
+    const fits = needsPlaces && places * 2 <= octets
     if (fits) octets -= places * 2
-    return (policies[policy] = { ...(fits && { ofPlace: new Uint16Array(places) }), byKey: new Map(), placeOf: [] })
+    return (policies[policy] = { ...(fits && { ofPlace: new Uint16Array(places) }), byKey: new Map(), viewerOf: [] })
+  }
+
+  /** The class by what the policy comes to, or -1 when there are too many. */
+  const classFor = ({ byKey, viewerOf }: Known, policy: number, viewer: Viewer): number => {
+    const key = orderKey(orderFor(policy, viewer.place, viewer.network, viewer.source))
+    const known = byKey.get(key)
+    if (known !== undefined) return known
+    if (viewerOf.length >= limits.classes) return -1
+    byKey.set(key, viewerOf.length)
+    return viewerOf.push(viewer) - 1
   }
 
   const find = (policy: number, place: number): number => {
-    const { ofPlace, byKey, placeOf } = knownOf(policy)
-    const key = orderKey(orderFor(policy, place))
-    let placeClass = byKey.get(key)
-    if (placeClass === undefined) {
-      if (placeOf.length >= limits.classes) return limits.classes + place
-      placeClass = placeOf.push(place) - 1
-      byKey.set(key, placeClass)
-    }
-    if (ofPlace !== undefined) ofPlace[place] = placeClass + 1
+    const known = knownOf(policy, true)
+    const placeClass = classFor(known, policy, { place, network: NO_NETWORK, source: NO_NETWORK })
+    if (placeClass < 0) return limits.classes + place
+    if (known.ofPlace !== undefined) known.ofPlace[place] = placeClass + 1
     return placeClass
+  }
+
+  const findViewer = (policy: number, viewer: Viewer): number => {
+    const viewerClass = classFor(knownOf(policy, false), policy, viewer)
+    if (viewerClass >= 0) {
+      viewers.put(policy, viewer.place, viewer.network, viewer.source, viewerClass)
+      return viewerClass
+    }
+    if (beyond.size >= MOST_BEYOND) beyond.delete(beyond.keys().next().value!)
+    beyond.set(++lastBeyond, viewer)
+    return lastBeyond
+  }
+
+  const viewerOf = (policy: number, viewerClass: number): Viewer | undefined => {
+    const known = policies[policy]?.viewerOf[viewerClass] ?? beyond.get(viewerClass)
+    if (known !== undefined || viewerClass < limits.classes || viewerClass >= limits.classes + places) return known
+    return { place: viewerClass - limits.classes, network: NO_NETWORK, source: NO_NETWORK }
   }
 
   const keep = (key: string, order: Order): void => {
@@ -72,13 +117,17 @@ export function makeClasses(places: number, orderFor: (policy: number, place: nu
       const known = policies[policy]?.ofPlace?.[place]
       return known === undefined || known === 0 ? find(policy, place) : known - 1
     },
-    orderOf(policy, placeClass) {
-      const key = `${policy} ${placeClass}`
+    classOfViewer(policy, place, network, source) {
+      const known = viewers.find(policy, place, network, source)
+      return known < 0 ? findViewer(policy, { place, network, source }) : known
+    },
+    orderOf(policy, viewerClass) {
+      const key = `${policy} ${viewerClass}`
       const kept = orders.get(key)
       if (kept !== undefined) return kept
-      const place = placeClass >= limits.classes ? placeClass - limits.classes : policies[policy]?.placeOf[placeClass]
-      if (place === undefined) throw new RangeError(`policy ${policy} has no place class ${placeClass}`)
-      const order = orderFor(policy, place)
+      const viewer = viewerOf(policy, viewerClass)
+      if (viewer === undefined) throw new RangeError(`policy ${policy} has no class ${viewerClass}`)
+      const order = orderFor(policy, viewer.place, viewer.network, viewer.source)
       keep(key, order)
       return order
     }

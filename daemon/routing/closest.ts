@@ -12,6 +12,7 @@ const LEAST_MS = 1
 export const closest: Verb = {
   does: 'the nearest `count` together, cut off at `within` times the round trip of the first',
   usesPlace: true,
+  usesMeasured: true,
   together: true,
   options: ['count', 'within'],
   parse(value, options, reading) {

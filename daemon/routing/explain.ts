@@ -1,6 +1,5 @@
 import { isAnswerable, isForcedOut, isSuspect, forcedOf, verdictOf } from '../../healthchecks/index.ts'
 import { choose, isCandidate, type Judge } from './choose.ts'
-import { estimateMs } from './distance.ts'
 import { leavesOf, type Order, type Policies, type View } from './tree.ts'
 import type { Candidate, Choice, Explanation, Step } from './types.ts'
 import { VERBS } from './verbs.ts'
@@ -93,11 +92,13 @@ function outcome(choice: Choice, { targets }: Judge): string {
 
 function candidate(target: number, view: View, judge: Judge, shares: ReadonlyMap<number, number>, choice: Choice): Candidate {
   const kilometres = view.kilometres(target)
+  const trip = view.milliseconds(target)
   const share = shares.get(target)
   return {
     target: judge.targets[target]!.name,
     state: stateOf(target, judge),
-    ...(kilometres !== undefined && { kilometres: Math.round(kilometres), milliseconds: Math.round(estimateMs(kilometres)) }),
+    ...(kilometres !== undefined && { kilometres: Math.round(kilometres) }),
+    ...(trip !== undefined && { milliseconds: Math.round(trip.ms), ...(trip.isMeasured && { isMeasured: true }) }),
     chosen: share !== undefined,
     why: share === undefined ? whySkipped(target, judge) : whyTaken(target, share, judge, choice)
   }

@@ -1,19 +1,21 @@
 import { suggestion } from '../../core/suggest.ts'
 import { CONTINENTS, COUNTRIES, countryName } from '../../geodb/index.ts'
+import { armsWithin, isPrefixKey, isPrefixLike } from './networks.ts'
 import { isRecord, type Reading } from './reading.ts'
 import type { Arm, Node, View } from './tree.ts'
 import type { Verb } from './verbs.ts'
 
 /**
- * By where the client is: its city's branch, then that of its subdivision, its country, its continent, then `default`; each falls
- * to the next broader one when all of it is down. Keys: `US/Chicago` is a city of a country by the database's English name,
+ * By where the client is: the branches of prefixes it lies in, the longest first, then its city's branch, then that of its subdivision, its country, its continent, then `default`; each falls
+ * to the next broader one when all of it is down. Keys: `203.0.113.0/24` is a prefix, `US/Chicago` is a city of a country by the database's English name,
  * `US-IL` a subdivision (ISO 3166-2), the rest are codes of countries (ISO 3166-1) and continents (AF AN AS EU NA OC SA). Four
  * codes are both (Afghanistan, American Samoa, Namibia, Saudi Arabia): alone they mean the continent, with a warning;
  * `country-SA` and `continent-SA` say which.
  */
 export const geolocation: Verb = {
-  does: 'by city, subdivision, country, then continent, then `default`',
+  does: 'by prefix, city, subdivision, country, then continent, then `default`',
   usesPlace: true,
+  usesNetwork: (node) => node.arms.some(({ key }) => isPrefixKey(key)),
   together: false,
   options: [],
   parse(value, _options, reading) {
@@ -40,7 +42,8 @@ export const geolocation: Verb = {
     const [first, ...rest] = armsFor(node, view).map((arm) => shown(arm.key))
     const within = `${city === undefined ? '' : `${city}, `}${subdivision === undefined ? '' : `${subdivision}, `}`
     const where = country !== undefined ? `${within}${countryName(country)} (${country})` : continent !== undefined ? CONTINENTS[continent]! : 'a place that is not known'
-    return `${where} goes by ${first}${rest.length === 0 ? '' : `; if all of it is down, by ${rest.join(', then ')}`}`
+    const network = armsWithin(node.arms, view.network)[0]?.key
+    return `${network === undefined ? where : `a client in ${network}`} goes by ${first}${rest.length === 0 ? '' : `; if all of it is down, by ${rest.join(', then ')}`}`
   }
 }
 
@@ -55,11 +58,12 @@ function shown(key: string): string {
 function armsFor(node: Node, view: View): readonly Arm[] {
   const { country, continent, subdivision, city } = view.place
   const wanted = [`city-${country}/${city?.toLowerCase()}`, `subdivision-${country}-${subdivision}`, `country-${country}`, `continent-${continent}`, 'default']
-  return wanted.flatMap((key) => node.arms.find((arm) => arm.key === key) ?? [])
+  return [...armsWithin(node.arms, view.network), ...wanted.flatMap((key) => node.arms.find((arm) => arm.key === key) ?? [])]
 }
 
 function keyOf(written: string, reading: Reading): string | undefined {
   if (written === 'default') return 'default'
+  if (isPrefixLike(written)) return reading.prefix(written)
   const narrow = narrowKeyOf(written, reading)
   if (narrow !== 'broad') return narrow
   const [, kind, code] = /^(?:(country|continent)-)?(.+)$/s.exec(written)!

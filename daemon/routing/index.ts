@@ -7,6 +7,7 @@
 // a policy tells apart are one class, so that an answer is prepared once per class. Knows no packet, no zone, no socket.
 export type { ClassLimits } from './classes.ts'
 export { openRouting } from './open.ts'
+export { NO_PLAN, type NetworkPlan } from './networks.ts'
 export { readPolicies, type ReadPolicies } from './read.ts'
 export type { Alternative, Candidate, Choice, Explanation, Family, Routing, RoutingImage, Step, Target } from './types.ts'
 export { VERBS } from './verbs.ts'

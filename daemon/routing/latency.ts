@@ -10,6 +10,7 @@ import type { Verb } from './verbs.ts'
 export const latency: Verb = {
   does: 'the nearest that can answer, by estimated round trip',
   usesPlace: true,
+  usesMeasured: true,
   together: false,
   options: [],
   parse(value, _options, reading) {

@@ -1,8 +1,10 @@
-import { formatAddress, parseAddress } from '../../core/address.ts'
+import { formatAddress, parseAddress, type Prefix } from '../../core/address.ts'
 import { suggestion } from '../../core/suggest.ts'
 import type { Fault } from '../../core/trouble.ts'
 import { readYaml, type YamlFile } from '../../core/yaml-file.ts'
+import { prefixListOf } from '../../geodb/index.ts'
 import { checkPolicies, findLoops, unusedPolicies, type Draft, type Reference } from './check.ts'
+import { NO_PLAN, prefixKey, readPrefix, type NetworkPlan } from './networks.ts'
 import { isRecord, type Reading, type Spot } from './reading.ts'
 import type { Branch, Node, OnAllDown } from './tree.ts'
 import type { RoutingImage, Target } from './types.ts'
@@ -18,6 +20,8 @@ const MAX_DEPTH = 64
 export interface ReadPolicies {
   /** Absent when any fault is an error. */
   readonly image?: RoutingImage
+  /** What the table of networks is to hold for them. */
+  readonly networks: NetworkPlan
   /** Every policy that is named in the file, those with faults too. */
   readonly names: ReadonlySet<string>
   readonly faults: readonly Fault[]
@@ -33,7 +37,7 @@ export interface ReadPolicies {
 export function readPolicies({ file, text, targets }: { file: string; text: string; targets: readonly Target[] }): ReadPolicies {
   const source = readYaml(file, text)
   const faults = [...source.faults]
-  const nothing = { names: new Set<string>(), faults, unused: () => [] }
+  const nothing = { names: new Set<string>(), networks: NO_PLAN, faults, unused: () => [] }
   if (faults.length > 0) return nothing
   const written = topLevel(source, faults)
   if (written === undefined) return nothing
@@ -51,8 +55,8 @@ export function readPolicies({ file, text, targets }: { file: string; text: stri
   const names = new Set(Object.keys(written))
   const unused = (used: ReadonlySet<string>): Fault[] => unusedPolicies(draft, used)
   faults.sort((a, b) => a.line - b.line || a.column - b.column)
-  if (faults.some((fault) => fault.severity === 'error')) return { names, faults, unused }
-  return { image: { policies: draft.policies, targets: reader.targets }, names, faults, unused }
+  if (faults.some((fault) => fault.severity === 'error')) return { names, networks: NO_PLAN, faults, unused }
+  return { image: { policies: draft.policies, targets: reader.targets }, names, networks: reader.plan(), faults, unused }
 }
 
 function topLevel(source: YamlFile, faults: Fault[]): Record<string, unknown> | undefined {
@@ -78,6 +82,8 @@ class PolicyReader {
   readonly nodePaths: Path[] = []
   readonly targets: Target[]
   readonly references: Reference[] = []
+  /** Prefixes that stand in branches, by their keys. */
+  readonly #prefixes = new Map<string, Prefix>()
   readonly #source: YamlFile
   readonly #faults: Fault[]
   readonly #policyNumbers: Map<string, number>
@@ -96,6 +102,10 @@ class PolicyReader {
   policy(name: string, value: unknown): Branch | undefined {
     this.#policy = this.#policyNumbers.get(name)!
     return this.#branch(value, ['policies', name], `policy ${name}`, false, 0)
+  }
+
+  plan(): NetworkPlan {
+    return { named: [...this.#prefixes].map(([name, prefix]) => ({ name, prefixes: prefixListOf([prefix]) })) }
   }
 
   checkName(name: string): void {
@@ -178,6 +188,14 @@ class PolicyReader {
     return this.#fault(path, 'on-all-down: expected all, last-good, empty or the name of a policy', typeof value === 'string' ? suggestion(value, known) : undefined)
   }
 
+  #prefix(written: string, path: Path): string | undefined {
+    const prefix = readPrefix(written)
+    if ('reason' in prefix) return this.#fault(path, prefix.reason, prefix.hint, 'error', true)
+    const key = prefixKey(prefix)
+    this.#prefixes.set(key, prefix)
+    return key
+  }
+
   #reading(verb: string, path: Path, label: string, depth: number): Reading {
     const full = (part: Path, spot: Spot): Path => (spot === 'option' ? [...path, ...part] : [...path, verb, ...part])
     const inner = (part: Path): string => [label.replace(/^policy /, ''), ...part.map(String)].join('.')
@@ -185,7 +203,8 @@ class PolicyReader {
       verb,
       fault: (part, reason, hint, spot = 'value') => this.#fault(full(part, spot), reason, hint, 'error', spot === 'key'),
       warn: (part, reason, hint, spot = 'value') => this.#fault(full(part, spot), reason, hint, 'warning', spot === 'key'),
-      branch: (value, part, spot = 'value') => this.#branch(value, full(part, spot), inner(part), spot === 'key', depth + 1)
+      branch: (value, part, spot = 'value') => this.#branch(value, full(part, spot), inner(part), spot === 'key', depth + 1),
+      prefix: (written) => this.#prefix(written, [...path, verb, written])
     }
   }
 }

@@ -11,6 +11,8 @@ export interface Reading {
   warn(path: readonly PropertyKey[], reason: string, hint?: string, spot?: Spot): void
   /** Reads a branch: a name, an address, or a node. Undefined when it has told a fault. */
   branch(value: unknown, path: readonly PropertyKey[], spot?: Spot): Branch | undefined
+  /** Reads a key that is meant as a prefix. Undefined when it has told a fault. @returns the key it has as a branch */
+  prefix(written: string): string | undefined
 }
 
 /** A list of branches, or one alone: what simple, failover and latency hold. */

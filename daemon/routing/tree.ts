@@ -1,4 +1,4 @@
-import type { Place } from '../../geodb/index.ts'
+import type { Network, Place } from '../../geodb/index.ts'
 import type { Target } from './types.ts'
 
 // Two trees. What the operator wrote, compiled: policies -> nodes -> arms. And what it comes to for one place: an Order.
@@ -56,12 +56,24 @@ export type Order =
   /** `of`; when all of it is down, `otherwise`. */
   | { readonly kind: 'or-else'; readonly node: number; readonly of: Order; readonly otherwise: 'all' | 'last-good' | 'empty' | Order }
 
-/** What a verb may look at when it orders: a place, and nothing that changes from query to query. */
+/** A round trip in milliseconds, and whether it was measured or comes from the distance. */
+export interface RoundTrip {
+  readonly ms: number
+  readonly isMeasured: boolean
+}
+
+/** What a verb may look at when it orders: a place and networks, and nothing that changes from query to query. */
 export interface View {
   readonly place: Place
+  /** The client's: of its subnet where the query has one, else of the address it came from. */
+  readonly network: Network
+  /** Of the address that the query came from, whatever client subnet it has. */
+  readonly source: Network
   readonly targets: readonly Target[]
   /** Great-circle distance from the place to a target; undefined when either has no coordinates. */
   kilometres(target: number): number | undefined
+  /** The round trip from the network to a target where it was measured, else what the distance stands for; undefined when neither is known. */
+  milliseconds(target: number): RoundTrip | undefined
   /** The order of what an arm leads to. */
   order(branch: Branch): Order
 }

@@ -51,10 +51,17 @@ export interface Routing {
   readonly targets: readonly Target[]
   /** The policy's number, or undefined. */
   find(name: string): number | undefined
-  /** Whether the place has any say in this policy; when not, answers hold for everybody (ECS scope 0). */
+  /** Whether the place has any say in this policy; when none of place and network has, answers hold for everybody (ECS scope 0). */
   usesPlace(policy: number): boolean
-  /** The class of a place under a policy: places of one class get the same choices. A plain read once it has been asked. */
-  classOf(policy: number, place: number): number
+  /** Whether the client's network has any say in this policy. */
+  usesNetwork(policy: number): boolean
+  /** Whether the network that the query came from has any say in this policy, whatever its client subnet. */
+  usesSource(policy: number): boolean
+  /**
+   * The class of a viewer under a policy: viewers of one class get the same choices. A plain read once it has been asked.
+   * @param network the client's, and `source` the one the query came from: numbers of the world's networks; 0 where they have no say
+   */
+  classOf(policy: number, place: number, network?: number, source?: number): number
   /**
    * Pure: the same arguments and words of health give the same choice.
    * @param family counts only targets that have an address of it, as if the others did not stand in the policy: with edges
@@ -62,8 +69,8 @@ export interface Routing {
    *   alternative may hold targets that lack the family in the end asked for.
    */
   choose(policy: number, placeClass: number, health: HealthTable, family?: Family): Choice
-  /** The production path of `choose` for one place, telling each step. */
-  explain(policy: number, place: number, health: HealthTable, family?: Family): Explanation
+  /** The production path of `choose` for one viewer, telling each step. */
+  explain(policy: number, place: number, health: HealthTable, family?: Family, network?: number, source?: number): Explanation
 }
 
 export interface Explanation {
@@ -77,9 +84,10 @@ export interface Candidate {
   readonly target: string
   /** `UP`, `DOWN`, `UP, suspect`, `UP, forced down`, `no check`. */
   readonly state: string
-  /** Great-circle distance from the place, kilometres, and the round trip it stands for, milliseconds. */
+  /** Great-circle distance from the place, kilometres, and the round trip, measured or what the distance stands for, milliseconds. */
   readonly kilometres?: number
   readonly milliseconds?: number
+  readonly isMeasured?: true
   readonly chosen: boolean
   /** Why it was skipped or taken. */
   readonly why: string

@@ -18,6 +18,12 @@ export interface Verb {
   readonly does: string
   /** Whether the place has a say in its order. */
   readonly usesPlace: boolean
+  /** Whether the client's network has a say in the order of a node; absent: never. */
+  usesNetwork?(node: Node): boolean
+  /** Whether the network that a query came from has a say; absent: no. */
+  readonly usesSource?: boolean
+  /** Whether it goes by round trips, so that the network has a say where some were measured; absent: no. */
+  readonly usesMeasured?: boolean
   /** Whether its branches are answered together, not one in the place of another. */
   readonly together: boolean
   /** Keys that may stand beside the verb. */

@@ -1,6 +1,6 @@
 import { type Entry, refuse, tokenText } from './entry.ts'
 import { expect, type Field, take, takeOctets, takeRest, write8 } from './field.ts'
-import { hexDigit } from './field-addresses.ts'
+import { hexDigit } from '../../core/address-text.ts'
 
 /** Writes the hexadecimal digits of all tokens that are left; digits may be split between tokens at any place. */
 export function readHex(entry: Entry, what: string): boolean {

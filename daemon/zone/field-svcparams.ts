@@ -2,7 +2,7 @@ import { formatAddress } from '../../core/address.ts'
 import { nearest } from '../../core/suggest.ts'
 import { type Entry, refuse, tokenText } from './entry.ts'
 import { copyToken, type Data, type Field, quote, take, takeOctets } from './field.ts'
-import { readIpv4, readIpv6 } from './field-addresses.ts'
+import { readIpv4, readIpv6 } from '../../core/address-text.ts'
 
 /** The parameters of SVCB and HTTPS (RFC 9460 §14.3.2), each with how its value is read and printed. A reader answers what is wrong. */
 interface Parameter {
