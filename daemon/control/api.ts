@@ -199,6 +199,8 @@ export interface Explanation {
   readonly records: readonly string[]
   /** Where the client is, and who said so. Absent when the place has no say. */
   readonly place?: { readonly text: string; readonly prefix: string; readonly source: string }
+  /** What is known of its network, and the prefix for which that holds. Absent when networks have no say. */
+  readonly network?: { readonly text: string; readonly prefix: string }
   readonly policy?: string
   /** Everything in order, for people. */
   readonly steps: readonly Step[]

@@ -8,6 +8,7 @@ import { lookup, makeFinding } from '../zone/index.ts'
 import type { Explanation } from './api.ts'
 import { assumeHealth } from './assume.ts'
 import { readReply, writeQuery } from './explain-answer.ts'
+import { findNetworks } from './explain-network.ts'
 import { closestEncloser, meantName, nearName, showName, showRrset, typesAt, zoneOf, type ShownRrset } from './explain-zone.ts'
 
 export interface ExplainQuestion {
@@ -33,6 +34,7 @@ interface Walk {
   ttl: number
   zone?: Explanation['zone']
   place?: Explanation['place']
+  network?: Explanation['network']
   policy?: string
   candidates: readonly Candidate[]
   failOpen: boolean
@@ -63,7 +65,7 @@ export function explainName(live: World, ask: Ask, question: ExplainQuestion): E
   const reply = ask(writeQuery(name, type, question.from), question.from, world)
   const answer = reply === undefined ? { rcode: 'silence', authoritative: false, answers: [], authorities: [] } : readReply(reply)
   if (outcome === 'routed' && answer.ttl !== undefined) tellTtl(walk, answer.ttl)
-  const { zone, place, policy, records, steps, failOpen, unsettled } = walk
+  const { zone, place, network, policy, records, steps, failOpen, unsettled } = walk
   const candidates = assumed === undefined ? walk.candidates : walk.candidates.map((each) => (assumed.names.has(each.target) ? { ...each, state: `${each.state} (assumed)` } : each))
   return {
     question: { name: nameToText(name), type: typeToText(type), from: formatAddress(question.from.bytes), ...(question.assume === undefined ? {} : { assume: question.assume }) },
@@ -71,6 +73,7 @@ export function explainName(live: World, ask: Ask, question: ExplainQuestion): E
     ...(zone === undefined ? {} : { zone }),
     records,
     ...(place === undefined ? {} : { place }),
+    ...(network === undefined ? {} : { network }),
     ...(policy === undefined ? {} : { policy }),
     steps,
     candidates,
@@ -167,8 +170,13 @@ function route(walk: Walk, rrset: ShownRrset): Stage {
     walk.place = { text: describePlace(place), prefix, source: place.source }
     tell(walk, 0, `${formatAddress(from.bytes)} is in ${prefix}: ${describePlace(place)}, says ${place.source}`)
   } else tell(walk, 0, 'where the client is has no say in this policy')
+  const found = findNetworks(world, policy, from)
+  if (found.told !== undefined) {
+    walk.network = found.told
+    tell(walk, 0, `${formatAddress(from.bytes)} is ${found.told.text}${found.told.prefix.endsWith('/0') ? '' : `; so is all of ${found.told.prefix}`}`)
+  }
   const family = walk.type === TYPE.A ? 4 : walk.type === TYPE.AAAA ? 6 : undefined
-  const { choice, steps, candidates } = world.routing.explain(policy, at >>> 8, world.health, family)
+  const { choice, steps, candidates } = world.routing.explain(policy, at >>> 8, world.health, family, found.network, found.source)
   tell(walk, 0, `policy ${name} decides`)
   for (const { depth, text } of steps) tell(walk, depth + 1, text)
   walk.candidates = candidates

@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { messageOf, type Fault } from '../../core/trouble.ts'
+import type { NetworkPlan } from '../routing/index.ts'
 import { nameToText } from '../wire/index.ts'
 import { buildZoneImage, openZoneImage, type PlainRecord, type ZoneChange, type ZoneStep } from '../zone/index.ts'
 import type { FlushReply } from './api.ts'
@@ -35,6 +36,8 @@ export interface Catalogue {
   expire(origin: Uint8Array): Changed
   /** Writes updates back into zone files, and reads those again: of one zone, by its name with its final dot, or of all. */
   writeBack(zone: string | undefined, isDry: boolean): { readonly reply: FlushReply; readonly result?: LoadResult }
+  /** What the policies in service go by beside places. */
+  networks(): NetworkPlan
   /** Files outside the folder, or in it by other names, that zones include. */
   follows(): Set<string>
   /** Keeps copies of what loads have taken since, for the next start. Returns why it could not. */
@@ -63,6 +66,7 @@ export function openCatalogue(options: CatalogueOptions): Catalogue {
       const { reply, changed } = writeBack(state, zone, isDry)
       return changed.size === 0 ? { reply } : { reply, result: load(state, { changed }) }
     },
+    networks: () => state.policies.networks,
     follows: () => new Set([...state.including].flatMap((name) => [...followsOf(state.zones.get(name))])),
     flush: () => {
       const trouble = lastGood.flush()

@@ -1,5 +1,5 @@
 import type { Fault } from '../../core/trouble.ts'
-import { readPolicies, type RoutingImage, type Target } from '../routing/index.ts'
+import { readPolicies, type NetworkPlan, type RoutingImage, type Target } from '../routing/index.ts'
 import { fingerprint, type Texts } from './last-good.ts'
 import { FORCE_HINT, isBlank, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Folder } from './loader-files.ts'
 
@@ -9,6 +9,7 @@ export const POLICIES = 'policies.yaml'
 export interface Policies {
   readonly image: RoutingImage
   readonly names: ReadonlySet<string>
+  readonly networks: NetworkPlan
   readonly texts: Texts
   readonly print: string
   readonly warnings: readonly Fault[]
@@ -50,12 +51,12 @@ export function restorePolicies(options: PolicyOptions, kept: Texts): Policies |
 
 function judge({ folder, targets, mostTargets }: PolicyOptions, text: string, texts: Texts): { policies?: Policies; faults: readonly Fault[] } {
   const file = shownAs(folder, POLICIES)
-  const { image, names, faults } = readPolicies({ file, text: text.trim() === '' ? 'policies: {}\n' : text, targets })
+  const { image, names, networks, faults } = readPolicies({ file, text: text.trim() === '' ? 'policies: {}\n' : text, targets })
   const warnings = faults.filter(({ severity }) => severity === 'warning')
   if (image === undefined) return { faults }
   if (image.targets.length > mostTargets) {
     const most = mostTargets - targets.length
     return { faults: [...faults, wholeFault(file, `names ${image.targets.length - targets.length} plain addresses; ${most} at most are possible`)] }
   }
-  return { policies: { image, names, texts, print: fingerprint(texts), warnings }, faults: [] }
+  return { policies: { image, names, networks, texts, print: fingerprint(texts), warnings }, faults: [] }
 }

@@ -2,12 +2,13 @@ import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemAfter, systemClock } from '../../core/clock.ts'
 import { messageOf, never } from '../../core/trouble.ts'
-import { noPlaces } from '../../geodb/index.ts'
+import { noPlaces, type MeasuredPrefix } from '../../geodb/index.ts'
 import { collector } from '../reclaim.ts'
 import type { Target } from '../routing/index.ts'
 import { openJournals } from './journals.ts'
 import type { FlushReply } from './api.ts'
 import { isZoneFile, openCatalogue, type Catalogue, type LoadRequest } from './loader-catalogue.ts'
+import { makeNetworksKeeper, type FreshNetworks } from './loader-networks.ts'
 import { makePlacesReader, type BroughtPlaces, type GeoSettings } from './loader-places.ts'
 import type { Changed, ChangedBy, ChangeReply } from './loader-changes.ts'
 import type { Folder } from './loader-files.ts'
@@ -34,7 +35,9 @@ export interface LoaderData {
 export type FromLoader =
   | ({ readonly kind: 'places' } & BroughtPlaces)
   /** `id` is of the reload or the change that asked for it; absent when a file changed. `reply` is what a change is told once this is in service. */
-  | ({ readonly kind: 'loaded'; readonly id?: number; readonly reply?: ChangeReply } & LoadResult)
+  | ({ readonly kind: 'loaded'; readonly id?: number; readonly reply?: ChangeReply; readonly networks?: FreshNetworks } & LoadResult)
+  /** What is known of networks, where the policies are as they were. */
+  | ({ readonly kind: 'networks' } & FreshNetworks)
   /** A change that nothing came of. */
   | { readonly kind: 'unchanged'; readonly id: number; readonly reply: ChangeReply }
   /** Worth a line in the log; it goes on. */
@@ -50,6 +53,7 @@ export type ToLoader =
   | { readonly kind: 'replace'; readonly id: number; readonly origin: Uint8Array; readonly records: PackedRecords }
   | { readonly kind: 'expire'; readonly id: number; readonly origin: Uint8Array }
   | { readonly kind: 'flush'; readonly id: number; readonly zone?: string; readonly isDry: boolean }
+  | { readonly kind: 'measured'; readonly measured: readonly MeasuredPrefix[] }
   | { readonly kind: 'stop' }
 
 /** Octets of an image that is worth collecting the garbage of its making at once. */
@@ -119,9 +123,12 @@ function run(): void {
     said = said.then(() => ready).then(() => say(message()))
   }
   const settle = makeSettler(catalogue)
+  const networks = makeNetworksKeeper()
   const tellLoad = (result: LoadResult, more: { readonly id?: number; readonly reply?: ChangeReply }): void => {
     const ready = result.usesPolicies ? (places ??= bringPlaces().catch((error: unknown) => say({ kind: 'refused', reason: messageOf(error) }))) : undefined
-    tell(() => ({ kind: 'loaded', ...more, ...result }), ready)
+    // Policies and the networks they go by are put in service together.
+    const fresh = result.routing === undefined ? undefined : networks.plan(catalogue.networks())
+    tell(() => ({ kind: 'loaded', ...more, ...result, ...(fresh !== undefined && { networks: fresh }) }), ready)
     // Nobody waits for the copies: they are for the next start.
     said = said.then(() => settle(result))
   }
@@ -151,6 +158,10 @@ function run(): void {
       case 'replace': return tellChange(message.id, catalogue.replace(message.origin, [...unpackRecords(message.records)]))
       case 'expire': return tellChange(message.id, catalogue.expire(message.origin))
       case 'flush': return flush(message.id, message.zone, message.isDry)
+      case 'measured': {
+        const fresh = networks.measured(message.measured)
+        return tell(() => ({ kind: 'networks', ...fresh }))
+      }
       case 'stop':
         watcher.close()
         geoWatcher.close()

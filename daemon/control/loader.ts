@@ -6,7 +6,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { Config } from '../../core/config.ts'
 import type { Logger } from '../../core/log.ts'
 import { formatFault, messageOf, type Fault } from '../../core/trouble.ts'
-import type { PlacesImage } from '../../geodb/index.ts'
+import type { MeasuredPrefix, NetworksImage, PlacesImage } from '../../geodb/index.ts'
 import type { HealthTable } from '../../healthchecks/index.ts'
 import type { RoutingImage, Target } from '../routing/index.ts'
 import type { WorldImage } from '../world.ts'
@@ -14,6 +14,7 @@ import { nameFromText } from '../wire/index.ts'
 import { lowerName, type PackedRecords, type SharedZones, type ZoneChange, type ZoneStep } from '../zone/index.ts'
 import type { DaemonStatus, FlushReply, ReloadReply, ZoneStatus } from './api.ts'
 import type { ChangedBy, ChangeReply } from './loader-changes.ts'
+import type { FreshNetworks } from './loader-networks.ts'
 import type { BroughtPlaces } from './loader-places.ts'
 import { errorLines, sortedStatuses, takeReport, type LoadReport } from './loader-state.ts'
 import type { FromLoader, LoaderData, ToLoader } from './loader-thread.ts'
@@ -53,7 +54,7 @@ export class Loader {
   readonly #waiting = new Map<number, (reply: ReloadReply) => void>()
   readonly #changing = new Map<number, (reply: ChangeReply) => void>()
   readonly #flushing = new Map<number, { resolve(reply: FlushReply): void; reject(error: Error): void }>()
-  readonly #parts: { places?: PlacesImage; zones?: SharedZones; routing?: RoutingImage } = {}
+  readonly #parts: { places?: PlacesImage; networks?: NetworksImage | undefined; zones?: SharedZones; routing?: RoutingImage } = {}
   #report: LoadReport = { zones: [], isFirst: true, gone: [], faults: [], names: [], routedTtl: 0, changes: [] }
   readonly #zones = new Map<string, ZoneStatus>()
   #placeFaults: readonly Fault[] = []
@@ -61,6 +62,9 @@ export class Loader {
   #generation = 0
   /** Counts what policies and places have been in service. */
   #policies = 0
+  /** Counts what has been known of networks. */
+  #networks = 0
+  #measured: readonly MeasuredPrefix[] = []
   #lastId = 0
   #isClosed = false
   /** Absent between the end of one and the start of the next. */
@@ -125,6 +129,16 @@ export class Loader {
     return this.#ask((id) => ({ kind: 'expire', id, origin }))
   }
 
+  /**
+   * What has been measured, in the place of all that was measured before: a row for each prefix. Policies go by it once the
+   * table of networks is made anew, which is work for another thread, and has every thread find out about viewers again: not
+   * more often than once a minute.
+   */
+  measured(measured: readonly MeasuredPrefix[]): void {
+    this.#measured = measured
+    this.#worker?.postMessage({ kind: 'measured', measured } satisfies ToLoader)
+  }
+
   #ask(message: (id: number) => ToLoader, handedOver: readonly ArrayBuffer[] = []): Promise<ChangeReply> {
     const worker = this.#worker
     if (worker === undefined) return Promise.resolve(LOADER_DIED)
@@ -153,6 +167,7 @@ export class Loader {
     worker.on('message', (message: FromLoader) => {
       if (message.kind === 'places') this.#takePlaces(message).catch((error: unknown) => log.error(`places could not be put in service: ${messageOf(error)}`))
       else if (message.kind === 'loaded') this.#take(message).catch((error: unknown) => log.error(`a world could not be put in service: ${messageOf(error)}`))
+      else if (message.kind === 'networks') this.#takeNetworks(message).catch((error: unknown) => log.error(`networks could not be put in service: ${messageOf(error)}`))
       else if (message.kind === 'trouble') log.warn(message.reason)
       else if (message.kind === 'unchanged') this.#answer(message.id, message.reply)
       else if (message.kind === 'flushed') {
@@ -162,6 +177,7 @@ export class Loader {
     })
     worker.on('error', (error) => log.error(`the loader died: ${error.stack ?? error.message}`))
     worker.on('exit', () => this.#onExit())
+    if (this.#measured.length > 0) worker.postMessage({ kind: 'measured', measured: this.#measured } satisfies ToLoader)
     return worker
   }
 
@@ -209,10 +225,23 @@ export class Loader {
     if (this.#settle === undefined) await this.#use([])
   }
 
+  async #takeNetworks(fresh: FreshNetworks): Promise<void> {
+    this.#putNetworks(fresh)
+    if (this.#settle === undefined) await this.#use([])
+  }
+
+  #putNetworks({ image }: FreshNetworks): void {
+    const parts = this.#parts
+    // Policies that go by measurements are asked in another way while there are any.
+    if (image?.isMeasured !== parts.networks?.isMeasured) this.#policies++
+    parts.networks = image
+    this.#networks++
+  }
+
   async #use(zoneChanges: readonly ZoneStep[]): Promise<void> {
     const { health, setup, use } = this.#options
-    const { zones, routing, places } = this.#parts
-    await use({ generation: ++this.#generation, policies: this.#policies, zones: zones!, places: places!, routing: routing!, health, suspectTtl: setup.config.checks['suspect-ttl'], withheld: withheldIn(this.#zones.values()) }, zoneChanges)
+    const { zones, routing, places, networks } = this.#parts
+    await use({ generation: ++this.#generation, policies: this.#policies, networksCount: this.#networks, zones: zones!, places: places!, networks, routing: routing!, health, suspectTtl: setup.config.checks['suspect-ttl'], withheld: withheldIn(this.#zones.values()) }, zoneChanges)
   }
 
   async #take(message: Extract<FromLoader, { kind: 'loaded' }>): Promise<void> {
@@ -226,6 +255,7 @@ export class Loader {
     // The first load of a thread brings both.
     parts.zones = message.zoneImage ?? parts.zones!
     parts.routing = message.routing ?? parts.routing!
+    if (message.networks !== undefined) this.#putNetworks(message.networks)
     if (message.zoneImage !== undefined || message.routing !== undefined) {
       if (message.routing !== undefined) this.#policies++
       await this.#use(message.zoneChanges)

@@ -51,13 +51,12 @@ export interface Classes {
  */
 export function makeClasses(places: number, orderFor: (policy: number, place: number, network: number, source: number) => Order, limits: ClassLimits = LIMITS): Classes {
   const policies: Known[] = []
-  const orders = new Map<string, Order>()
+  const orders = makeOrders(limits.targets)
   const viewers = makeViewerTable(limits.viewers)
   /** Classes past `limits.classes + places`: a number is never given twice. */
   const beyond = new Map<number, Viewer>()
   let lastBeyond = limits.classes + places
   let octets = limits.octets
-  let targets = 0
 
   const knownOf = (policy: number, needsPlaces: boolean): Known => {
     const known = policies[policy]
@@ -102,16 +101,6 @@ export function makeClasses(places: number, orderFor: (policy: number, place: nu
     return { place: viewerClass - limits.classes, network: NO_NETWORK, source: NO_NETWORK }
   }
 
-  const keep = (key: string, order: Order): void => {
-    const size = leavesOf(order).size
-    if (targets + size > limits.targets) {
-      orders.clear()
-      targets = 0
-    }
-    targets += size
-    orders.set(key, order)
-  }
-
   return {
     classOf(policy, place) {
       const known = policies[policy]?.ofPlace?.[place]
@@ -122,13 +111,31 @@ export function makeClasses(places: number, orderFor: (policy: number, place: nu
       return known < 0 ? findViewer(policy, { place, network, source }) : known
     },
     orderOf(policy, viewerClass) {
-      const key = `${policy} ${viewerClass}`
+      return orders.find(`${policy} ${viewerClass}`, () => {
+        const viewer = viewerOf(policy, viewerClass)
+        if (viewer === undefined) throw new RangeError(`policy ${policy} has no class ${viewerClass}`)
+        return orderFor(policy, viewer.place, viewer.network, viewer.source)
+      })
+    }
+  }
+}
+
+/** Orders kept ready, until there are too many targets in them: then all are forgotten. */
+function makeOrders(most: number): { find(key: string, make: () => Order): Order } {
+  const orders = new Map<string, Order>()
+  let targets = 0
+  return {
+    find(key, make) {
       const kept = orders.get(key)
       if (kept !== undefined) return kept
-      const viewer = viewerOf(policy, viewerClass)
-      if (viewer === undefined) throw new RangeError(`policy ${policy} has no class ${viewerClass}`)
-      const order = orderFor(policy, viewer.place, viewer.network, viewer.source)
-      keep(key, order)
+      const order = make()
+      const size = leavesOf(order).size
+      if (targets + size > most) {
+        orders.clear()
+        targets = 0
+      }
+      targets += size
+      orders.set(key, order)
       return order
     }
   }

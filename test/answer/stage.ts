@@ -3,7 +3,7 @@ import { formatFault } from '../../core/trouble.ts'
 import { openRouting, readPolicies, type Target } from '../../daemon/routing/index.ts'
 import type { World } from '../../daemon/world.ts'
 import { buildZoneImage, openZoneImage, readZone, type Zone } from '../../daemon/zone/index.ts'
-import type { Place, Places } from '../../geodb/index.ts'
+import { buildNetworks, openNetworks, type Place, type Places } from '../../geodb/index.ts'
 import { healthWord, makeHealthTable, setHealth } from '../../healthchecks/index.ts'
 import type { Case, Change } from './case.ts'
 
@@ -21,9 +21,11 @@ export function worldOf({ zones, policies, edges, places }: Pick<Case, 'zones' |
   const read = readPolicies({ file: 'policies.yaml', text: policies === '' ? 'policies: {}\n' : policies, targets })
   if (read.image === undefined) throw new Error(read.faults.map(formatFault).join('\n'))
   const image = buildZoneImage(zones.map(({ name, text }) => zoneOf(name, text)))
+  const laid = buildNetworks(read.networks)
+  const networks = laid && openNetworks(laid)
   const health = makeHealthTable(targets.length)
   for (const target of targets.keys()) setHealth(health, target, healthWord('UP', 'none', false))
-  return { generation: 1, zones: openZoneImage(image), places: known, routing: openRouting(read.image, known), targets: read.image.targets, health, suspectTtl: 5 }
+  return { generation: 1, zones: openZoneImage(image), places: known, networks, routing: openRouting(read.image, known, networks), targets: read.image.targets, health, suspectTtl: 5 }
 }
 
 /** Makes a change to the health of a target. */
