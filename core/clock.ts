@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'
+
 /** The time, handed to everything that needs it, so that tests turn it by hand. */
 export interface Clock {
   /** Wall time, in milliseconds since the epoch. */

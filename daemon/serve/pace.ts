@@ -6,7 +6,7 @@ import type { NativeMemory, System } from './system.ts'
 // millisecond later on average, and only while so many are asked that it matters to all of them.
 
 /** Queries a millisecond from which on it pays: a nap costs as much as being woken three times. */
-const BUSY = 40
+const BUSY = 30
 /** How long is counted. */
 const WINDOW_MS = 5
 /** So many at once gather without a nap. */

@@ -95,7 +95,7 @@ export function serve(client: Client, state: TcpState): void {
     const length = (pending[at]! << 8) | pending[at + 1]!
     if (length < HEADER || (client.length - at > 4 && pending[at + 4]! >= RESPONSE)) {
       // What was asked before it is answered still.
-      if (size > 0) connection.write(out.subarray(0, size))
+      if (size > 0) connection.writeOut(size)
       client.leavingSince = state.elapsed()
       connection.pause()
       connection.destroySoon()
@@ -115,7 +115,7 @@ export function serve(client: Client, state: TcpState): void {
     client.length -= at
     state.table.touch(client, now)
   }
-  if (size > 0) connection.write(out.subarray(0, size))
+  if (size > 0) connection.writeOut(size)
   client.isBlocked = connection.unsent >= UNREAD || size >= UNREAD
   if (client.length === 0 || client.isBlocked) client.incompleteSince = 0
   else if (at > 0 || client.incompleteSince === 0) client.incompleteSince = now

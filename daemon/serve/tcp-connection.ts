@@ -7,6 +7,8 @@ import type { Listener } from './types.ts'
 export interface Connection {
   /** Sends octets behind those that were sent before; they may be changed once this returns. `sent`: the system has them all. */
   write(octets: Uint8Array, sent?: () => void): void
+  /** Sends the first `length` octets of the carrier's `out`. */
+  writeOut(length: number): void
   /** Sends what is left, then tells the other side the end. */
   end(): void
   /** Sends what is left, then closes. */

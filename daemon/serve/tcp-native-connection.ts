@@ -94,13 +94,15 @@ export class NativeConnection implements Connection {
     if (this.#isDestroyed || this.#end !== 'no') return
     const taken = this.#unsent === 0 ? this.#send(octets) : 0
     if (taken < 0) return
-    if (taken < octets.length) {
-      this.#waiting.push({ octets: Buffer.from(octets.subarray(taken)), at: 0, ...(sent !== undefined && { sent }) })
-      this.#unsent += octets.length - taken
-      this.#watch()
-    } else {
-      sent?.()
-    }
+    if (taken < octets.length) this.#queue(octets.subarray(taken), sent)
+    else sent?.()
+  }
+
+  writeOut(length: number): void {
+    if (this.#isDestroyed || this.#end !== 'no') return
+    const { out } = this.#calls
+    const taken = this.#unsent === 0 ? this.#sendAt(out.address, length) : 0
+    if (taken >= 0 && taken < length) this.#queue(out.bytes.subarray(taken, length))
   }
 
   end(): void {
@@ -149,15 +151,25 @@ export class NativeConnection implements Connection {
     }
   }
 
-  /** @returns the octets that were taken; -1: the connection is gone */
+  /** Takes a copy of what is to be sent once the system has room. */
+  #queue(octets: Uint8Array, sent?: () => void): void {
+    this.#waiting.push({ octets: Buffer.from(octets), at: 0, ...(sent !== undefined && { sent }) })
+    this.#unsent += octets.length
+    this.#watch()
+  }
+
+  /** Sends by way of the shared memory; what is longer, which is seldom, comes with the next call. @returns as `#sendAt` */
   #send(octets: Uint8Array): number {
-    const { system, out } = this.#calls
-    const isOut = octets.buffer === out.bytes.buffer
-    // From elsewhere by way of the shared memory; the rest, which is seldom, comes with the next call.
-    const piece = isOut ? octets : octets.subarray(0, out.bytes.length)
-    if (!isOut) out.bytes.set(piece)
-    const address = isOut ? out.address + octets.byteOffset - out.bytes.byteOffset : out.address
-    const taken = system.send(this.#fd, address, piece.length, sys.MSG_DONTWAIT | sys.MSG_NOSIGNAL)
+    const { out } = this.#calls
+    const piece = octets.subarray(0, out.bytes.length)
+    out.bytes.set(piece)
+    return this.#sendAt(out.address, piece.length)
+  }
+
+  /** @returns the octets that were taken; -1: the connection is gone */
+  #sendAt(address: number, length: number): number {
+    const { system } = this.#calls
+    const taken = system.send(this.#fd, address, length, sys.MSG_DONTWAIT | sys.MSG_NOSIGNAL)
     if (taken < 0) {
       if (isForNow(system.errno())) return 0
       this.destroy()

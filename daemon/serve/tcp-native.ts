@@ -2,6 +2,7 @@ import { BACKLOG } from './tcp-net.ts'
 import { NativeConnection, watch, type Calls } from './tcp-native-connection.ts'
 import type { Carrier, OnConnection } from './tcp-connection.ts'
 import { openTcpSocket } from './tcp-socket.ts'
+import { gather, makePace, notePace, type Pace } from './pace.ts'
 import * as sys from './system.ts'
 import type { NativeMemory, System } from './system.ts'
 import type { Listener } from './types.ts'
@@ -29,13 +30,20 @@ interface Door {
   readonly onConnection: OnConnection
 }
 
-/**
- * Opens what carries TCP connections in this thread.
- * @param held a bit for each descriptor that is open here, kept over a restart of the thread: those of the thread before are closed
- * @param elapsed milliseconds
- */
-export function openNativeCarrier(system: System, options: { outSize: number; held: Int32Array; elapsed: () => number }): Carrier {
-  return new NativeCarrier(system, options)
+export interface NativeOptions {
+  /** Octets of `Carrier.out`. */
+  readonly outSize: number
+  /** A bit for each descriptor that is open here, kept over a restart of the thread: those of the thread before are closed. */
+  readonly held: Int32Array
+  /** Milliseconds. */
+  elapsed(): number
+}
+
+/** Opens what carries TCP connections in this thread, or says why that cannot be had now. */
+export function openNativeCarrier(system: System, options: NativeOptions): Carrier | string {
+  closeHeld(system, options.held)
+  const queue = system.epoll_create1(sys.EPOLL_CLOEXEC)
+  return queue < 0 ? `epoll_create1: error ${system.errno()}` : new NativeCarrier(system, queue, options)
 }
 
 class NativeCarrier implements Carrier {
@@ -43,6 +51,7 @@ class NativeCarrier implements Carrier {
   readonly #system: System
   readonly #held: Int32Array
   readonly #calls: Calls
+  readonly #pace: Pace
   readonly #connections = new Map<number, NativeConnection>()
   readonly #doors = new Map<number, Door>()
   /** Memory for what happened, and for the address of whoever comes. */
@@ -53,18 +62,18 @@ class NativeCarrier implements Carrier {
   #isOver = false
   #expects = (): boolean => false
 
-  constructor(system: System, { outSize, held, elapsed }: { outSize: number; held: Int32Array; elapsed: () => number }) {
-    closeHeld(system, held)
+  constructor(system: System, queue: number, { outSize, held, elapsed }: NativeOptions) {
     const out = system.alloc(outSize)
     const incoming = system.alloc(INCOMING)
     this.out = Buffer.from(out.bytes.buffer, out.bytes.byteOffset, out.bytes.length)
     this.#system = system
     this.#held = held
+    this.#pace = makePace(system)
     this.#peer = system.alloc(ADDRESS_SIZE + 4)
     this.#events = system.alloc(MOST_EVENTS * sys.EPOLL_EVENT.SIZE)
     this.#view = new DataView(this.#events.bytes.buffer, this.#events.bytes.byteOffset)
     this.#calls = {
-      system, queue: hold(held, system.epoll_create1(sys.EPOLL_CLOEXEC)), out, incoming, event: system.alloc(sys.EPOLL_EVENT.SIZE),
+      system, queue: hold(held, queue), out, incoming, event: system.alloc(sys.EPOLL_EVENT.SIZE),
       chunk: Buffer.from(incoming.bytes.buffer, incoming.bytes.byteOffset, incoming.bytes.length),
       forget: (fd) => {
         this.#connections.delete(fd)
@@ -107,8 +116,11 @@ class NativeCarrier implements Carrier {
       const mayWait = this.#afterwards.length === 0
       const isExpecting = this.#expects()
       // What another thread sends wakes Node's own loop alone: while it is expected, the waiting is done there.
+      gather(this.#pace, this.#system)
       const count = turn === 0 ? 0 : this.#attend(mayWait && !isExpecting ? WAIT_MS : 0)
-      if (count > 0 && mayWait && elapsed() - turn < TURN_MS) continue
+      const now = elapsed()
+      notePace(this.#pace, count, now)
+      if (count > 0 && mayWait && now - turn < TURN_MS) continue
       await new Promise<void>((resolve) => void (isExpecting && count === 0 && mayWait ? setTimeout(resolve, 1) : setImmediate(resolve)))
       const due = this.#afterwards
       this.#afterwards = []
@@ -125,13 +137,14 @@ class NativeCarrier implements Carrier {
     for (let index = 0; index < count; index++) {
       const at = index * sys.EPOLL_EVENT.SIZE
       const fd = this.#view.getInt32(at + sys.EPOLL_EVENT.DATA, true)
-      const door = this.#doors.get(fd)
-      if (door === undefined) this.#connections.get(fd)?.attend(this.#view.getUint32(at, true))
-      else (knocked ??= []).push(door)
+      const connection = this.#connections.get(fd)
+      const door = connection === undefined ? this.#doors.get(fd) : undefined
+      if (connection !== undefined) connection.attend(this.#view.getInt32(at, true))
+      else if (door !== undefined) (knocked ??= []).push(door)
     }
     // Last, since those that come may get the descriptors of those that have just gone.
     if (knocked !== undefined) for (const door of knocked) this.#accept(door)
-    return count
+    return Math.max(0, count)
   }
 
   #accept({ fd: door, listener: { family }, onConnection }: Door): void {

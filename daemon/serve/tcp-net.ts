@@ -9,13 +9,14 @@ export const BACKLOG = 1024
 /** TCP through node:net, for systems whose calls we do not make ourselves. */
 export function openNetCarrier(outSize: number): Carrier {
   const servers: Server[] = []
+  const out = Buffer.alloc(outSize)
   const stopListening = (): void => {
     for (const server of servers) server.close()
     servers.length = 0
   }
   return {
-    out: Buffer.alloc(outSize),
-    listen: async (listener, onConnection) => void servers.push(await listen(listener, onConnection)),
+    out,
+    listen: async (listener, onConnection) => void servers.push(await listen(listener, (socket) => accept(socket, onConnection, out))),
     later: (run) => void setImmediate(run),
     expects: () => undefined,
     stopListening,
@@ -23,8 +24,8 @@ export function openNetCarrier(outSize: number): Carrier {
   }
 }
 
-async function listen(listener: Listener, onConnection: OnConnection): Promise<Server> {
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => accept(socket, onConnection))
+async function listen(listener: Listener, onSocket: (socket: Socket) => void): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, onSocket)
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(Object.assign(error, { listener })))
     server.listen({ host: listener.address, port: listener.port, ipv6Only: listener.family === 6, exclusive: true, backlog: BACKLOG }, resolve)
@@ -35,11 +36,11 @@ async function listen(listener: Listener, onConnection: OnConnection): Promise<S
   return server
 }
 
-function accept(socket: Socket, onConnection: OnConnection): void {
+function accept(socket: Socket, onConnection: OnConnection, out: Buffer): void {
   // Without a peer it is closed already; without this handler its errors would end the process.
   socket.on('error', () => socket.destroy())
   const from = parseAddress((socket.remoteAddress ?? '').replace(/%.*$/, ''))
-  const events: Events | undefined = from && onConnection(connectionOf(socket), from)
+  const events: Events | undefined = from && onConnection(connectionOf(socket, out), from)
   if (events === undefined) {
     socket.destroy()
     return
@@ -50,9 +51,10 @@ function accept(socket: Socket, onConnection: OnConnection): void {
   socket.on('end', () => events.ended())
 }
 
-function connectionOf(socket: Socket): Connection {
+function connectionOf(socket: Socket, out: Buffer): Connection {
   return {
     write: (octets, sent) => void socket.write(Buffer.from(octets), sent && (() => sent())),
+    writeOut: (length) => void socket.write(Buffer.from(out.subarray(0, length))),
     end: () => void socket.end(),
     destroySoon: () => void socket.destroySoon(),
     destroy: () => void socket.destroy(),

@@ -5,9 +5,8 @@ import { messageOf } from '../../core/trouble.ts'
 import { makeHandover, type Reply } from './lane.ts'
 import { loadSystem } from './system.ts'
 import { OUT_SIZE } from './tcp-client.ts'
+import { openCarrier } from './tcp-carrier.ts'
 import type { Carrier } from './tcp-connection.ts'
-import { openNativeCarrier } from './tcp-native.ts'
-import { openNetCarrier } from './tcp-net.ts'
 import { openTcp } from './tcp-server.ts'
 import { BEAT, FAULTS, type FromThread, type Listener, type Responder, type ResponderModule, type ThreadData, type ToThread } from './types.ts'
 import { openDgram } from './udp-dgram.ts'
@@ -110,7 +109,7 @@ async function serveEvents(responder: Responder): Promise<void> {
   const beat = setInterval(() => traffic[BEAT]!++, 100)
   let close: () => Promise<void>
   if (data.kind === 'tcp' || data.kind === 'tcp native') {
-    const server = await openTcp(listeners, { carrier: await openCarrier(), responder, handover, limits: tcp, traffic, elapsed: () => systemClock.elapsed(), notice: makeQuiet((text) => say({ kind: 'notice', text }), systemClock) })
+    const server = await openTcp(listeners, { carrier: await carry(), responder, handover, limits: tcp, traffic, elapsed: () => systemClock.elapsed(), notice: makeQuiet((text) => say({ kind: 'notice', text }), systemClock) })
     onReply = server.reply
     onLost = server.lose
     close = () => server.close(TCP_CLOSE_MS)
@@ -128,9 +127,8 @@ async function serveEvents(responder: Responder): Promise<void> {
   say({ kind: 'using', number: data.worldNumber })
 }
 
-async function openCarrier(): Promise<Carrier> {
-  if (data.kind === 'tcp') return openNetCarrier(OUT_SIZE)
-  const system = await loadSystem()
+async function carry(): Promise<Carrier> {
+  const system = data.kind === 'tcp' ? undefined : await loadSystem()
   if (typeof system === 'string') throw new Error(system)
-  return openNativeCarrier(system, { outSize: OUT_SIZE, held: data.held, elapsed: () => systemClock.elapsed() })
+  return openCarrier(system, { outSize: OUT_SIZE, held: data.held, elapsed: () => systemClock.elapsed() }, (text) => say({ kind: 'notice', text }))
 }
