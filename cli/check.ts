@@ -236,9 +236,9 @@ function targetsOf(call: Call, sources: readonly Source[]): Target[] {
   const text = given?.text ?? (existsSync(path) ? readFileSync(path, 'utf8') : '')
   const { config } = parseConfig(path, text)
   if (config === undefined) return namesOfEdges(text).map((name) => ({ name, checked: true, ipv4: [], ipv6: [], at: [0, 0] }))
-  return Object.entries(config.edges).map(([name, { address, at }]) => {
+  return Object.entries(config.edges).map(([name, { address, at, capacity }]) => {
     const octets = (family: 4 | 6): Uint8Array[] => address.map((each) => parseAddress(each)!).filter((each) => each.family === family).map(({ bytes }) => bytes)
-    return { name, checked: true, ipv4: octets(4), ipv6: octets(6), at }
+    return { name, checked: true, ipv4: octets(4), ipv6: octets(6), at, capacity }
   })
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
 import {
-  assemble, beginSteering, classByNetwork, closedGate, COOKIE, COUNT, ENTRY, findForClass, findPrepared, finish, forgetImage, forgetOld, forgetSteered, HAND_OVER, HEADER, identityOctets, introduce, judgeCookie, keep, makeAssembly,
+  assemble, beginSteering, classByNetwork, closedGate, COOKIE, COUNT, drawVariant, ENTRY, findForClass, findPrepared, finish, forgetImage, forgetOld, forgetSteered, HAND_OVER, HEADER, identityOctets, introduce, judgeCookie, keep, makeAssembly,
   makeCookieJar, makeCounters, makePrepared, makeSteering, movePointers, nextRandom, optLength, OUTCOMES, placeOf, putBody, putUnknownKey, putWords, STATE, steer, useSecrets, VARIANT,
   type Assembly, type Exchange, type Gate, type Identity, type Prepared, type Source, type Steering, type Transport
 } from './answer/index.ts'
@@ -74,6 +74,7 @@ interface State extends Exchange {
   readonly assembly: Assembly
   readonly steering: Steering
   readonly random: Int32Array
+  readonly nextRandom: () => number
 
   source: Source
   isTcp: boolean
@@ -97,13 +98,15 @@ const NO_DATA = 0x10000
 export function makeAnswerer(options: AnswererOptions): Answerer {
   const nowhere = new Uint8Array(0)
   const noView = new DataView(nowhere.buffer)
+  const random = Int32Array.of((options.seed ?? 0x6d2b79f5) | 1)
+  const nextNumber = (): number => nextRandom(random)
   const state: State = {
     world: options.world, healthGeneration: Atomics.load(options.world.health.generation, 0), options,
     serverId: identityOctets(options.serverId), payload: options.payload ?? UDP_PAYLOAD, idleTime: Math.min(65535, Math.ceil((options.idleMs ?? IDLE_MS) / 100)),
     cookies: makeCookieJar(), client: { hasCookie: false }, transport: 'udp',
     counters: options.counters ?? makeCounters(), prepared: makePrepared(options.preparedSize ?? PREPARED_SIZE),
-    query: makeQuery(), finding: makeFinding(), assembly: makeAssembly((rrset, type) => steer(state.steering, state, state.world, state.source, rrset, type)), steering: makeSteering(),
-    random: Int32Array.of((options.seed ?? 0x6d2b79f5) | 1), address: new Uint8Array(16),
+    query: makeQuery(), finding: makeFinding(), assembly: makeAssembly((rrset, type, name) => steer(state.steering, state, state.world, state.source, nextNumber, rrset, type, name)), steering: makeSteering(),
+    random, nextRandom: nextNumber, address: new Uint8Array(16),
     bytes: nowhere, view: noView, source: { family: 4, bytes: nowhere, at: 0 }, isTcp: false, out: nowhere, outView: noView, outStart: 0, room: 0,
     scope: 0, failOpen: false, isWithheld: false
   }
@@ -258,9 +261,12 @@ function sendPrepared(state: State, entry: number): number {
   const flags = words[entry]!
   let at = entry + ENTRY.WORDS
   if (words[entry + ENTRY.COUNT] !== 1) {
-    const pick = nextRandom(state.random)
-    // Both without their signs: as unsigned numbers they would need memory.
-    while ((pick ^ SIGN) > (words[at + VARIANT.UP_TO]! ^ SIGN)) at += VARIANT.WORDS
+    if ((flags & STATE.DRAWN) !== 0) at += drawnFor(state, entry) * VARIANT.WORDS
+    else {
+      const pick = nextRandom(state.random)
+      // Both without their signs: as unsigned numbers they would need memory.
+      while ((pick ^ SIGN) > (words[at + VARIANT.UP_TO]! ^ SIGN)) at += VARIANT.WORDS
+    }
   }
   const length = words[at + VARIANT.LENGTH]!
   const fits = HEADER + state.query.name.length + 4 + length + optLength(state) <= state.room
@@ -276,6 +282,12 @@ function sendPrepared(state: State, entry: number): number {
   return finish(state, flags & 0xff, (flags & STATE.AUTHORITATIVE) !== 0, false, words[at + VARIANT.COUNTS]!, words[at + VARIANT.MORE]! & 0xffff, end)
 }
 
+/** The variant that whoever asked has of those of an entry. */
+function drawnFor(state: State, entry: number): number {
+  const { drawn, name } = state.prepared.drawn.get(entry)!
+  return drawVariant(drawn, state, state.source, name ?? state.query.name.hashes[0]!, state.nextRandom)
+}
+
 /** Puts the answer together from the zones, and keeps it ready when it is one that may come again. `kind` -1: it is not. */
 function theLongWay(state: State, node: number, kind: number): number {
   const { assembly, query, world, steering, options } = state
@@ -288,6 +300,7 @@ function theLongWay(state: State, node: number, kind: number): number {
   assemble(assembly, world.zones, query, isWhole, limit, 0)
   const entry = kind < 0 ? -1 : keep(state, node, kind, limit)
   if (entry >= 0) return sendPrepared(state, entry)
+  steering.isLive = true
   if (steering.turns.length > 1) assemble(assembly, world.zones, query, isWhole, limit, nextRandom(state.random) >>> 0)
   const bodyAt = HEADER + query.name.length + 4
   const end = putBody(state, reply.bytes, bodyAt, reply.at - bodyAt)

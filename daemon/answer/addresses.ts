@@ -42,9 +42,10 @@ export function nodeOf({ beside, found }: Assembly, image: ZoneImage, bytes: Uin
   return found.standing === 'exact' || found.standing === 'wildcard' ? found.node : 0
 }
 
-function routed({ steer, pick }: Assembly, image: ZoneImage, node: number, type: number, longestTtl: number): Addresses | undefined {
+function routed({ steer, pick, beside }: Assembly, image: ZoneImage, node: number, type: number, longestTtl: number): Addresses | undefined {
   const rrset = findRrset(image, node, TYPE_ROUTE)
-  const steered = steer(rrset, type)
+  scanName(image.bytes, nodeWord(image, node, NODE.SHOWN), image.bytes.length, beside)
+  const steered = steer(rrset, type, beside.hashes[0]!)
   const variant = pickVariant(steered, pick)
   return variant && { addresses: variant.addresses, ttl: Math.min(longestTtl, rrsetWord(image, rrset, RRSET.TTL), steered.longestTtl) }
 }

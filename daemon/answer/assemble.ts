@@ -42,7 +42,7 @@ export function assemble(assembly: Assembly, image: ZoneImage, query: Query, isT
         return
       case 'routed':
         assembly.isRouted = hops === 0
-        return answerRouted(assembly, image, query.type, aliasNode || node, Math.min(longestTtl, rrsetWord(image, rrset, RRSET.TTL)))
+        return answerRouted(assembly, image, query.type, (hops === 0 ? query.name : assembly.chased).hashes[0]!, aliasNode || node, Math.min(longestTtl, rrsetWord(image, rrset, RRSET.TTL)))
       case 'nodata':
         return negative(assembly, image, nodeWord(image, aliasNode || node, NODE.APEX), Infinity)
       case 'nxdomain':
@@ -83,12 +83,12 @@ export function assemble(assembly: Assembly, image: ZoneImage, query: Query, isT
 }
 
 /** What a policy allows the client to have; `zoneNode` stands in the zone that says no when that is nothing. */
-function answerRouted(assembly: Assembly, image: ZoneImage, type: number, zoneNode: number, ttl: number): void {
+function answerRouted(assembly: Assembly, image: ZoneImage, type: number, name: number, zoneNode: number, ttl: number): void {
   const { owner, finding, reply } = assembly
   const apex = nodeWord(image, zoneNode, NODE.APEX)
   assembly.ttl = ttl
   assembly.apex = apex
-  const steered = assembly.steer(finding.rrset, type)
+  const steered = assembly.steer(finding.rrset, type, name)
   const chosen = pickVariant(steered, assembly.pick)
   assembly.isOwn = assembly.isRouted && chosen !== undefined
   // What every such name of the zone is answered with may point to the zone's name alone.

@@ -40,8 +40,8 @@ export interface Assembly {
   readonly found: Finding
 }
 
-/** What the policy of a ROUTE record allows the client to have, of type A or AAAA. */
-export type Steer = (rrset: number, type: number) => Steered
+/** What the policy of a ROUTE record allows the client to have, of type A or AAAA. `name`: hash of the routed name. */
+export type Steer = (rrset: number, type: number, name: number) => Steered
 
 /** Aliases followed within one answer. */
 export const LONGEST_CHAIN = 16

@@ -58,15 +58,17 @@ function keepChoice(kept: Kept, keeping: Keeping, limit: number, bodyAt: number)
     octets = Math.max(octets, bodyOctets(reply, bodyAt))
   }
   const family = assembly.isRouted ? `${policy} ${assembly.ttl} ${assembly.apex} ${query.type === TYPE.A ? 4 : 6}` : undefined
-  const state = steering.isByNetwork ? keeping.state | STATE.BY_NETWORK : keeping.state
+  const state = keeping.state | (steering.isByNetwork ? STATE.BY_NETWORK : 0) | (steering.drawn === undefined ? 0 : STATE.DRAWN)
   const entry = keepSteered(prepared, { ...keeping, state, count: turns.length, octets }, policy, placeClass, family)
   if (entry < 0) return -1
+  const { drawn, name } = steering
   for (const [variant, upTo] of turns.entries()) {
     if (turns.length > 1) put(upTo)
     if (keepVariant(prepared, entry, variant, upTo, reply, bodyAt, octets)) continue
     forgetSteered(prepared)
     return -1
   }
+  if (drawn !== undefined) prepared.drawn.set(entry, { drawn, name: assembly.isRouted ? undefined : name })
   return turns.length > 1 ? entry : shareEntry(prepared, findPrepared(prepared, keeping.node, keeping.kind), Math.max(0, placeClass), entry)
 }
 

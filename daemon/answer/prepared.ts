@@ -1,4 +1,5 @@
 import type { Reply } from '../wire/index.ts'
+import type { Drawn } from './drawn.ts'
 
 // Answers kept ready: everything of a reply between the question and the OPT, which is all that does not change from one
 // client to the next. Flat arrays of a fixed size. What policies had no say in stands in the lower half until it is full or
@@ -43,8 +44,16 @@ export interface Prepared {
   stamp: number
   entries: number
   readonly families: Map<string, number>
+  /** Of the entries whose variants go by who asks, how. */
+  readonly drawn: Map<number, KeptDrawn>
   /** Hashes of what has been asked for once, and is kept the second time: to keep all of a great zone in turn would only cost. */
   readonly seen: Int32Array
+}
+
+/** `name`: hash of the routed name, where that is not the one asked for. */
+export interface KeptDrawn {
+  readonly drawn: Drawn
+  readonly name: number | undefined
 }
 
 export const ENTRY = { STATE: 0, NAME: 1, STAMP: 2, COUNT: 3, WORDS: 4, POLICY: 1, FAMILY: 3 } as const
@@ -53,9 +62,10 @@ export const VARIANT = { UP_TO: 0, COUNTS: 1, MORE: 2, BODY: 3, LENGTH: 4, WORDS
 /**
  * OWN: it comes from its node alone, so that other changes of its zone do not touch it, and where it does not fit nothing of it is told.
  * ANYWHERE: places have no say in its policy, nor have networks, and its one class is 0. BY_NETWORK: networks have one.
+ * DRAWN: which of its variants a client has goes by who asks, as `drawn` has it.
  * CUT: it did not fit where LENGTH octets were left for it, and has no body.
  */
-export const STATE = { AUTHORITATIVE: 1 << 16, FAIL_OPEN: 1 << 17, STEERED: 1 << 18, OWN: 1 << 19, CUT: 1 << 20, ANYWHERE: 1 << 21, BY_NETWORK: 1 << 22 } as const
+export const STATE = { AUTHORITATIVE: 1 << 16, FAIL_OPEN: 1 << 17, STEERED: 1 << 18, OWN: 1 << 19, CUT: 1 << 20, ANYWHERE: 1 << 21, BY_NETWORK: 1 << 22, DRAWN: 1 << 23 } as const
 
 /** @param size octets for entries; the table gets a slot for every 32 of them */
 export function makePrepared(size: number): Prepared {
@@ -64,7 +74,7 @@ export function makePrepared(size: number): Prepared {
   const arena = new ArrayBuffer(half * 2)
   return {
     slots: new Int32Array(slots * SLOT_WORDS), mask: slots - 1, words: new Int32Array(arena), bytes: new Uint8Array(arena), half, used: 4, usedSteered: half,
-    epoch: 1, steeredEpoch: 1, stamp: 1, entries: 0, families: new Map(), seen: new Int32Array(slots)
+    epoch: 1, steeredEpoch: 1, stamp: 1, entries: 0, families: new Map(), drawn: new Map(), seen: new Int32Array(slots)
   }
 }
 
@@ -80,6 +90,7 @@ export function forgetAll(prepared: Prepared): void {
 export function forgetSteered(prepared: Prepared): void {
   prepared.steeredEpoch = (prepared.steeredEpoch + 1) | 0
   prepared.usedSteered = prepared.half
+  if (prepared.drawn.size > 0) prepared.drawn.clear()
 }
 
 /** Forgets what may have changed with the zones, where the nodes that stayed as they were are still called the same. */

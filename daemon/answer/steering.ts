@@ -1,6 +1,7 @@
 import type { World } from '../world.ts'
 import { TYPE } from '../wire/index.ts'
 import { RRSET, rrsetWord } from '../zone/index.ts'
+import { drawnOf, drawVariant, type Drawn } from './drawn.ts'
 import { classByNetwork, placeOf, type Source } from './place.ts'
 import type { Exchange } from './send.ts'
 import { variantsOf, type Variant } from './variants.ts'
@@ -11,6 +12,8 @@ export interface Steered {
   /** Seconds; Infinity when nothing is unsettled. */
   readonly longestTtl: number
   readonly failOpen: boolean
+  /** Which variant a client has, where that goes by who asks. */
+  readonly drawn?: Drawn
 }
 
 /** What policies have had to say in the answer at hand, and what they said in others under the same health. */
@@ -22,6 +25,11 @@ export interface Steering {
   isByNetwork: boolean
   /** Another policy was asked too: such an answer is not kept. */
   isMixed: boolean
+  /** Which variant this client has, where that goes by who asks, and the hash of the routed name for it. */
+  drawn: Drawn | undefined
+  name: number
+  /** The answer is for the client at hand alone, and not to be kept: what goes by who asks is drawn at once. */
+  isLive: boolean
   /** Random numbers at which the answer changes to its next variant: ascending, unsigned, the last 2^32 - 1. Empty: it has one. */
   turns: readonly number[]
   /** Choices by policy, class and type, so that many names of one policy cost one decision. */
@@ -32,7 +40,7 @@ export interface Steering {
 const MOST_CHOICES = 1 << 14
 
 export function makeSteering(): Steering {
-  return { policy: -1, placeClass: -1, isByNetwork: false, isMixed: false, turns: [], choices: new Map() }
+  return { policy: -1, placeClass: -1, isByNetwork: false, isMixed: false, drawn: undefined, name: 0, isLive: false, turns: [], choices: new Map() }
 }
 
 /** Another answer begins. */
@@ -40,13 +48,15 @@ export function beginSteering(steering: Steering): void {
   steering.policy = -1
   steering.placeClass = -1
   steering.isMixed = false
+  steering.drawn = undefined
+  steering.isLive = false
   steering.turns = NONE
 }
 
 const NONE: readonly number[] = []
 
-/** What the policy of a ROUTE record allows this client to have of type A or AAAA, under the health of now. */
-export function steer(steering: Steering, exchange: Exchange, world: World, source: Source, rrset: number, type: number): Steered {
+/** What the policy of a ROUTE record allows this client to have of type A or AAAA, under the health of now. @param name hash of the routed name */
+export function steer(steering: Steering, exchange: Exchange, world: World, source: Source, random: () => number, rrset: number, type: number, name: number): Steered {
   const { routing } = world
   const policy = policyOf(world, rrset)
   const isByNetwork = routing.usesNetwork(policy) || routing.usesSource(policy)
@@ -65,7 +75,16 @@ export function steer(steering: Steering, exchange: Exchange, world: World, sour
     steering.choices.set(key, steered)
   }
   if (steered.failOpen) exchange.failOpen = true
-  if (steered.variants.length > 1) addTurns(steering, steered)
+  if (steered.variants.length < 2) return steered
+  const { drawn } = steered
+  if (drawn !== undefined && steering.isLive) return { ...steered, variants: [{ ...steered.variants[drawVariant(drawn, exchange, source, name, random)]!, upTo: 0xffffffff }] }
+  // What is drawn twice in one answer, for A and for AAAA, is not told by the number of one variant.
+  if (steering.turns.length > 0 && (drawn ?? steering.drawn) !== undefined) steering.isMixed = true
+  if (drawn !== undefined) {
+    steering.drawn = drawn
+    steering.name = name
+  }
+  addTurns(steering, steered)
   return steered
 }
 
@@ -79,7 +98,9 @@ function policyOf({ zones, routing }: World, rrset: number): number {
 
 function decide({ routing, health, targets, suspectTtl }: World, policy: number, placeClass: number, type: number): Steered {
   const choice = routing.choose(policy, placeClass, health, type === TYPE.A ? 4 : 6)
-  return { variants: variantsOf(choice, targets, type), longestTtl: choice.unsettled ? suspectTtl : Infinity, failOpen: choice.failOpen }
+  const variants = variantsOf(choice, targets, type)
+  const drawn = drawnOf(choice, variants)
+  return { variants, longestTtl: choice.unsettled ? suspectTtl : Infinity, failOpen: choice.failOpen, ...(drawn !== undefined && { drawn }) }
 }
 
 /** A and AAAA of one policy may be shared out differently: the answer that has both changes wherever either does. */

@@ -6,6 +6,8 @@ export interface Variant {
   /** Of 2^32 answers, how many are this one or one before it. */
   readonly upTo: number
   readonly addresses: readonly Uint8Array[]
+  /** Of the choice: which of its alternatives this is. */
+  readonly alternative: number
 }
 
 /** A rotated answer has no more orders than this. */
@@ -15,21 +17,21 @@ const MOST_SECONDS = 2
 
 /** The answers of type A or AAAA that a choice allows; none when no target of it has an address of that family. */
 export function variantsOf(choice: Choice, targets: readonly Target[], type: number): Variant[] {
-  const shares = choice.alternatives.flatMap(({ weight, targets: members }) => {
+  const shares = choice.alternatives.flatMap(({ weight, targets: members }, alternative) => {
     const addresses = members.flatMap((member) => (type === TYPE.A ? targets[member]!.ipv4 : targets[member]!.ipv6))
-    return addresses.length === 0 ? [] : [{ weight, addresses }]
+    return addresses.length === 0 ? [] : [{ weight, addresses, alternative }]
   })
   const total = shares.reduce((sum, { weight }) => sum + weight, 0)
   const variants: Variant[] = []
   let sum = 0
-  for (const { weight, addresses } of shares) {
+  for (const { weight, addresses, alternative } of shares) {
     // Weight 0 is a last resort: it counts only where nothing else is left.
     const share = total === 0 ? 1 / shares.length : weight / total
     if (share === 0) continue
     const orders = choice.shuffle ? shufflesOf(addresses, shares.length > MOST_ROTATIONS ? 1 : MOST_SECONDS) : choice.rotate ? rotationsOf(addresses) : [addresses]
     for (const each of orders) {
       sum += share / orders.length
-      variants.push({ upTo: Math.min(0xffffffff, Math.floor(sum * 0x100000000)), addresses: each })
+      variants.push({ upTo: Math.min(0xffffffff, Math.floor(sum * 0x100000000)), addresses: each, alternative })
     }
   }
   const last = variants.pop()

@@ -38,10 +38,10 @@ const RESTART_MS = 1000
 
 /** The fleet's edges as targets of policies: their numbers are those of the health table. */
 export function edgeTargets(config: Config): Target[] {
-  return Object.entries(config.edges).map(([name, { address, at }]) => {
+  return Object.entries(config.edges).map(([name, { address, at, capacity }]) => {
     const bytes = address.map((text) => parseAddress(text)!)
     const of = (family: 4 | 6): Uint8Array[] => bytes.filter((each) => each.family === family).map((each) => each.bytes)
-    return { name, checked: true, ipv4: of(4), ipv6: of(6), at }
+    return { name, checked: true, ipv4: of(4), ipv6: of(6), at, capacity }
   })
 }
 

@@ -26,6 +26,8 @@ export interface Draft {
 const MAX_CANDIDATES = 10_000
 /** Policies that name one another in a row: each is a level of recursion. */
 const MAX_CHAIN = 100
+/** Verbs that answer now one branch, now another. */
+const SPLITS: readonly string[] = ['weighted', 'hash']
 /** Combinations of answers that one policy may come to. */
 const MAX_ALTERNATIVES = 1024
 
@@ -110,7 +112,7 @@ function findTooLarge({ policies, file }: Draft): Fault[] {
     const { arms, onAllDown, verb, count } = nodes[branch.node]!
     const each = arms.map(({ to }) => alternatives(to, undefined))
     const product = each.reduce((total, number) => total * number, verb === 'closest' || count === undefined ? 1 : arms.length)
-    const own = VERBS[verb]!.together ? product : verb === 'weighted' ? each.reduce((sum, number) => sum + number, 0) : Math.max(...each)
+    const own = VERBS[verb]!.together ? product : SPLITS.includes(verb) ? each.reduce((sum, number) => sum + number, 0) : Math.max(...each)
     return Math.max(own, typeof onAllDown === 'object' ? alternatives(policies.policies[onAllDown.policy]!.root, undefined) : 0)
   })
   return policies.policies.flatMap(({ name, root }): Fault[] => {

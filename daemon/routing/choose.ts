@@ -1,4 +1,5 @@
 import { isAnswerable, isForcedOut, isSuspect, type HealthTable } from '../../healthchecks/index.ts'
+import { drawOf, type Found, type Fork, type KnownShares, type Sticky } from './draw.ts'
 import { leavesOf, type Order } from './tree.ts'
 import type { Alternative, Choice, Family, Target } from './types.ts'
 
@@ -9,6 +10,8 @@ export interface Judge {
   readonly targets: readonly Target[]
   readonly health: HealthTable
   readonly family?: Family | undefined
+  /** Keeps what is costly to compute from one choice to the next. */
+  readonly shares?: KnownShares
 }
 
 /** How far health is believed: `healthy`; then all but what an operator holds down; then all. */
@@ -28,13 +31,15 @@ interface Notes {
  */
 export function choose(order: Order, judge: Judge): Choice {
   const notes: Notes = { rotate: false, shuffle: false, failOpen: false, unsettled: false }
-  let alternatives = pick(order, 'healthy', judge, notes)
+  let found = pick(order, 'healthy', judge, notes)
   for (const trust of ['not-forced-out', 'all'] as const) {
-    if (alternatives !== undefined) break
-    alternatives = pick(order, trust, judge, notes)
-    notes.failOpen ||= alternatives !== undefined
+    if (found !== undefined) break
+    found = pick(order, trust, judge, notes)
+    notes.failOpen ||= found !== undefined
   }
-  return { alternatives: alternatives ?? [], rotate: notes.rotate, shuffle: notes.shuffle, failOpen: notes.failOpen, unsettled: notes.unsettled }
+  const alternatives = merged((found ?? []).map(({ weight, targets }) => ({ weight, targets })))
+  const draw = drawOf(found ?? [], ({ targets }) => alternatives.findIndex((each) => each.targets.join() === targets.join()), judge.shares)
+  return { alternatives, ...(draw !== undefined && { draw }), rotate: notes.rotate, shuffle: notes.shuffle, failOpen: notes.failOpen, unsettled: notes.unsettled }
 }
 
 /** Whether a target has an address of the family asked for. */
@@ -51,7 +56,7 @@ function mayAnswer(target: number, trust: Trust, judge: Judge): boolean {
 }
 
 /** Alternatives with shares that add up to 1, or undefined when none can answer. */
-function pick(order: Order, trust: Trust, judge: Judge, notes: Notes): readonly Alternative[] | undefined {
+function pick(order: Order, trust: Trust, judge: Judge, notes: Notes): readonly Found[] | undefined {
   switch (order.kind) {
     case 'target':
       return pickTarget(order.target, trust, judge, notes)
@@ -72,7 +77,7 @@ function pick(order: Order, trust: Trust, judge: Judge, notes: Notes): readonly 
   }
 }
 
-function pickTarget(target: number, trust: Trust, judge: Judge, notes: Notes): readonly Alternative[] | undefined {
+function pickTarget(target: number, trust: Trust, judge: Judge, notes: Notes): readonly Found[] | undefined {
   if (!isCandidate(target, judge)) return undefined
   if (judge.targets[target]!.checked && isUnsettled(judge.health.words[target] ?? 0)) notes.unsettled = true
   return mayAnswer(target, trust, judge) ? [{ weight: 1, targets: [target] }] : undefined
@@ -82,21 +87,27 @@ function isUnsettled(word: number): boolean {
   return !isAnswerable(word) || isSuspect(word)
 }
 
-function pickSplit(order: Order & { kind: 'split' }, trust: Trust, judge: Judge, notes: Notes): readonly Alternative[] | undefined {
+function pickSplit(order: Order & { kind: 'split' }, trust: Trust, judge: Judge, notes: Notes): readonly Found[] | undefined {
   for (const isLastResort of [false, true]) {
     const found = order.of.flatMap((part, index) => {
       const weight = order.weights[index]!
       if ((weight === 0) !== isLastResort) return []
       const alternatives = pick(part, trust, judge, notes)
-      return alternatives === undefined ? [] : [{ weight: isLastResort ? 1 : weight, alternatives }]
+      return alternatives === undefined ? [] : [{ weight: isLastResort ? 1 : weight, alternatives, branch: index }]
     })
-    if (found.length > 0) return mixed(found)
+    if (found.length > 0) return mixed(order.sticky === undefined ? found : found.map((part) => behind(order.sticky!, part)))
   }
   return undefined
 }
 
+/** All of a branch lies behind the sticky node that it belongs to. */
+function behind(sticky: Sticky, { weight, alternatives, branch }: { weight: number; alternatives: readonly Found[]; branch: number }): { weight: number; alternatives: readonly Found[] } {
+  const fork: Fork = { sticky, branch, weight }
+  return { weight, alternatives: alternatives.map((each) => ({ ...each, forks: [fork, ...(each.forks ?? [])] })) }
+}
+
 /** With `count`, one alternative for each run of `count` neighbours, so that every member is in an equal share of them. */
-function pickSet(order: Order & { kind: 'set' }, trust: Trust, judge: Judge, notes: Notes): readonly Alternative[] | undefined {
+function pickSet(order: Order & { kind: 'set' }, trust: Trust, judge: Judge, notes: Notes): readonly Found[] | undefined {
   const found = order.of.flatMap((part) => {
     const member = pick(part, trust, judge, notes)
     return member === undefined ? [] : [member]
@@ -112,8 +123,8 @@ function pickSet(order: Order & { kind: 'set' }, trust: Trust, judge: Judge, not
 }
 
 /** A part that is to be empty when down leaves its place to the next. */
-function pickTop(order: Order & { kind: 'top' }, trust: Trust, judge: Judge, notes: Notes): readonly Alternative[] | undefined {
-  const members: (readonly Alternative[])[] = []
+function pickTop(order: Order & { kind: 'top' }, trust: Trust, judge: Judge, notes: Notes): readonly Found[] | undefined {
+  const members: (readonly Found[])[] = []
   let isEmpty = false
   let end = order.of.length
   for (let place = 0; place < end && members.length < order.count; place++) {
@@ -127,36 +138,40 @@ function pickTop(order: Order & { kind: 'top' }, trust: Trust, judge: Judge, not
 }
 
 /** Every combination of one alternative from each member. */
-function together(members: readonly (readonly Alternative[])[]): readonly Alternative[] {
-  let combined: Alternative[] = [{ weight: 1, targets: [] }]
+function together(members: readonly (readonly Found[])[]): readonly Found[] {
+  let combined: Found[] = [{ weight: 1, targets: [] }]
   for (const member of members) {
-    combined = combined.flatMap((left) => member.map((right) => ({ weight: left.weight * right.weight, targets: [...new Set([...left.targets, ...right.targets])] })))
+    combined = combined.flatMap((left) => member.map((right) => withForks({ weight: left.weight * right.weight, targets: [...new Set([...left.targets, ...right.targets])] }, [...(left.forks ?? []), ...(right.forks ?? [])])))
   }
   return merged(combined)
 }
 
 /** Distributions in one, each by its weight. */
-function mixed(all: readonly { weight: number; alternatives: readonly Alternative[] }[]): readonly Alternative[] {
+function mixed(all: readonly { weight: number; alternatives: readonly Found[] }[]): readonly Found[] {
   // A part that is to be empty when down leaves its share to the others.
   const parts = all.filter(({ alternatives }) => alternatives.length > 0)
   if (parts.length === 1) return parts[0]!.alternatives
   const sum = parts.reduce((total, { weight }) => total + weight, 0)
-  return merged(parts.flatMap(({ weight, alternatives }) => alternatives.map((alternative) => ({ weight: (alternative.weight * weight) / sum, targets: alternative.targets }))))
+  return merged(parts.flatMap(({ weight, alternatives }) => alternatives.map((alternative) => ({ ...alternative, weight: (alternative.weight * weight) / sum }))))
 }
 
-/** The same answer in two places is one alternative. */
-function merged(alternatives: readonly Alternative[]): readonly Alternative[] {
-  const known = new Map<string, Alternative>()
+function withForks(alternative: Alternative, forks: readonly Fork[]): Found {
+  return forks.length === 0 ? alternative : { ...alternative, forks }
+}
+
+/** The same answer in two places is one alternative, unless other sticky branches lead there. */
+function merged(alternatives: readonly Found[]): readonly Found[] {
+  const known = new Map<string, Found>()
   for (const alternative of alternatives) {
-    const key = alternative.targets.join()
+    const key = `${alternative.targets.join()}${alternative.forks?.map(({ sticky, branch }) => ` ${sticky.seed}:${branch}`).join('') ?? ''}`
     const same = known.get(key)
-    known.set(key, same === undefined ? alternative : { weight: same.weight + alternative.weight, targets: same.targets })
+    known.set(key, same === undefined ? alternative : { ...same, weight: same.weight + alternative.weight })
   }
   return [...known.values()]
 }
 
 /** What a node says for when all below it is down. */
-function pickElse({ of, otherwise }: Order & { kind: 'or-else' }, trust: Trust, judge: Judge, notes: Notes): readonly Alternative[] | undefined {
+function pickElse({ of, otherwise }: Order & { kind: 'or-else' }, trust: Trust, judge: Judge, notes: Notes): readonly Found[] | undefined {
   if (typeof otherwise === 'object') return pick(otherwise, trust, judge, notes)
   const candidates = [...leavesOf(of)].filter((target) => isCandidate(target, judge))
   if (candidates.length === 0) return undefined

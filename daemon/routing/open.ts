@@ -1,6 +1,7 @@
 import { NO_NETWORK, NOWHERE, UNKNOWN_NETWORK, type Networks, type Places } from '../../geodb/index.ts'
 import { choose } from './choose.ts'
 import { makeClasses, type ClassLimits } from './classes.ts'
+import type { KnownShares } from './draw.ts'
 import { explain } from './explain.ts'
 import { simplify } from './simplify.ts'
 import type { View } from './tree.ts'
@@ -20,6 +21,7 @@ export function openRouting(image: RoutingImage, places: Places, networks?: Netw
   const networkOf = (number: number) => networks?.network(number) ?? UNKNOWN_NETWORK
   const viewFrom = (place: number, network: number, source: number): View => makeView(policies, targets, { place: places.place(place), network: networkOf(network), source: networkOf(source) })
   const classes = makeClasses(places.size, (policy, place, network, source) => simplify(rootOrder(policies, policy, viewFrom(place, network, source))), limits)
+  const shares: KnownShares = new Map()
   return {
     targets,
     find: (name) => numbers.get(name),
@@ -31,10 +33,10 @@ export function openRouting(image: RoutingImage, places: Places, networks?: Netw
       if (isByPlace[policy]!) return classes.classOf(policy, uses[policy]!.place ? place : NOWHERE)
       return classes.classOfViewer(policy, uses[policy]!.place ? place : NOWHERE, uses[policy]!.network ? network : NO_NETWORK, uses[policy]!.source ? source : NO_NETWORK)
     },
-    choose: (policy, placeClass, health, family) => choose(classes.orderOf(policy, placeClass), { targets, health, family }),
+    choose: (policy, placeClass, health, family) => choose(classes.orderOf(policy, placeClass), { targets, health, family, shares }),
     explain(policy, place, health, family, network = NO_NETWORK, source = NO_NETWORK) {
       const view = viewFrom(place, network, source)
-      return explain(rootOrder(policies, policy, view), policies, view, { targets, health, family })
+      return explain(rootOrder(policies, policy, view), policies, view, { targets, health, family, shares })
     }
   }
 }

@@ -1,3 +1,4 @@
+import type { Sticky } from './draw.ts'
 import type { Order } from './tree.ts'
 
 /**
@@ -41,7 +42,7 @@ export function orderKey(order: Order): string {
     case 'first-of':
       return `f(${order.of.map(orderKey).join()})`
     case 'split':
-      return `w(${order.of.map((part, index) => `${order.weights[index]}:${orderKey(part)}`).join()})`
+      return `w${order.sticky === undefined ? '' : stickyKey(order.sticky)}(${order.of.map((part, index) => `${order.weights[index]}:${orderKey(part)}`).join()})`
     case 'set':
       return `${order.shuffle === true ? 'm' : 's'}${order.count ?? ''}(${order.of.map(orderKey).join()})`
     case 'top':
@@ -49,4 +50,8 @@ export function orderKey(order: Order): string {
     case 'or-else':
       return `e(${orderKey(order.of)};${typeof order.otherwise === 'object' ? orderKey(order.otherwise) : order.otherwise})`
   }
+}
+
+function stickyKey({ by, seed, shares, ids }: Sticky): string {
+  return `[${by} ${seed} ${shares} ${ids.join()}]`
 }

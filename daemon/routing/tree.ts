@@ -1,4 +1,5 @@
 import type { Network, Place } from '../../geodb/index.ts'
+import type { Sticky, StickyBy } from './draw.ts'
 import type { Target } from './types.ts'
 
 // Two trees. What the operator wrote, compiled: policies -> nodes -> arms. And what it comes to for one place: an Order.
@@ -31,6 +32,8 @@ export interface Node {
   readonly count?: number
   /** Of `closest`: how many times as far as the nearest may be answered. */
   readonly within?: number
+  /** Of `weighted` and `hash`: what a client's choice goes by, where that is not chance. */
+  readonly sticky?: StickyBy
   readonly onAllDown?: OnAllDown
 }
 
@@ -47,8 +50,8 @@ export type Order =
   | { readonly kind: 'target'; readonly target: number }
   /** The first of them that can answer. */
   | { readonly kind: 'first-of'; readonly node: number; readonly of: readonly Order[] }
-  /** One of those that can answer, by weight; those of weight 0 when none else can. */
-  | { readonly kind: 'split'; readonly node: number; readonly of: readonly Order[]; readonly weights: readonly number[] }
+  /** One of those that can answer, by weight; those of weight 0 when none else can. `sticky`: drawn by who asks, not by chance. */
+  | { readonly kind: 'split'; readonly node: number; readonly of: readonly Order[]; readonly weights: readonly number[]; readonly sticky?: Sticky }
   /** All of those that can answer together, or `count` of them in turn. Their records are rotated, or shuffled. */
   | { readonly kind: 'set'; readonly node: number; readonly of: readonly Order[]; readonly count?: number; readonly shuffle?: true }
   /** The first `count` of those that can answer together, none of them at or behind `reach` of the first of them. */

@@ -1,5 +1,6 @@
 import type { HealthTable } from '../../healthchecks/index.ts'
 
+import type { Draw } from './draw.ts'
 import type { Policies } from './tree.ts'
 
 /** What an answer can name: an edge of the fleet, or a plain address of a policy. Its index is its word in the health table. */
@@ -11,6 +12,8 @@ export interface Target {
   readonly ipv6: readonly Uint8Array[]
   /** Degrees; absent for plain addresses. */
   readonly at?: readonly [number, number]
+  /** Requests per second that it can take, as its configuration says. */
+  readonly capacity?: number
 }
 
 export type Family = 4 | 6
@@ -35,6 +38,8 @@ export interface Choice {
    * asked for: NODATA both times.
    */
   readonly alternatives: readonly Alternative[]
+  /** How one of them is found for a client where that is not by their weights alone. */
+  readonly draw?: Draw
   /** Records of one answer are rotated from answer to answer. */
   readonly rotate: boolean
   /** Records of one answer come in ever other orders; goes before `rotate`. */

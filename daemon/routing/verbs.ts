@@ -4,13 +4,14 @@ import { closest } from './closest.ts'
 import { failover } from './failover.ts'
 import { geolocation } from './geolocation.ts'
 import { geoproximity } from './geoproximity.ts'
+import { hash } from './hash.ts'
 import { latency } from './latency.ts'
 import { multivalue } from './multivalue.ts'
 import { simple } from './simple.ts'
 import { weighted } from './weighted.ts'
 
 /** What a verb makes of its text: its arms and its own settings. */
-export type Parsed = Pick<Node, 'arms' | 'count' | 'within'>
+export type Parsed = Pick<Node, 'arms' | 'count' | 'within' | 'sticky'>
 
 /** One kind of policy. It orders candidates; health is not its business (choose.ts). */
 export interface Verb {
@@ -37,4 +38,4 @@ export interface Verb {
 }
 
 /** Every verb. A new one is its file and its row here. */
-export const VERBS: Readonly<Record<string, Verb>> = { simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest }
+export const VERBS: Readonly<Record<string, Verb>> = { simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest, hash }

@@ -1,30 +1,31 @@
 import { isRecord, type Reading } from './reading.ts'
+import { readSticky, saySticky, stickyOf } from './sticky.ts'
 import type { Arm } from './tree.ts'
 import type { Verb } from './verbs.ts'
 
 /**
  * By weight, 0 to 255. As in Route 53, a weight of 0 is a last resort while others are above it, and weights that are all
- * 0 are equal shares. Written as a map of names, or where a branch is a node as a list of `{ weight: 5, to: … }`.
+ * 0 are equal shares. `sticky: client` or `name` keeps a client's network, or a name, on its choice: by rendezvous hashing, so
+ * that a change of health or weight moves only those whose choice went away or who go to one that grew. Written as a map of names, or where a branch is a node as a list of `{ weight: 5, to: … }`.
  */
 export const weighted: Verb = {
-  does: 'one of them by weight, 0 to 255; a weight of 0 is a last resort',
+  does: 'one of them by weight, 0 to 255; a weight of 0 is a last resort; `sticky` keeps a client or a name on its choice',
   usesPlace: false,
   together: false,
-  options: [],
-  parse(value, _options, reading) {
+  options: ['sticky'],
+  parse(value, options, reading) {
     const arms = Array.isArray(value) ? readList(value, reading) : readMap(value, reading)
-    return arms.length === 0 ? undefined : { arms }
+    const sticky = readSticky('sticky', options, reading)
+    return arms.length === 0 ? undefined : { arms, ...(sticky !== undefined && { sticky }) }
   },
-  order: (node, number, view) => ({
-    kind: 'split',
-    node: number,
-    of: node.arms.map((arm) => view.order(arm.to)),
-    weights: node.arms.map((arm) => arm.weight ?? 0)
-  }),
+  order(node, number, view) {
+    const sticky = stickyOf(node, 'exact')
+    return { kind: 'split', node: number, of: node.arms.map((arm) => view.order(arm.to)), weights: node.arms.map((arm) => arm.weight ?? 0), ...(sticky !== undefined && { sticky }) }
+  },
   say(node) {
     const sum = node.arms.reduce((total, arm) => total + (arm.weight ?? 0), 0)
     const share = (weight: number): string => `${Number((100 * weight).toPrecision(3))} %`
-    return node.arms.map((arm) => `${arm.key} ${sum === 0 ? share(1 / node.arms.length) : arm.weight === 0 ? 'as a last resort' : share((arm.weight ?? 0) / sum)}`).join(', ')
+    return node.arms.map((arm) => `${arm.key} ${sum === 0 ? share(1 / node.arms.length) : arm.weight === 0 ? 'as a last resort' : share((arm.weight ?? 0) / sum)}`).join(', ') + saySticky(node.sticky)
   }
 }
 

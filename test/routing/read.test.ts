@@ -1,7 +1,9 @@
 import t from 'tap'
 import { formatFault } from '../../core/trouble.ts'
-import { readPolicies } from '../../daemon/routing/index.ts'
+import { readPolicies, VERBS } from '../../daemon/routing/index.ts'
 import { edges } from './fleet.ts'
+
+const ALL = Object.keys(VERBS).join(', ')
 
 /** The faults of a text, one line each, without the file's name. */
 function faultsOf(text: string): string[] {
@@ -17,20 +19,20 @@ t.test('every mistake is told where it stands', async (t) => {
     ['policies as a list', 'policies: [a]', ['1:1: policies: expected policies by name (policies: { nearest: { latency: [icn, nrt] } })']],
     ['another key at the top', 'policy: {}\npolicies: {}', ['1:1: unknown key policy (the one key here is policies:, and every policy stands under it)']],
     ['an unknown verb', 'policies:\n  a:\n    latancy: [icn]', ['3:5: there is no verb latancy (did you mean latency?)']],
-    ['no verb', 'policies:\n  a: {}', ['2:6: expected a verb (verbs: simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest)']],
-    ['only on-all-down', 'policies:\n  a: { on-all-down: all }', ['2:6: expected a verb (verbs: simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest)']],
+    ['no verb', 'policies:\n  a: {}', [`2:6: expected a verb (verbs: ${ALL})`]],
+    ['only on-all-down', 'policies:\n  a: { on-all-down: all }', [`2:6: expected a verb (verbs: ${ALL})`]],
     ['two verbs', 'policies:\n  a:\n    latency: [icn]\n    failover: [icn]', ['4:5: latency and failover stand in one node; a node has one verb (nest them, or give one a name of its own)']],
     ['an unknown key beside the verb', 'policies:\n  a:\n    latency: [icn]\n    on-al-down: all', ['4:5: unknown key on-al-down beside latency (did you mean on-all-down?)']],
-    ['an option of another verb', 'policies:\n  a: { latency: [icn], count: 2 }', ['2:24: unknown key count beside latency (known: on-all-down, simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest)']],
+    ['an option of another verb', 'policies:\n  a: { latency: [icn], count: 2 }', [`2:24: unknown key count beside latency (known: on-all-down, ${ALL})`]],
     ['an unknown edge', 'policies:\n  a: { failover: [icn, ntr] }', ['2:24: there is no edge or policy ntr (did you mean nrt?)']],
     ['an unknown policy', 'policies:\n  nearest: { latency: [icn] }\n  a: { failover: [neerest] }', ['3:19: there is no edge or policy neerest (did you mean nearest?)']],
     ['a list without a verb', 'policies:\n  a: [icn, nrt]', ['2:6: a list needs a verb that says what it is for (such as failover: [icn, nrt])']],
-    ['a number', 'policies:\n  a: 5', ['2:6: expected an edge, an address, the name of a policy, or a verb (verbs: simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest)']],
-    ['nothing under a name', 'policies:\n  a:', ['2:5: expected an edge, an address, the name of a policy, or a verb (verbs: simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest)']],
+    ['a number', 'policies:\n  a: 5', [`2:6: expected an edge, an address, the name of a policy, or a verb (verbs: ${ALL})`]],
+    ['nothing under a name', 'policies:\n  a:', [`2:5: expected an edge, an address, the name of a policy, or a verb (verbs: ${ALL})`]],
     ['an empty list', 'policies:\n  a: { latency: [] }', ['2:17: latency holds no branch (give it edges, addresses or policies: [icn, nrt])']],
     ['an empty simple', 'policies:\n  a: { simple: }', ['2:16: simple holds no branch (give it edges, addresses or policies: [icn, nrt])']],
     ['an empty multivalue', 'policies:\n  a: { multivalue: [] }', ['2:20: multivalue holds no branch (give it edges, addresses or policies: [icn, nrt])']],
-    ['a count beside multivalue', 'policies:\n  a: { multivalue: [icn, nrt], count: 2 }', ['2:32: unknown key count beside multivalue (known: on-all-down, simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest)']],
+    ['a count beside multivalue', 'policies:\n  a: { multivalue: [icn, nrt], count: 2 }', [`2:32: unknown key count beside multivalue (known: on-all-down, ${ALL})`]],
     ['an empty geoproximity', 'policies:\n  a: { geoproximity: {} }\n  b: { geoproximity: [] }\n  c: { geoproximity: icn }', [
       '2:22: geoproximity holds no branch (give it biases by name: { icn: 20, nrt: 0 })', '3:22: geoproximity holds no branch (give it biases by name: { icn: 20, nrt: 0 })',
       '4:22: geoproximity holds no branch (give it biases by name: { icn: 20, nrt: 0 })'
@@ -81,7 +83,7 @@ t.test('every mistake is told where it stands', async (t) => {
     ['a loop through on-all-down', 'policies:\n  a: { simple: icn, on-all-down: b }\n  b: { simple: nrt, on-all-down: a }', ['3:34: policies lead in a loop: a -> b -> a']],
     ['a name that is a policy only', 'policies:\n  b: a\n  a: b', ['3:6: policies lead in a loop: b -> a -> b']],
     ['several at once, in the order of the file', 'policies:\n  a: { latency: [xxx] }\n  b: { nothing: 1 }\n  c: { geolocation: { KR: icn } }', [
-      '2:18: there is no edge or policy xxx (known: icn, nrt, fra, iad, gru, syd, a, b, c)', '3:8: there is no verb nothing (known: simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest)',
+      '2:18: there is no edge or policy xxx (known: icn, nrt, fra, iad, gru, syd, a, b, c)', `3:8: there is no verb nothing (known: ${ALL})`,
       '4:21: geolocation has no default (clients of no branch would get no answer: add default: BRANCH)'
     ]]
   ]
