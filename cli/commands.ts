@@ -9,6 +9,7 @@ import { force } from './force.ts'
 import { help } from './help.ts'
 import { refresh } from './refresh.ts'
 import { reload } from './reload.ts'
+import { safe } from './safe.ts'
 import { start } from './start.ts'
 import { status } from './status.ts'
 import { stop } from './stop.ts'
@@ -16,4 +17,4 @@ import { up } from './up.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order in which help lists them. */
-export const commands: readonly Command[] = [up, status, explain, check, reload, refresh, flush, stop, start, force, drill, dns, completion, help, version]
+export const commands: readonly Command[] = [up, status, explain, check, safe, reload, refresh, flush, stop, start, force, drill, dns, completion, help, version]

@@ -6,6 +6,7 @@ import { makeRules } from './exchange/index.ts'
 import type { Serving } from './serve/index.ts'
 import { makeReclaimer } from './reclaim.ts'
 import { startService } from './service.ts'
+import { makeSurveyor } from './traffic/index.ts'
 import { parseKeys, type TsigKeys } from './wire/index.ts'
 import { openWorld, type World, type WorldImage } from './world.ts'
 import { attach, type Channel, type KeyFile, type ToProcess } from '../core/channel.ts'
@@ -50,7 +51,7 @@ attach(async (setup, channel) => {
     secondaries: exchange.secondaries(),
     queries: { total: sumOf(counters, 'queries'), perSecond: rate.perSecond(), counters: { ...readCounters(...counters), ...serving.traffic() } }
   })
-  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, status, explain: explainer.explain, reload: (force) => loader.reload(force), flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
+  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, status, explain: explainer.explain, traffic: makeSurveyor(explainer.image), reload: (force) => loader.reload(force), flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
   announce(channel, serving, loader, admin.url)
   const stop = async (withinMs: number): Promise<void> => {
     await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close()])
@@ -86,7 +87,8 @@ function keysOf(files: readonly KeyFile[]): TsigKeys {
 }
 
 /** An answerer of the main thread's own, whose answers are counted nowhere. */
-function makeExplainer(): { use(world: WorldImage): void; explain(question: ExplainQuestion): ReturnType<typeof explainName> } {
+function makeExplainer(): { use(world: WorldImage): void; image(): WorldImage | undefined; explain(question: ExplainQuestion): ReturnType<typeof explainName> } {
+  let now: WorldImage | undefined
   let world: World | undefined
   let answerer: Answerer | undefined
   const out = new Uint8Array(65535)
@@ -98,7 +100,9 @@ function makeExplainer(): { use(world: WorldImage): void; explain(question: Expl
     return size === 0 ? undefined : out.slice(0, size)
   }
   return {
+    image: () => now,
     use: (image) => {
+      now = image
       world = openWorld(image)
       if (answerer === undefined) answerer = makeAnswerer({ world, preparedSize: 1 << 16 })
       else answerer.use(world)

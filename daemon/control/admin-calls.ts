@@ -1,26 +1,9 @@
 import { z } from 'zod'
 import { parseAddress } from '../../core/address.ts'
 import { suggestion } from '../../core/suggest.ts'
-import type { AdminOptions } from './admin.ts'
-import type { Stops } from './admin-stop.ts'
-import type { Done, ErrorReply, Explanation, FlushReply, MemberStatus, ReloadReply, Status, StopReply } from './api.ts'
-
-export interface Reply {
-  readonly status: number
-  readonly body: Status | Explanation | StopReply | ReloadReply | FlushReply | Done | ErrorReply
-}
-
-export interface Call {
-  readonly method: 'GET' | 'POST'
-  readonly path: string
-  /** `input` is the JSON body of a POST, the query parameters of a GET. */
-  answer(input: unknown, control: Control): Promise<Reply> | Reply
-}
-
-export type Control = Pick<AdminOptions, 'health' | 'fleet' | 'clock' | 'log' | 'status' | 'explain' | 'reload' | 'refresh' | 'flush'> & { readonly stops: Stops }
-
-/** `{error}` with this status: one line that says what was expected. */
-export const refuse = (status: number, error: string): Reply => ({ status, body: { error } })
+import { refuse, type Call, type Control, type Reply } from './admin-call.ts'
+import { safe, where } from './admin-traffic.ts'
+import type { MemberStatus } from './api.ts'
 
 const done: Reply = { status: 200, body: { done: true } }
 const THIRTY_DAYS = 30 * 86_400_000
@@ -31,6 +14,8 @@ const forMs = z.int().min(1).max(THIRTY_DAYS).optional()
 export const calls: readonly Call[] = [
   { method: 'GET', path: '/v1/status', answer: (_, control) => ({ status: 200, body: { ...control.status(), members: control.health.members() } }) },
   { method: 'GET', path: '/v1/explain', answer: reading(z.strictObject({ name: z.string().min(1).max(1024), from: z.string().max(64).default('127.0.0.1'), type: z.string().max(32).default('A'), assume: z.string().max(1024).optional() }), explain) },
+  { method: 'GET', path: '/v1/safe', answer: reading(z.strictObject({ edges: z.string().min(1).max(1024) }), safe) },
+  { method: 'GET', path: '/v1/where', answer: reading(z.strictObject({ what: z.string().min(1).max(1024).optional(), assume: z.string().max(1024).optional() }), where) },
   { method: 'POST', path: '/v1/stop', answer: reading(z.strictObject({ name, now: z.boolean().default(false), forMs }), stop) },
   { method: 'POST', path: '/v1/start', answer: reading(z.strictObject({ name }), start) },
   { method: 'POST', path: '/v1/kill', answer: reading(z.strictObject({ name, forMs }), kill) },

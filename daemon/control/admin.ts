@@ -6,12 +6,14 @@ import type { Setup } from '../../core/channel.ts'
 import type { After, Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/log.ts'
 import { messageOf } from '../../core/trouble.ts'
-import { calls, refuse, type Control, type Reply } from './admin-calls.ts'
+import { refuse, type Control, type Reply } from './admin-call.ts'
+import { calls } from './admin-calls.ts'
 import type { FleetRequests } from './admin-fleet.ts'
 import { makeStops } from './admin-stop.ts'
 import type { DaemonStatus, Explanation, FlushReply, ReloadReply } from './api.ts'
 import type { ExplainQuestion } from './explain.ts'
 import type { Health } from './health.ts'
+import type { Answer, Asked, Question, Trouble } from '../traffic/index.ts'
 
 export interface AdminOptions {
   readonly setup: Setup
@@ -24,6 +26,10 @@ export interface AdminOptions {
   /** A text says what is wrong with the question. */
   explain(question: ExplainQuestion): Explanation | string
   reload(force: boolean): Promise<ReloadReply>
+  /** Questions about all viewers; for people, and answered apart from what serves. */
+  traffic(question: Question): Promise<Answer | Trouble>
+  /** Queries counted lately, where they are. */
+  asked?(): Promise<Asked | undefined>
   /** Of one zone, by its name with its final dot, or of all. */
   flush(zone: string | undefined, isDry: boolean): Promise<FlushReply>
   /** Asks the primaries of a zone (its name with the final dot) now. False: it is no secondary zone. */

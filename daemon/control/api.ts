@@ -1,10 +1,14 @@
 import type { Role } from '../../core/channel.ts'
 import type { Candidate, Step } from '../routing/types.ts'
 
+export type { DrainReply, WhereReply } from '../traffic/index.ts'
+
 // What the admin API takes and gives, as JSON. Types only: the command line compiles against this file.
 //
 //   GET  /v1/status                                -> Status
 //   GET  /v1/explain?name=&from=&type=&assume=     -> Explanation
+//   GET  /v1/safe?edges=                           -> DrainReply
+//   GET  /v1/where?what=&assume=                   -> WhereReply
 //   POST /v1/stop    {name, now?, forMs?}          -> StopReply
 //   POST /v1/start   {name}                        -> Done
 //   POST /v1/kill    {name, forMs?}                -> Done

@@ -6,7 +6,7 @@ import { makeScannedName, MNEMONIC_LIST, nameFromText, nameToText, scanName, TYP
 import type { World } from '../world.ts'
 import { lookup, makeFinding } from '../zone/index.ts'
 import type { Explanation } from './api.ts'
-import { assumeHealth } from './assume.ts'
+import { assumeHealth } from '../traffic/index.ts'
 import { readReply, writeQuery } from './explain-answer.ts'
 import { findNetworks } from './explain-network.ts'
 import { closestEncloser, meantName, nearName, showName, showRrset, typesAt, zoneOf, type ShownRrset } from './explain-zone.ts'

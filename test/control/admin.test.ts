@@ -20,6 +20,7 @@ const admin = await startAdmin({
   health: fleet.health,
   fleet: fleet.requests,
   status: () => daemonStatus,
+  traffic: async (question) => (question.kind === 'drain' && question.patterns.includes('icn') ? { names: ['icn'], safe: true, reasons: [], notes: [], share: 0, to: [], loads: question.loads.map(({ name, now = 0, capacity }) => ({ name, now, later: now, capacity })), weighed: 'addresses', goneAfter: question.goneAfter } : { trouble: 'there is no edge ick' }),
   explain: ({ name, type, from }) => (name === 'bad..name' ? 'name: an empty label' : ({ question: { name, type, from: from.bytes.join('.') } } as Explanation)),
   reload: async (force) => {
     reloads.push(force)
@@ -103,7 +104,10 @@ t.test('a mistake gets one line that says what was meant', async (t) => {
     ['GET', '/v1/stop', undefined, 405, /^\/v1\/stop is asked with POST$/],
     ['GET', '/v1/explain?name=a.test&from=nowhere', undefined, 400, /^from: expected an IPv4 or IPv6 address, not nowhere$/],
     ['GET', '/v1/explain', undefined, 400, /^name: /],
-    ['GET', '/v1/explain?name=bad..name', undefined, 400, /empty label/]
+    ['GET', '/v1/explain?name=bad..name', undefined, 400, /empty label/],
+    ['GET', '/v1/safe?edges=ick', undefined, 400, /^there is no edge ick$/],
+    ['GET', '/v1/safe?edges=,', undefined, 400, /^edges: expected the name of an edge$/],
+    ['GET', '/v1/where?policy=video', undefined, 400, /^unknown key policy/]
   ]
   for (const [method, path, body, status, error] of cases) {
     const reply = await ask(method, path, body === undefined ? {} : { body })
@@ -170,6 +174,7 @@ t.test('the calls do what they say', async (t) => {
   await ask('POST', '/v1/refresh', { body: { zone: 'example.org.' } })
   t.same(refreshes, [true, false])
   t.match(await ask('POST', '/v1/refresh', { body: { zone: 'example.net' } }), { status: 404, body: { error: /^there is no secondary zone example\.net\./ } })
+  t.match((await ask('GET', '/v1/safe?edges=icn')).body, { safe: true, goneAfter: 20, loads: [{ name: 'icn', now: 0, capacity: 5000 }, { name: 'fra' }] }, 'with the load and the capacity of each edge')
   t.same((await ask('GET', '/v1/explain?name=www.nearcast.test&from=192.0.2.1')).body, { question: { name: 'www.nearcast.test', type: 'A', from: '192.0.2.1' } })
 })
 
@@ -181,5 +186,5 @@ t.test('a supervisor that does not answer is not waited for without end, and an 
   t.equal(await many[64], 'too many requests wait for the supervisor')
   await Promise.all(many)
   const { adminToken: _, ...tokenless } = setup
-  await t.rejects(startAdmin({ setup: tokenless, clock, after, log: silent, health: fleet.health, fleet: requests, status: () => daemonStatus, explain: () => '', reload: async () => ({ zones: [], faults: [] }), refresh: () => false, flush: async () => ({ zones: [] }) }), /token/)
+  await t.rejects(startAdmin({ setup: tokenless, clock, after, log: silent, health: fleet.health, fleet: requests, status: () => daemonStatus, traffic: async () => ({ trouble: '' }), explain: () => '', reload: async () => ({ zones: [], faults: [] }), refresh: () => false, flush: async () => ({ zones: [] }) }), /token/)
 })

@@ -22,9 +22,10 @@ export const rooms: readonly Room[] = [
   { name: 'daemon/answer', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon'], pure: true },
   { name: 'daemon/limits', may: ['core', 'daemon/wire'], pure: true },
   { name: 'daemon/serve', may: ['core', 'healthchecks', 'daemon/wire', 'daemon/limits', 'daemon'] },
-  { name: 'daemon/control', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/serve', 'daemon/update', 'daemon'] },
+  { name: 'daemon/traffic', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon'] },
+  { name: 'daemon/control', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/serve', 'daemon/update', 'daemon/traffic', 'daemon'] },
   { name: 'daemon/exchange', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon/serve', 'daemon/control', 'daemon/update', 'daemon'] },
-  { name: 'daemon', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon/limits', 'daemon/serve', 'daemon/control', 'daemon/exchange'], open: true },
+  { name: 'daemon', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon/limits', 'daemon/serve', 'daemon/traffic', 'daemon/control', 'daemon/exchange'], open: true },
   { name: 'edge/message', may: ['core'], pure: true },
   { name: 'edge/http', may: ['core', 'edge/message'] },
   { name: 'edge/cache', may: ['core', 'edge/message'], pure: true },
@@ -32,7 +33,7 @@ export const rooms: readonly Room[] = [
   { name: 'edge', may: ['core', 'edge/message', 'edge/http', 'edge/cache', 'edge/tiers'] },
   { name: 'fleet', may: ['core'] },
   { name: 'fleet/drill', may: ['core', 'daemon'] },
-  { name: 'cli', may: ['core', 'fleet', 'fleet/drill', 'daemon', 'daemon/zone', 'daemon/routing', 'daemon/control', 'daemon/exchange', 'daemon/update', 'daemon/wire', 'geodb'], open: true },
+  { name: 'cli', may: ['core', 'fleet', 'fleet/drill', 'daemon', 'daemon/zone', 'daemon/routing', 'daemon/control', 'daemon/exchange', 'daemon/traffic', 'daemon/update', 'daemon/wire', 'geodb'], open: true },
   { name: 'bench', may: ['*'], open: true },
   { name: 'test', may: ['*'], open: true }
 ]
