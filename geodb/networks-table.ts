@@ -82,6 +82,12 @@ function sections(tables: SharedArrayBuffer) {
   }
 }
 
+/** The ranges of IPv4 addresses: where each begins, and its network. */
+export function networkRanges({ tables }: NetworksImage): { readonly starts: Uint32Array; readonly values: Uint32Array } {
+  const { start4, value4 } = sections(tables)
+  return { starts: start4, values: value4 }
+}
+
 /** Makes tables readable in this thread. */
 export function openNetworks({ tables, isMeasured }: NetworksImage): Networks {
   const { size, index4, start4, value4, index6, start6, value6, offsets, text } = sections(tables)

@@ -27,10 +27,15 @@ export function askedByPolicy(asked: Asked, policyOf: (name: string) => string |
 
 export const sumOf = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((sum, count) => sum + count, 0)
 
-/** How the viewers of a policy are spread over the countries: shares that add up to 1. By queries where there are any of known countries, else by addresses. */
-export function spread({ countries }: Survey, asked: AskedOfPolicy | undefined): Map<string, number> {
+/**
+ * How the viewers of a policy are spread over the groups of a survey: shares that add up to 1. Countries by their queries
+ * where there are any, else by their addresses; networks within a country by their addresses.
+ */
+export function spread(survey: Survey, asked: AskedOfPolicy | undefined): Map<string, number> {
+  const countries = new Map<string, number>()
+  for (const { country, addresses } of survey.values()) countries.set(country, (countries.get(country) ?? 0) + addresses)
   const counted = new Map([...(asked ?? [])].filter(([country, count]) => country !== '' && count > 0 && countries.has(country)))
-  const weights = counted.size > 0 ? counted : new Map([...countries].map(([country, { addresses }]) => [country, addresses]))
+  const weights = counted.size > 0 ? counted : countries
   const total = sumOf(weights)
-  return new Map([...weights].map(([country, weight]) => [country, weight / total]))
+  return new Map([...survey].map(([key, { country, addresses }]) => [key, ((weights.get(country) ?? 0) / total) * (addresses / countries.get(country)!)]))
 }

@@ -1,7 +1,7 @@
 import { matchesGlob } from '../../core/glob.ts'
 import { suggestion } from '../../core/suggest.ts'
 import { isAnswerable } from '../../healthchecks/index.ts'
-import type { World } from '../world.ts'
+import type { World, WorldImage } from '../world.ts'
 import { askedByPolicy, spread, sumOf, type Asked } from './asked.ts'
 import { assumeHealth } from './assume.ts'
 import { compare } from './compare.ts'
@@ -10,7 +10,6 @@ import { named } from './moves.ts'
 import { steeredNames } from './names.ts'
 import { survey } from './survey.ts'
 import { weighViewers, type Viewers } from './viewers.ts'
-import type { PlacesImage } from '../../geodb/index.ts'
 
 // What is asked of a world as a whole: each question takes all policies and all places, and so a thread of its own.
 
@@ -47,8 +46,8 @@ export type Trouble = { readonly trouble: string }
 /** Cells looked at by all policies together. */
 const MOST_LOOKS = 4_000_000
 
-/** @param places the image behind the world's places */
-export function answerQuestion(world: World, places: PlacesImage, question: Question): Answer | Trouble {
+/** @param image what the world's places and networks are made of */
+export function answerQuestion(world: World, { places, networks }: Pick<WorldImage, 'places' | 'networks'>, question: Question): Answer | Trouble {
   const names = steeredNames(world.zones)
   const policies = new Map<string, string[]>()
   for (const [name, policy] of names) {
@@ -56,7 +55,7 @@ export function answerQuestion(world: World, places: PlacesImage, question: Ques
     if (known === undefined) policies.set(policy, [name])
     else known.push(name)
   }
-  const viewers = weighViewers(places, Math.ceil(MOST_LOOKS / Math.max(1, policies.size)))
+  const viewers = weighViewers(places, [networks], Math.ceil(MOST_LOOKS / Math.max(1, policies.size)))
   return question.kind === 'drain' ? drain(world, viewers, { names, policies }, question) : where(world, viewers, { names, policies }, question)
 }
 
@@ -98,7 +97,7 @@ function where(world: World, viewers: Viewers, { names, policies }: Steered, { w
     const found = survey(world.routing, world.routing.find(policy)!, viewers, health)
     const shares = spread(found, own)
     const weight = total === 0 ? 1 / picked.policies.length : sumOf(own ?? new Map()) / total
-    for (const [country, { shares: to }] of found.countries) add(sums, country, weight * (shares.get(country) ?? 0), named(to, world.targets), weight)
+    for (const [key, { country, shares: to }] of found) add(sums, country, weight * (shares.get(key) ?? 0), named(to, world.targets), weight)
   }
   return { what: picked.shown, weighed: total === 0 ? 'addresses' : 'queries', ...(total > 0 && { since: asked!.since }), countries: countriesOf(sums), targets: targetsOf(world, health, sums) }
 }

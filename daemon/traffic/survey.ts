@@ -1,32 +1,42 @@
 import type { HealthTable } from '../../healthchecks/index.ts'
 import type { Choice, Routing } from '../routing/index.ts'
-import type { Viewers } from './viewers.ts'
+import type { Cell, Viewers } from './viewers.ts'
 
-/** Where the viewers of one country go: shares of targets that add up to 1. Nothing in it: they get no address. */
+/** Where some viewers go: shares of targets that add up to 1. Nothing in it: they get no address. */
 export type Shares = ReadonlyMap<number, number>
 
-/** What one policy comes to under one state of health. */
-export interface Survey {
-  /** By code of the country; '' for places whose country is not known. */
-  readonly countries: ReadonlyMap<string, CountrySurvey>
-}
+/** What one policy comes to under one state of health: by country, and by network where networks are told apart. */
+export type Survey = ReadonlyMap<string, Group>
 
-export interface CountrySurvey {
+export interface Group {
+  /** Code of the country; '' for places whose country is not known. */
+  readonly country: string
+  /** The lists of networks they lie in; '' where that has no say. */
+  readonly network: string
   /** IPv4 addresses. */
   readonly addresses: number
   readonly shares: Shares
-  /** Part of its viewers for whom every target in question is down. */
+  /** Part of them for whom every target in question is down. */
   readonly failOpen: number
 }
 
+export interface SurveyOptions {
+  /** Which of the tables of networks of the viewers is this one's. */
+  readonly side?: number
+  /** Viewers in lists of networks are groups of their own. */
+  readonly byNetwork?: boolean
+}
+
 /** Asks the production path for every cell of viewers. Answers of several addresses count to each alike. */
-export function survey(routing: Routing, policy: number, viewers: Viewers, health: HealthTable): Survey {
-  const weights = new Map<string, Map<number, number>>()
-  for (const { place, country, weight } of viewers.cells) {
-    const placeClass = routing.classOf(policy, place)
-    let classes = weights.get(country)
-    if (classes === undefined) weights.set(country, (classes = new Map()))
-    classes.set(placeClass, (classes.get(placeClass) ?? 0) + weight)
+export function survey(routing: Routing, policy: number, viewers: Viewers, health: HealthTable, { side = 0, byNetwork = routing.usesNetwork(policy) }: SurveyOptions = {}): Survey {
+  const groups = new Map<string, { readonly cell: Cell; readonly classes: Map<number, number> }>()
+  for (const cell of viewers.cells) {
+    const network = cell.networks[side] ?? 0
+    const placeClass = routing.classOf(policy, cell.place, network, network)
+    const key = byNetwork && cell.network !== '' ? `${cell.country} ${cell.network}` : cell.country
+    let group = groups.get(key)
+    if (group === undefined) groups.set(key, (group = { cell, classes: new Map() }))
+    group.classes.set(placeClass, (group.classes.get(placeClass) ?? 0) + cell.weight)
   }
   const known = new Map<number, Decided>()
   const decide = (placeClass: number): Decided => {
@@ -34,7 +44,7 @@ export function survey(routing: Routing, policy: number, viewers: Viewers, healt
     if (decided === undefined) known.set(placeClass, (decided = decidedBy(choose(routing, policy, placeClass, health))))
     return decided
   }
-  return { countries: new Map([...weights].map(([country, classes]) => [country, mix(classes, decide)])) }
+  return new Map([...groups].map(([key, { cell, classes }]) => [key, { country: cell.country, network: byNetwork ? cell.network : '', ...mix(classes, decide) }]))
 }
 
 interface Decided {
@@ -42,7 +52,7 @@ interface Decided {
   readonly failOpen: boolean
 }
 
-function mix(classes: ReadonlyMap<number, number>, decide: (placeClass: number) => Decided): CountrySurvey {
+function mix(classes: ReadonlyMap<number, number>, decide: (placeClass: number) => Decided): Pick<Group, 'addresses' | 'shares' | 'failOpen'> {
   const addresses = [...classes.values()].reduce((sum, weight) => sum + weight, 0)
   const shares = new Map<number, number>()
   let failOpen = 0

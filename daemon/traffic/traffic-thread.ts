@@ -5,4 +5,4 @@ import { answerQuestion, type Question } from './questions.ts'
 // The entry of the thread that answers one question about a whole world, and ends.
 
 const { world, question } = workerData as { readonly world: WorldImage; readonly question: Question }
-parentPort!.postMessage(answerQuestion(openWorld(world), world.places, question))
+parentPort!.postMessage(answerQuestion(openWorld(world), world, question))

@@ -1,11 +1,12 @@
 import t, { type Test } from 'tap'
 import { assumeHealth, compare, judgeDrain, movesBetween, spread, survey, weighViewers, type PolicyChange, type Viewers } from '../../daemon/traffic/index.ts'
-import { mergeOverrides, noPlaces, readOverrides } from '../../geodb/index.ts'
+import { openRouting, readPolicies } from '../../daemon/routing/index.ts'
+import { buildNetworks, mergeOverrides, noPlaces, openNetworks, openPlaces, readOverrides } from '../../geodb/index.ts'
 import { COUNTRY_LIST, edges, healthOf, placeOf, routingOf } from '../routing/fleet.ts'
 
 const up = healthOf(edges, {})
 /** Each country alike, but for the United States, which have one place more. */
-const viewers: Viewers = { leftOut: 0, cells: [...COUNTRY_LIST.map((country) => ({ place: placeOf(country), country, weight: 100 })), { place: placeOf('Chicago'), country: 'US', weight: 300 }] }
+const viewers: Viewers = { leftOut: 0, cells: [...COUNTRY_LIST.map((country) => ({ place: placeOf(country), country, network: '', networks: [], weight: 100 })), { place: placeOf('Chicago'), country: 'US', network: '', networks: [], weight: 300 }] }
 const numberOf = (name: string): number => edges.findIndex((edge) => edge.name === name)
 const near = (t: Test, found: number | undefined, wanted: number, what: string): void => void t.ok(Math.abs((found ?? NaN) - wanted) < 1e-9, `${what}: ${found}`)
 
@@ -14,14 +15,14 @@ t.test('a survey says where each country goes: places by their addresses, answer
   geo: { geolocation: { KR: icn, US/Chicago: iad, default: { weighted: { fra: 3, gru: 1 } } } }
   pair: { simple: [icn, nrt] }
 `)
-  const { countries } = survey(routing, routing.find('geo')!, viewers, up)
+  const countries = survey(routing, routing.find('geo')!, viewers, up)
   t.same([...countries.get('KR')!.shares], [[numberOf('icn'), 1]])
   near(t, countries.get('US')!.shares.get(numberOf('iad')), 0.75, 'Chicago')
   near(t, countries.get('US')!.shares.get(numberOf('fra')), 0.25 * 0.75, 'the rest of it, by weight')
   t.equal(countries.get('US')!.addresses, 400)
-  t.same([...survey(routing, routing.find('pair')!, viewers, up).countries.get('NL')!.shares.values()], [0.5, 0.5])
+  t.same([...survey(routing, routing.find('pair')!, viewers, up).get('NL')!.shares.values()], [0.5, 0.5])
   const down = healthOf(edges, { icn: 'down', nrt: 'down' })
-  t.equal(survey(routing, routing.find('pair')!, viewers, down).countries.get('NL')!.failOpen, 1)
+  t.equal(survey(routing, routing.find('pair')!, viewers, down).get('NL')!.failOpen, 1)
   t.end()
 })
 
@@ -65,9 +66,24 @@ t.test('viewers are weighed by addresses, the heaviest places first when there a
   const all = weighViewers(image)
   t.same(all.cells.map(({ country, weight }) => [country, weight]).toSorted(), [['BR', 2 ** 24], ['KR', 2 ** 24], ['KR', 2 ** 23]].toSorted())
   t.equal(all.leftOut, 0)
-  const most = weighViewers(image, 2)
+  const most = weighViewers(image, [], 2)
   t.same(most.cells.map(({ country, weight }) => [country, weight]).toSorted(), [['BR', 2 ** 24], ['KR', 2 ** 24]].toSorted())
   near(t, most.leftOut, 0.2, 'and what that leaves out is said')
+  t.end()
+})
+
+t.test('viewers in networks that a policy goes by are told apart, also where only one of two policies does', (t) => {
+  const { overrides } = readOverrides('o', 'networks: { 20.0.0.0/8: KR, 30.0.0.0/8: NL }')
+  const image = mergeOverrides(noPlaces(), overrides!)
+  const sides = ['{ KR: icn, default: fra }', '{ 20.64.0.0/10: nrt, KR: icn, default: fra }'].map((text) => {
+    const read = readPolicies({ file: 'p', text: `policies: { geo: { geolocation: ${text} } }`, targets: edges })
+    const networks = buildNetworks(read.networks!)
+    return { networks, routing: openRouting(read.image!, openPlaces(image), networks && openNetworks(networks)) }
+  })
+  const [old, next] = sides as [(typeof sides)[0], (typeof sides)[0]]
+  const found = compare({ routing: old.routing, health: up }, { routing: next.routing, health: up, side: 1 }, 'geo', weighViewers(image, sides.map(({ networks }) => networks)), undefined)
+  t.match(found.moves, [{ country: 'KR', network: '20.64.0.0/10', from: 'icn', to: 'nrt' }])
+  near(t, found.moved, 0.125, 'a quarter of half')
   t.end()
 })
 
