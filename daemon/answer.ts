@@ -1,8 +1,8 @@
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
 import {
-  assemble, beginSteering, classByNetwork, closedGate, COOKIE, COUNT, drawVariant, ENTRY, findForClass, findPrepared, finish, forgetImage, forgetOld, forgetSteered, HAND_OVER, HEADER, identityOctets, introduce, judgeCookie, keep, makeAssembly,
-  makeCookieJar, makeCounters, makePrepared, makeSteering, movePointers, nextRandom, optLength, OUTCOMES, placeOf, putBody, putUnknownKey, putWords, STATE, steer, useSecrets, VARIANT,
+  assemble, beginSteering, classByNetwork, closedGate, COOKIE, COUNT, drawVariant, ENTRY, findForClass, findPrepared, findQuestion, finish, forgetImage, forgetOld, forgetSteered, HAND_OVER, HEADER, identityOctets, introduce, judgeCookie, keep, makeAssembly,
+  makeCookieJar, makeCounters, makePrepared, makeSteering, movePointers, nextRandom, noteQuestion, optLength, OUTCOMES, placeOf, putBody, putUnknownKey, putWords, STATE, steer, useSecrets, VARIANT,
   type Assembly, type Exchange, type Gate, type Identity, type Prepared, type Source, type Steering, type Transport
 } from './answer/index.ts'
 import { CLASS, COOKIE_ALONE, makeQuery, nameToText, OPCODE, parseOther, parseQuery, RCODE, SILENCE, TYPE, type Query } from './wire/index.ts'
@@ -177,6 +177,13 @@ function respond(state: State, start: number, length: number): number {
 
   dropStale(state)
   const { finding, world } = state
+  const known = findQuestion(state.prepared.questions, query.name, query.type)
+  const entry = known < 0 ? -1 : forViewer(state, known)
+  if (entry >= 0) {
+    finding.standing = 'exact'
+    finding.shared = query.name.labels
+    return sendPrepared(state, entry)
+  }
   locate(world.zones, query.name, query.type, finding)
   // ANY over TCP is told all (RFC 8482 §4.4), and not from what is kept for UDP.
   if (query.type === TYPE.ANY && state.isTcp && options.hasMinimalAny !== true && finding.standing !== 'not ours') return theLongWay(state, 0, -1)
@@ -226,20 +233,26 @@ function dropStale(state: State): void {
   state.steering.choices.clear()
 }
 
-/** The answer kept ready for the node and, when a policy looks at places, the class of the client's. */
+/** The answer kept ready for the node. */
 function fromPrepared(state: State, node: number, kind: number): number {
+  const { prepared, query } = state
+  const found = findPrepared(prepared, node, kind)
+  if (found < 0) return fromNoData(state, node, kind)
+  // ANY is answered in one way over UDP and in another over TCP.
+  if ((kind & 3) === KIND.EXACT && query.type !== TYPE.ANY) noteQuestion(prepared.questions, query.name, query.type, found)
+  const entry = forViewer(state, found)
+  return entry < 0 ? theLongWay(state, node, kind) : sendPrepared(state, entry)
+}
+
+/** The entry itself or, when a policy looks at who asks, that for the class of such viewers; -1: there is none yet. */
+function forViewer(state: State, entry: number): number {
   const { prepared, world } = state
-  let entry = findPrepared(prepared, node, kind)
-  if (entry < 0) return fromNoData(state, node, kind)
   const flags = prepared.words[entry]!
-  if ((flags & STATE.STEERED) !== 0) {
-    const policy = prepared.words[entry + ENTRY.POLICY]!
-    const isByNetwork = (flags & STATE.BY_NETWORK) !== 0
-    const viewerClass = (flags & STATE.ANYWHERE) !== 0 ? 0 : isByNetwork ? classByNetwork(state, world, policy, state.source) : world.routing.classOf(policy, placeOf(state, world.places, state.source))
-    entry = findForClass(prepared, entry, viewerClass)
-    if (entry < 0) return theLongWay(state, node, kind)
-  }
-  return sendPrepared(state, entry)
+  if ((flags & STATE.STEERED) === 0) return entry
+  const policy = prepared.words[entry + ENTRY.POLICY]!
+  const isByNetwork = (flags & STATE.BY_NETWORK) !== 0
+  const viewerClass = (flags & STATE.ANYWHERE) !== 0 ? 0 : isByNetwork ? classByNetwork(state, world, policy, state.source) : world.routing.classOf(policy, placeOf(state, world.places, state.source))
+  return findForClass(prepared, entry, viewerClass)
 }
 
 /** All the types that a name has not share one answer. */
@@ -250,7 +263,9 @@ function fromNoData(state: State, node: number, kind: number): number {
     if (finding.outcome === 'nodata' && query.type !== TYPE.ANY) {
       const noData = (kind & 3) | (NO_DATA << 2)
       const entry = findPrepared(prepared, node, noData)
-      return entry < 0 ? theLongWay(state, node, noData) : sendPrepared(state, entry)
+      if (entry < 0) return theLongWay(state, node, noData)
+      if ((kind & 3) === KIND.EXACT) noteQuestion(prepared.questions, query.name, query.type, entry)
+      return sendPrepared(state, entry)
     }
   }
   return theLongWay(state, node, kind)

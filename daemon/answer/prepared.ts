@@ -1,5 +1,6 @@
 import type { Reply } from '../wire/index.ts'
 import type { Drawn } from './drawn.ts'
+import { forgetQuestions, makeQuestions, type Questions } from './questions.ts'
 
 // Answers kept ready: everything of a reply between the question and the OPT, which is all that does not change from one
 // client to the next. Flat arrays of a fixed size. What policies had no say in stands in the lower half until it is full or
@@ -46,6 +47,8 @@ export interface Prepared {
   readonly families: Map<string, number>
   /** Of the entries whose variants go by who asks, how. */
   readonly drawn: Map<number, KeptDrawn>
+  /** The way to entries by the question alone. */
+  readonly questions: Questions
   /** Hashes of what has been asked for once, and is kept the second time: to keep all of a great zone in turn would only cost. */
   readonly seen: Int32Array
 }
@@ -74,7 +77,7 @@ export function makePrepared(size: number): Prepared {
   const arena = new ArrayBuffer(half * 2)
   return {
     slots: new Int32Array(slots * SLOT_WORDS), mask: slots - 1, words: new Int32Array(arena), bytes: new Uint8Array(arena), half, used: 4, usedSteered: half,
-    epoch: 1, steeredEpoch: 1, stamp: 1, entries: 0, families: new Map(), drawn: new Map(), seen: new Int32Array(slots)
+    epoch: 1, steeredEpoch: 1, stamp: 1, entries: 0, families: new Map(), drawn: new Map(), questions: makeQuestions(), seen: new Int32Array(slots)
   }
 }
 
@@ -83,6 +86,7 @@ export function forgetAll(prepared: Prepared): void {
   prepared.used = 4
   prepared.entries = 0
   prepared.families.clear()
+  forgetQuestions(prepared.questions)
   forgetSteered(prepared)
 }
 
@@ -96,6 +100,7 @@ export function forgetSteered(prepared: Prepared): void {
 /** Forgets what may have changed with the zones, where the nodes that stayed as they were are still called the same. */
 export function forgetChanged(prepared: Prepared): void {
   prepared.stamp = (prepared.stamp + 1) | 0
+  forgetQuestions(prepared.questions)
   forgetSteered(prepared)
 }
 

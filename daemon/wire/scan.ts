@@ -5,8 +5,10 @@ const ROOT_HASH = 0x2545f491
 
 /** A name taken apart. One is filled again and again, so that taking a name apart allocates nothing. */
 export interface ScannedName {
-  /** The name in wire form and lower case; valid up to `length`. */
+  /** The name in wire form and lower case; valid up to `length`, and zeros up to a whole word. */
   readonly lower: Uint8Array
+  /** The same octets as 32-bit words. */
+  readonly words: Int32Array
   /** Where each label's length octet stands in `lower`; the root's too. */
   readonly starts: Uint8Array
   /** Per label, the hash of the suffix that begins with it; the root's too. */
@@ -18,7 +20,8 @@ export interface ScannedName {
 }
 
 export function makeScannedName(): ScannedName {
-  return { lower: new Uint8Array(256), starts: new Uint8Array(128), hashes: new Int32Array(128), labels: 0, length: 0 }
+  const lower = new Uint8Array(260)
+  return { lower, words: new Int32Array(lower.buffer), starts: new Uint8Array(128), hashes: new Int32Array(128), labels: 0, length: 0 }
 }
 
 /**
@@ -54,6 +57,7 @@ export function scanName(bytes: Uint8Array, at: number, end: number, into: Scann
     suffix ^= suffix >>> 15
     hashes[label] = suffix
   }
+  lower[length + 1] = lower[length + 2] = lower[length + 3] = 0
   into.labels = labels
   into.length = length + 1
   return length + 1
