@@ -7,6 +7,7 @@ import { explain } from './explain.ts'
 import { flush } from './flush.ts'
 import { force } from './force.ts'
 import { help } from './help.ts'
+import { latency } from './latency.ts'
 import { refresh } from './refresh.ts'
 import { reload } from './reload.ts'
 import { safe } from './safe.ts'
@@ -17,4 +18,4 @@ import { up } from './up.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order in which help lists them. */
-export const commands: readonly Command[] = [up, status, explain, check, safe, reload, refresh, flush, stop, start, force, drill, dns, completion, help, version]
+export const commands: readonly Command[] = [up, status, explain, latency, check, safe, reload, refresh, flush, stop, start, force, drill, dns, completion, help, version]

@@ -57,12 +57,12 @@ export function explanationLines({ question, steps, candidates, answer }: Explan
   const out = [`${question.name} ${question.type} from ${question.from}`, '']
   for (const { depth, text } of steps) out.push(`${'  '.repeat(depth + 1)}${text}`)
   if (candidates.length > 0) {
-    const rows = candidates.map(({ target, state, kilometres, milliseconds, chosen, why }) => [
+    const rows = candidates.map(({ target, state, kilometres, milliseconds, samples, chosen, why }) => [
       chosen ? '→' : '',
       target,
       state,
       kilometres === undefined ? '' : `${Math.round(kilometres)} km`,
-      milliseconds === undefined ? '' : `${Math.round(milliseconds)} ms`,
+      milliseconds === undefined ? '' : `${samples === undefined ? '' : 'measured '}${milliseconds} ms`,
       why
     ])
     out.push('', ...tableOf(['', 'CANDIDATE', 'HEALTH', 'DISTANCE', 'ROUND TRIP', 'WHY'], rows, { indent: '  ', right: [3, 4], widest: 200 }))

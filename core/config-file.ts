@@ -104,6 +104,8 @@ function crossCheck(config: Config, source: YamlFile): Fault[] {
   for (const [name, edge] of Object.entries(config.edges)) reference(['edges', name, 'parent'], edge.parent, 'regional or shield', [...regionals, ...shields])
   for (const [name, regional] of Object.entries(config.regionals)) reference(['regionals', name, 'shield'], regional.shield, 'shield', shields)
 
+  for (const name of Object.keys(config.latency.urls)) reference(['latency', 'urls', name], name, 'edge', namesIn(source, 'edges'))
+
   faults.push(...checkPeers(config, source))
 
   const names = new Map<string, string>()

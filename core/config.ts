@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { parsePrefix } from './address.ts'
 import { checks } from './config-checks.ts'
+import { latency } from './config-latency.ts'
 import { address, addresses, duration, hostname, label, named, perSecond, port, prefix, size } from './config-values.ts'
 
 // The keys of nearcast.yaml: one row a key, with its bounds, its default and its description. The type, the check and
@@ -191,6 +192,7 @@ export const configSchema = z.strictObject({
   admin,
   geo,
   checks,
+  latency,
   cache,
   keys: z.array(z.string().min(1)).default([]).meta({ description: 'files with TSIG keys in the syntax of BIND, relative to nearcast.yaml', unit: 'list of paths' }),
   peers: named(peer, 'other name servers: those that have zones from us, and those we have zones from'),

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { makeAnswerer, type Answerer } from './answer.ts'
 import { readCounters } from './answer/index.ts'
-import { explainName, makeFleetRequests, startAdmin, startHealth, type Ask, type Loader, type DaemonStatus, type ExplainQuestion } from './control/index.ts'
+import { explainName, makeFleetRequests, startAdmin, startHealth, startLatencies, type Ask, type Loader, type DaemonStatus, type ExplainQuestion } from './control/index.ts'
 import { makeRules } from './exchange/index.ts'
 import type { Serving } from './serve/index.ts'
 import { makeReclaimer } from './reclaim.ts'
@@ -29,6 +29,8 @@ attach(async (setup, channel) => {
   const health = startHealth({ setup, clock, after: systemAfter, log })
   const fleet = makeFleetRequests(channel, systemAfter)
   const explainer = makeExplainer()
+  const loaded: { loader?: Loader } = {}
+  const latencies = startLatencies({ setup, clock, after: systemAfter, log, changed: (image) => loaded.loader?.measured(image) })
   const service = await startService({
     setup,
     port: setup.ports.dns,
@@ -39,9 +41,13 @@ attach(async (setup, channel) => {
     places: 'always',
     settings: { port: 'dns.port', listen: 'dns.listen' },
     after: health.firstRound,
-    onWorld: explainer.use
+    onWorld: (world) => {
+      explainer.use(world)
+      latencies?.use(world.places)
+    }
   })
   const { loader, serving, exchange, counters } = service
+  loaded.loader = loader
   const rate = makeRate(() => sumOf(counters, 'queries'), clock)
   const status = (): DaemonStatus => ({
     version,
@@ -51,10 +57,10 @@ attach(async (setup, channel) => {
     secondaries: exchange.secondaries(),
     queries: { total: sumOf(counters, 'queries'), perSecond: rate.perSecond(), counters: { ...readCounters(...counters), ...serving.traffic() } }
   })
-  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, status, explain: explainer.explain, traffic: makeSurveyor(explainer.image), reload: (force) => loader.reload(force), flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
+  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, latencies, status, explain: explainer.explain, traffic: makeSurveyor(explainer.image), reload: (force) => loader.reload(force), flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
   announce(channel, serving, loader, admin.url)
   const stop = async (withinMs: number): Promise<void> => {
-    await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close()])
+    await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close(), latencies?.close()])
     process.exit(0)
   }
   return (message: ToProcess) => {

@@ -1,3 +1,4 @@
+import { OWN_PATHS } from '../core/latency-report.ts'
 import { never } from '../core/trouble.ts'
 import { ageAt, Fill, isNotModified, lookup, mayBeStale, primaryKey, rangeHolds, readRequestControl, staleFor, wantedRange, type Range, type RequestControl, type StoredObject } from './cache/index.ts'
 import { Flight, MOST_FLIGHTS, type Coming, type Outcome, type Plan, type Waiter } from './flight.ts'
@@ -5,6 +6,7 @@ import { hitEnd, hitFrame, hitStatus, makeId, renderHead, type Way } from './hea
 import { fieldName, mayHaveField, requestField, type Connection, type RequestHead } from './http/index.ts'
 import { fieldOf, fromLines } from './message/index.ts'
 import { sentField, upstreamFields } from './question.ts'
+import { answerOwn } from './own.ts'
 import { pass } from './pass.ts'
 import { relay } from './relay.ts'
 import { BUSY, noAnswer, say, type Words } from './say.ts'
@@ -50,9 +52,12 @@ export interface Viewer {
  * Answers a request.
  *
  * `/healthz` is the worker's own under every Host that is no distribution's (the checks send the worker's address), so
- * that it never stands before a distribution's own page; at regionals and shields it is so for all but tiers.
+ * that it never stands before a distribution's own page; at regionals and shields it is so for all but tiers. What lies
+ * under `/.nearcast/` is an edge's own under every Host.
  */
 export function serve(worker: Worker, request: RequestHead, reply: Connection): void {
+  // One comparison, for nearly all: the rest of the prefix follows only where the second character is its full stop.
+  if (worker.viewers !== undefined && request.target.charCodeAt(1) === 0x2e && request.target.startsWith(OWN_PATHS)) return answerOwn(worker, worker.viewers, request, reply)
   const site = worker.sites.get(request.host)
   let nonce: string | undefined
   if (worker.role !== 'edge') {

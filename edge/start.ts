@@ -27,6 +27,7 @@ export async function startWorker(options: { setup: Setup; clock: Clock; log: Lo
   const server = new HttpServer({
     limits: limitsOf(config.http, role),
     clock,
+    ...(worker.viewers !== undefined && { connected: worker.viewers.connected }),
     handle: (request, reply) => {
       try {
         serve(worker, request, reply)

@@ -6,6 +6,7 @@ import { MemoryStore } from './cache/index.ts'
 import type { Desk, Flight } from './flight.ts'
 import { UpstreamClient } from './http/index.ts'
 import { makeSites, type Site } from './sites.ts'
+import { makeViewers, type Viewers } from './viewers/index.ts'
 import { makeLiveness, makeTierAuth, originsOf, tiersAbove, type TierAuth } from './tiers/index.ts'
 
 /** All that one worker of the CDN works with; its configuration is fixed, its cache and counters live. */
@@ -14,6 +15,8 @@ export interface Worker extends Desk {
   readonly role: Role
   readonly sites: ReadonlyMap<string, Site>
   readonly auth: TierAuth
+  /** Of an edge that measures its viewers. */
+  readonly viewers: Viewers | undefined
   /** Drops what is held under a primary key, and keeps what is under way from being held. */
   forget(primary: string): void
   /** First half of every request id of this process. */
@@ -40,6 +43,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger })
     flights: new Map(),
     largestObject: config.cache['largest-object'],
     auth,
+    viewers: role === 'edge' ? makeViewers({ config, name, httpPort: ports.http, clock }) : undefined,
     asker: {
       client: new UpstreamClient(),
       auth,

@@ -1,4 +1,4 @@
-import type { Prefix } from '../core/address.ts'
+import { networksOf, type LatencyImage } from './latencies.ts'
 import type { Network, NetworksImage } from './networks.ts'
 import { makeNetworkTables, type Ranges } from './networks-table.ts'
 import { addOctets, makePrefixes, type Prefixes, type PrefixList } from './prefixes.ts'
@@ -17,27 +17,21 @@ export interface AsPrefixes {
   readonly prefixes: PrefixList
 }
 
-/** Round trips measured from a network to edges, in milliseconds, by the edges' names. */
-export interface MeasuredPrefix {
-  readonly prefix: Prefix
-  readonly milliseconds: Readonly<Record<string, number>>
-}
-
 export interface NetworkSources {
   readonly named: readonly NamedPrefixes[]
   readonly asns?: readonly AsPrefixes[]
-  /** Where prefixes lie in one another, each edge has the round trip of the longest one that has it. */
-  readonly measured?: readonly MeasuredPrefix[]
+  /** Round trips that were measured: each of its prefixes has a row. */
+  readonly measured?: LatencyImage | undefined
 }
 
 /** What a prefix says of the addresses in it. */
-type Says = { readonly name: string } | Pick<AsPrefixes, 'asn' | 'lists'> | Pick<MeasuredPrefix, 'milliseconds'>
+type Says = { readonly name: string } | Pick<AsPrefixes, 'asn' | 'lists'> | { readonly row: number }
 
 /**
  * Lays prefixes over one another in shared memory; undefined when there are none. A second of work for a million: not for a
  * thread that serves.
  */
-export function buildNetworks({ named, asns = [], measured = [] }: NetworkSources): NetworksImage | undefined {
+export function buildNetworks({ named, asns = [], measured }: NetworkSources): NetworksImage | undefined {
   const says: Says[] = []
   const [v4, v6] = [layer(1), layer(4)]
   const add = (what: Says, list: PrefixList): void => {
@@ -47,16 +41,16 @@ export function buildNetworks({ named, asns = [], measured = [] }: NetworkSource
   }
   for (const { name, prefixes } of named) add({ name }, prefixes)
   for (const { asn, lists, prefixes } of asns) add({ asn, lists }, prefixes)
-  for (const { prefix: { family, bytes, length }, milliseconds } of measured) {
+  for (const [row, { family, bytes, length }] of networksOf(measured).entries()) {
     const into = family === 4 ? v4 : v6
     addOctets(into.prefixes, bytes, length)
     mark(into, says.length)
-    says.push({ milliseconds })
+    says.push({ row })
   }
   if (v4.prefixes.count + v6.prefixes.count === 0) return undefined
   const book = makeBook(says)
   const ranges = [sweep(v4, book.inside), sweep(v6, book.inside)] as const
-  return makeNetworkTables(ranges[0], ranges[1], book.texts(), measured.length > 0)
+  return makeNetworkTables(ranges[0], ranges[1], book.texts(), measured)
 }
 
 /** Prefixes of one family, each with the number of what it says. */
@@ -131,7 +125,7 @@ function makeBook(says: readonly Says[]): Book {
 }
 
 function within(outer: Network, says: Says, length: number): Network {
-  if ('milliseconds' in says) return { ...outer, milliseconds: { ...outer.milliseconds, ...says.milliseconds } }
+  if ('row' in says) return { ...outer, row: says.row }
   if ('asn' in says) return { ...outer, asn: says.asn, as: says.lists }
   const others = outer.in.filter(([name]) => name !== says.name)
   return { ...outer, in: [[says.name, length] as const, ...others].sort(([a, long], [b, short]) => short - long || (a < b ? -1 : 1)) }

@@ -1,3 +1,4 @@
+import type { LatencyImage } from './latencies.ts'
 import { UNKNOWN_NETWORK, type Network, type Networks, type NetworksImage } from './networks.ts'
 
 // The tables, one run of 32-bit words in shared memory:
@@ -29,7 +30,7 @@ export interface Ranges {
 }
 
 /** @param networks each as JSON, in the order of their numbers */
-export function makeNetworkTables(v4: Ranges, v6: Ranges, networks: readonly string[], isMeasured: boolean): NetworksImage {
+export function makeNetworkTables(v4: Ranges, v6: Ranges, networks: readonly string[], latencies?: LatencyImage): NetworksImage {
   const octets = networks.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
   const words = HEADER + 2 * INDEX + v4.count * 2 + v6.count * 5 + networks.length + 1 + Math.ceil(octets / 4)
   const tables = new SharedArrayBuffer(words * 4)
@@ -47,7 +48,7 @@ export function makeNetworkTables(v4: Ranges, v6: Ranges, networks: readonly str
     at += text.write(json, at)
   }
   offsets[networks.length] = at
-  return { tables, isMeasured }
+  return { tables, ...(latencies !== undefined && { latencies }) }
 }
 
 /** For each /16 the last range that begins at or before its first address. */
@@ -89,7 +90,7 @@ export function networkRanges({ tables }: NetworksImage): { readonly starts: Uin
 }
 
 /** Makes tables readable in this thread. */
-export function openNetworks({ tables, isMeasured }: NetworksImage): Networks {
+export function openNetworks({ tables, latencies }: NetworksImage): Networks {
   const { size, index4, start4, value4, index6, start6, value6, offsets, text } = sections(tables)
   const decoded = new Map<number, Network>([[0, UNKNOWN_NETWORK]])
   const network = (number: number): Network => {
@@ -105,7 +106,7 @@ export function openNetworks({ tables, isMeasured }: NetworksImage): Networks {
   const find6 = finder6(index6, start6, value6)
   return {
     size,
-    isMeasured,
+    latencies,
     network,
     find4,
     find6(bytes, at) {

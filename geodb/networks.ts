@@ -1,3 +1,5 @@
+import type { LatencyImage } from './latencies.ts'
+
 /** What a network is beside where it is: what of the operator's lists it lies in, whose it is, and how far the edges are. */
 export interface Network {
   /** The lists that hold a prefix it lies in, each with the length of the longest such prefix; longest first. */
@@ -6,8 +8,8 @@ export interface Network {
   readonly asn?: number
   /** The lists that hold its autonomous system. */
   readonly as?: readonly string[]
-  /** Round trips that were measured, in milliseconds, by edge. */
-  readonly milliseconds?: Readonly<Record<string, number>>
+  /** Its row in the table of measured round trips. */
+  readonly row?: number
 }
 
 /** Network 0: nothing is known of the address. */
@@ -26,8 +28,8 @@ export interface Networks {
   find6(bytes: Uint8Array, at: number): number
   /** How many networks there are; their numbers go from 0 (NO_NETWORK) to `size - 1`. */
   readonly size: number
-  /** Some network has round trips that were measured. */
-  readonly isMeasured: boolean
+  /** Round trips that were measured; absent where none was. */
+  readonly latencies?: LatencyImage | undefined
   /** Decoded from the tables when asked for: not for the hot path. */
   network(number: number): Network
 }
@@ -36,5 +38,6 @@ export interface Networks {
 export interface NetworksImage {
   /** Everything; layout in networks-table.ts. */
   readonly tables: SharedArrayBuffer
-  readonly isMeasured: boolean
+  /** Shared memory too. */
+  readonly latencies?: LatencyImage | undefined
 }

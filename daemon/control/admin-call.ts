@@ -1,12 +1,12 @@
 import type { AdminOptions } from './admin.ts'
 import type { Stops } from './admin-stop.ts'
-import type { Done, DrainReply, ErrorReply, Explanation, FlushReply, ReloadReply, Status, StopReply, WhereReply } from './api.ts'
+import type { Done, DrainReply, ErrorReply, Explanation, FlushReply, LatencyReply, ReloadReply, Status, StopReply, WhereReply } from './api.ts'
 
 // What a call of the admin API is.
 
 export interface Reply {
   readonly status: number
-  readonly body: Status | Explanation | DrainReply | WhereReply | StopReply | ReloadReply | FlushReply | Done | ErrorReply
+  readonly body: Status | Explanation | DrainReply | WhereReply | StopReply | ReloadReply | FlushReply | LatencyReply | Done | ErrorReply
 }
 
 export interface Call {
@@ -16,7 +16,7 @@ export interface Call {
   answer(input: unknown, control: Control): Promise<Reply> | Reply
 }
 
-export type Control = Pick<AdminOptions, 'setup' | 'traffic' | 'asked' | 'health' | 'fleet' | 'clock' | 'log' | 'status' | 'explain' | 'reload' | 'refresh' | 'flush'> & { readonly stops: Stops }
+export type Control = Pick<AdminOptions, 'setup' | 'traffic' | 'asked' | 'health' | 'fleet' | 'clock' | 'log' | 'status' | 'explain' | 'reload' | 'refresh' | 'flush' | 'latencies'> & { readonly stops: Stops }
 
 /** `{error}` with this status: one line that says what was expected. */
 export const refuse = (status: number, error: string): Reply => ({ status, body: { error } })

@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import { parseAddress } from '../../core/address.ts'
+import { parseAddress, parsePrefix } from '../../core/address.ts'
 import { suggestion } from '../../core/suggest.ts'
 import { refuse, type Call, type Control, type Reply } from './admin-call.ts'
+import { tellLatency } from './admin-latency.ts'
 import { safe, where } from './admin-traffic.ts'
 import type { MemberStatus } from './api.ts'
 
@@ -16,6 +17,7 @@ export const calls: readonly Call[] = [
   { method: 'GET', path: '/v1/explain', answer: reading(z.strictObject({ name: z.string().min(1).max(1024), from: z.string().max(64).default('127.0.0.1'), type: z.string().max(32).default('A'), assume: z.string().max(1024).optional() }), explain) },
   { method: 'GET', path: '/v1/safe', answer: reading(z.strictObject({ edges: z.string().min(1).max(1024) }), safe) },
   { method: 'GET', path: '/v1/where', answer: reading(z.strictObject({ what: z.string().min(1).max(1024).optional(), assume: z.string().max(1024).optional() }), where) },
+  { method: 'GET', path: '/v1/latency', answer: reading(z.strictObject({ network: z.string().max(64).optional() }), latency) },
   { method: 'POST', path: '/v1/stop', answer: reading(z.strictObject({ name, now: z.boolean().default(false), forMs }), stop) },
   { method: 'POST', path: '/v1/start', answer: reading(z.strictObject({ name }), start) },
   { method: 'POST', path: '/v1/kill', answer: reading(z.strictObject({ name, forMs }), kill) },
@@ -104,6 +106,13 @@ async function flush(input: { zone?: string | undefined; dryRun: boolean }, cont
     return refuse(404, `there is no zone ${wanted}${hint === undefined ? '' : ` (${hint})`}`)
   }
   return { status: 200, body: await control.flush(wanted, input.dryRun) }
+}
+
+function latency({ network }: { network?: string | undefined }, { latencies }: Control): Reply {
+  if (latencies === undefined) return refuse(409, 'nothing is measured: latency.measure is false in nearcast.yaml')
+  const wanted = network === undefined ? undefined : parsePrefix(network)
+  if (network !== undefined && wanted === undefined) return refuse(400, `network: expected an address or a prefix such as 192.0.2.0/24, not ${network}`)
+  return { status: 200, body: tellLatency(latencies, wanted) }
 }
 
 function explain(input: { name: string; from: string; type: string; assume?: string | undefined }, control: Control): Reply {

@@ -13,6 +13,7 @@ import { makeStops } from './admin-stop.ts'
 import type { DaemonStatus, Explanation, FlushReply, ReloadReply } from './api.ts'
 import type { ExplainQuestion } from './explain.ts'
 import type { Health } from './health.ts'
+import type { Latencies } from './latencies.ts'
 import type { Answer, Asked, Question, Trouble } from '../traffic/index.ts'
 
 export interface AdminOptions {
@@ -22,6 +23,8 @@ export interface AdminOptions {
   readonly log: Logger
   readonly health: Health
   readonly fleet: FleetRequests
+  /** Absent where nothing is measured. */
+  readonly latencies?: Latencies | undefined
   status(): DaemonStatus
   /** A text says what is wrong with the question. */
   explain(question: ExplainQuestion): Explanation | string

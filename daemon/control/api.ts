@@ -9,6 +9,7 @@ export type { DrainReply, WhereReply } from '../traffic/index.ts'
 //   GET  /v1/explain?name=&from=&type=&assume=     -> Explanation
 //   GET  /v1/safe?edges=                           -> DrainReply
 //   GET  /v1/where?what=&assume=                   -> WhereReply
+//   GET  /v1/latency?network=                      -> LatencyReply
 //   POST /v1/stop    {name, now?, forMs?}          -> StopReply
 //   POST /v1/start   {name}                        -> Done
 //   POST /v1/kill    {name, forMs?}                -> Done
@@ -89,6 +90,35 @@ export interface FlushedZone {
   readonly files: readonly { readonly file: string; readonly backup: string }[]
   /** Why nothing was written. */
   readonly faults: readonly string[]
+}
+
+/** A round trip that was measured. */
+export interface MeasuredTrip {
+  readonly edge: string
+  /** The median, milliseconds. */
+  readonly ms: number
+  readonly samples: number
+  /** At least so many addresses had a part in it. */
+  readonly addresses: number
+  /** When it was last told, and by whom: the edge itself, or browsers by way of another edge. */
+  readonly at: number
+  readonly by: 'edge' | 'browsers'
+}
+
+export interface MeasuredNetwork {
+  /** A /24 or /48. */
+  readonly network: string
+  /** Nearest first. */
+  readonly trips: readonly MeasuredTrip[]
+}
+
+export interface LatencyReply {
+  /** Networks of which something is known. */
+  readonly known: number
+  /** Those asked for, most samples first, 1000 at most. */
+  readonly networks: readonly MeasuredNetwork[]
+  /** Whole autonomous systems (`AS4766`) and countries (`KR`) that enough is known of, where no network was asked for. */
+  readonly wholes: readonly { readonly name: string; readonly trips: readonly Pick<MeasuredTrip, 'edge' | 'ms' | 'samples'>[] }[]
 }
 
 export interface ErrorReply {

@@ -26,15 +26,14 @@ export function findNetworks({ networks, routing }: World, policy: number, from:
 }
 
 /** `in office by 203.0.113.0/24, AS64500 of carriers, 2 edges measured`. */
-function describeNetwork({ in: lists, asn, as = [], milliseconds }: Network, from: Address): string {
+function describeNetwork({ in: lists, asn, as = [], row }: Network, from: Address): string {
   const parts = lists.map(([name, length]) => {
     const prefix = prefixText(from, length)
     return name === prefix ? name : `${name} by ${prefix}`
   })
   const where = parts.length === 0 ? [] : [`in ${parts.join(', ')}`]
   const owner = asn === undefined ? [] : [`AS${asn}${as.length === 0 ? '' : ` of ${as.join(', ')}`}`]
-  const edges = Object.keys(milliseconds ?? {})
-  const measured = edges.length === 0 ? [] : [`measured to ${edges.join(', ')}`]
+  const measured = row === undefined ? [] : [`measured in ${prefixText(from, from.family === 4 ? 24 : 48)}`]
   const told = [...where, ...owner, ...measured]
   return told.length === 0 ? 'in no network that is known' : told.join('; ')
 }

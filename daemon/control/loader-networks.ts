@@ -1,4 +1,4 @@
-import { buildNetworks, type MeasuredPrefix, type NetworksImage } from '../../geodb/index.ts'
+import { buildNetworks, type LatencyImage, type NetworksImage } from '../../geodb/index.ts'
 import { NO_PLAN, type NetworkPlan } from '../routing/index.ts'
 
 /** Networks that have just been laid out anew; the image is absent where there is nothing to tell of any. */
@@ -11,12 +11,12 @@ export interface NetworksKeeper {
   /** What policies go by now. */
   plan(plan: NetworkPlan): FreshNetworks
   /** What is measured now, in the place of what was. */
-  measured(measured: readonly MeasuredPrefix[]): FreshNetworks
+  measured(measured: LatencyImage): FreshNetworks
 }
 
 export function makeNetworksKeeper(): NetworksKeeper {
   let current = NO_PLAN
-  let rows: readonly MeasuredPrefix[] = []
+  let rows: LatencyImage | undefined
   const build = (): FreshNetworks => ({ image: buildNetworks({ named: current.named, measured: rows }) })
   return {
     plan(plan) {

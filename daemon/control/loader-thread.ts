@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemAfter, systemClock } from '../../core/clock.ts'
 import { messageOf, never } from '../../core/trouble.ts'
-import { noPlaces, type MeasuredPrefix } from '../../geodb/index.ts'
+import { noPlaces, type LatencyImage } from '../../geodb/index.ts'
 import { collector } from '../reclaim.ts'
 import type { Target } from '../routing/index.ts'
 import { openJournals } from './journals.ts'
@@ -53,7 +53,7 @@ export type ToLoader =
   | { readonly kind: 'replace'; readonly id: number; readonly origin: Uint8Array; readonly records: PackedRecords }
   | { readonly kind: 'expire'; readonly id: number; readonly origin: Uint8Array }
   | { readonly kind: 'flush'; readonly id: number; readonly zone?: string; readonly isDry: boolean }
-  | { readonly kind: 'measured'; readonly measured: readonly MeasuredPrefix[] }
+  | { readonly kind: 'measured'; readonly measured: LatencyImage }
   | { readonly kind: 'stop' }
 
 /** Octets of an image that is worth collecting the garbage of its making at once. */

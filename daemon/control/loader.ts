@@ -6,7 +6,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { Config } from '../../core/config.ts'
 import type { Logger } from '../../core/log.ts'
 import { formatFault, messageOf, type Fault } from '../../core/trouble.ts'
-import type { MeasuredPrefix, NetworksImage, PlacesImage } from '../../geodb/index.ts'
+import type { LatencyImage, NetworksImage, PlacesImage } from '../../geodb/index.ts'
 import type { HealthTable } from '../../healthchecks/index.ts'
 import type { RoutingImage, Target } from '../routing/index.ts'
 import type { WorldImage } from '../world.ts'
@@ -64,7 +64,7 @@ export class Loader {
   #policies = 0
   /** Counts what has been known of networks. */
   #networks = 0
-  #measured: readonly MeasuredPrefix[] = []
+  #measured: LatencyImage | undefined
   #lastId = 0
   #isClosed = false
   /** Absent between the end of one and the start of the next. */
@@ -134,7 +134,7 @@ export class Loader {
    * table of networks is made anew, which is work for another thread, and has every thread find out about viewers again: not
    * more often than once a minute.
    */
-  measured(measured: readonly MeasuredPrefix[]): void {
+  measured(measured: LatencyImage): void {
     this.#measured = measured
     this.#worker?.postMessage({ kind: 'measured', measured } satisfies ToLoader)
   }
@@ -177,7 +177,7 @@ export class Loader {
     })
     worker.on('error', (error) => log.error(`the loader died: ${error.stack ?? error.message}`))
     worker.on('exit', () => this.#onExit())
-    if (this.#measured.length > 0) worker.postMessage({ kind: 'measured', measured: this.#measured } satisfies ToLoader)
+    if (this.#measured !== undefined) worker.postMessage({ kind: 'measured', measured: this.#measured } satisfies ToLoader)
     return worker
   }
 
@@ -233,7 +233,7 @@ export class Loader {
   #putNetworks({ image }: FreshNetworks): void {
     const parts = this.#parts
     // Policies that go by measurements are asked in another way while there are any.
-    if (image?.isMeasured !== parts.networks?.isMeasured) this.#policies++
+    if ((image?.latencies === undefined) !== (parts.networks?.latencies === undefined)) this.#policies++
     parts.networks = image
     this.#networks++
   }

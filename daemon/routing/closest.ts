@@ -31,7 +31,7 @@ export const closest: Verb = {
     const list = byLatency(node.arms, view)
     return { kind: 'top', node: number, of: list.map(({ order }) => order), count: node.count!, reach: list.map((nearest) => reachOf(nearest, list, node.within)) }
   },
-  say: (node, view) => `the nearest ${node.count}${node.within === undefined ? '' : `, up to ${node.within} times as far as the first,`} of ${sayRanked(byLatency(node.arms, view), view, sayLatency)}`
+  say: (node, view) => `the nearest ${node.count}${node.within === undefined ? '' : `, up to ${node.within} times as far as the first,`} of ${sayRanked(byLatency(node.arms, view), view, sayLatency(view))}`
 }
 
 /** Where the cut is when `nearest` is the first that can answer. */

@@ -98,7 +98,7 @@ function candidate(target: number, view: View, judge: Judge, shares: ReadonlyMap
     target: judge.targets[target]!.name,
     state: stateOf(target, judge),
     ...(kilometres !== undefined && { kilometres: Math.round(kilometres) }),
-    ...(trip !== undefined && { milliseconds: Math.round(trip.ms), ...(trip.isMeasured && { isMeasured: true }) }),
+    ...(trip !== undefined && (trip.measured === undefined ? { milliseconds: Math.round(trip.ms) } : { milliseconds: Number(trip.ms.toFixed(trip.ms < 10 ? 1 : 0)), samples: trip.measured.samples })),
     chosen: share !== undefined,
     why: share === undefined ? whySkipped(target, judge) : whyTaken(target, share, judge, choice)
   }

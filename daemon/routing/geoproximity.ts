@@ -23,7 +23,7 @@ export const geoproximity: Verb = {
     return arms.length === 0 ? undefined : { arms }
   },
   order: (node, number, view) => ({ kind: 'first-of', node: number, of: byBiased(node, view).map(({ order }) => order) }),
-  say: (node, view) => sayRanked(byBiased(node, view), view, ({ arm, kilometres, rank }) => `${Math.round(kilometres)} km${arm.bias ? ` as ${Math.round(rank)} km (bias ${arm.bias})` : ''}`)
+  say: (node, view) => sayRanked(byBiased(node, view), view, ({ arm, kilometres, rank }) => kilometres === undefined ? undefined : `${Math.round(kilometres)} km${arm.bias ? ` as ${Math.round(rank)} km (bias ${arm.bias})` : ''}`)
 }
 
 function byBiased(node: Node, view: View): Ranked[] {

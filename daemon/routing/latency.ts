@@ -8,7 +8,7 @@ import type { Verb } from './verbs.ts'
  * coordinates; what has none itself (plain addresses) comes last.
  */
 export const latency: Verb = {
-  does: 'the nearest that can answer, by estimated round trip',
+  does: 'the nearest that can answer, by measured or estimated round trip',
   usesPlace: true,
   usesMeasured: true,
   together: false,
@@ -18,5 +18,5 @@ export const latency: Verb = {
     return arms && { arms }
   },
   order: (node, number, view) => ({ kind: 'first-of', node: number, of: byLatency(node.arms, view).map(({ order }) => order) }),
-  say: (node, view) => sayRanked(byLatency(node.arms, view), view, sayLatency)
+  say: (node, view) => sayRanked(byLatency(node.arms, view), view, sayLatency(view))
 }

@@ -16,10 +16,10 @@ import { makeView, rootOrder } from './view.ts'
 export function openRouting(image: RoutingImage, places: Places, networks?: Networks, limits?: ClassLimits): Routing {
   const { policies, targets } = image
   const numbers = new Map(policies.policies.map(({ name }, number) => [name, number]))
-  const uses = usesOf(policies, networks?.isMeasured === true)
+  const uses = usesOf(policies, networks?.latencies !== undefined)
   const isByPlace = uses.map(({ network, source }) => !network && !source)
   const networkOf = (number: number) => networks?.network(number) ?? UNKNOWN_NETWORK
-  const viewFrom = (place: number, network: number, source: number): View => makeView(policies, targets, { place: places.place(place), network: networkOf(network), source: networkOf(source) })
+  const viewFrom = (place: number, network: number, source: number): View => makeView(policies, targets, { place: places.place(place), network: networkOf(network), source: networkOf(source) }, networks?.latencies)
   const classes = makeClasses(places.size, (policy, place, network, source) => simplify(rootOrder(policies, policy, viewFrom(place, network, source))), limits)
   const shares: KnownShares = new Map()
   return {

@@ -1,4 +1,4 @@
-import type { Network, Place } from '../../geodb/index.ts'
+import type { Measurement, Network, Place } from '../../geodb/index.ts'
 import type { Sticky, StickyBy } from './draw.ts'
 import type { Target } from './types.ts'
 
@@ -59,10 +59,10 @@ export type Order =
   /** `of`; when all of it is down, `otherwise`. */
   | { readonly kind: 'or-else'; readonly node: number; readonly of: Order; readonly otherwise: 'all' | 'last-good' | 'empty' | Order }
 
-/** A round trip in milliseconds, and whether it was measured or comes from the distance. */
+/** A round trip in milliseconds, and what of it was measured; without that it comes from the distance. */
 export interface RoundTrip {
   readonly ms: number
-  readonly isMeasured: boolean
+  readonly measured?: Pick<Measurement, 'samples' | 'of'>
 }
 
 /** What a verb may look at when it orders: a place and networks, and nothing that changes from query to query. */
@@ -77,6 +77,8 @@ export interface View {
   kilometres(target: number): number | undefined
   /** The round trip from the network to a target where it was measured, else what the distance stands for; undefined when neither is known. */
   milliseconds(target: number): RoundTrip | undefined
+  /** Some round trip from there was measured. */
+  readonly isMeasured: boolean
   /** The order of what an arm leads to. */
   order(branch: Branch): Order
 }

@@ -92,7 +92,8 @@ export interface Candidate {
   /** Great-circle distance from the place, kilometres, and the round trip, measured or what the distance stands for, milliseconds. */
   readonly kilometres?: number
   readonly milliseconds?: number
-  readonly isMeasured?: true
+  /** Absent: it comes from the distance. */
+  readonly samples?: number
   readonly chosen: boolean
   /** Why it was skipped or taken. */
   readonly why: string

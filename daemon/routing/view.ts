@@ -1,5 +1,6 @@
-import type { Network, Place } from '../../geodb/index.ts'
-import { estimateMs, greatCircle } from './distance.ts'
+import type { LatencyImage, Network, Place } from '../../geodb/index.ts'
+import { greatCircle } from './distance.ts'
+import { makeRoundTrips } from './round-trips.ts'
 import type { Order, Policies, View } from './tree.ts'
 import type { Target } from './types.ts'
 import { VERBS } from './verbs.ts'
@@ -12,7 +13,7 @@ export interface Viewer {
 }
 
 /** What verbs see of a viewer. */
-export function makeView(policies: Policies, targets: readonly Target[], { place, network, source }: Viewer): View {
+export function makeView(policies: Policies, targets: readonly Target[], { place, network, source }: Viewer, latencies?: LatencyImage): View {
   const { latitude, longitude } = place
   const known = new Map<number, number>()
   const kilometres = (target: number): number | undefined => {
@@ -31,12 +32,7 @@ export function makeView(policies: Policies, targets: readonly Target[], { place
     source,
     targets,
     kilometres,
-    milliseconds(target) {
-      const ms = network.milliseconds?.[targets[target]!.name]
-      if (ms !== undefined) return { ms, isMeasured: true }
-      const distance = kilometres(target)
-      return distance === undefined ? undefined : { ms: estimateMs(distance), isMeasured: false }
-    },
+    ...makeRoundTrips({ place, network, targets, kilometres, latencies }),
     order(branch) {
       if (branch.kind === 'target') return { kind: 'target', target: branch.target }
       if (branch.kind === 'policy') return view.order(policies.policies[branch.policy]!.root)

@@ -30,8 +30,11 @@ export class HttpServer {
   readonly #connections = new Set<Connection>()
   readonly #perAddress = new Map<string, number>()
   readonly #sweeper: NodeJS.Timeout
+  readonly #connected: (socket: Socket) => void
 
-  constructor(options: { limits: ServerLimits; clock: Clock; handle: Handler }) {
+  /** @param options `connected` is told of each connection that is taken, before anything is read from it */
+  constructor(options: { limits: ServerLimits; clock: Clock; handle: Handler; connected?: (socket: Socket) => void }) {
+    this.#connected = options.connected ?? (() => undefined)
     this.#clock = options.clock
     this.#limits = options.limits
     this.#around = {
@@ -124,6 +127,7 @@ export class HttpServer {
       return false
     }
     this.#perAddress.set(address, held + 1)
+    this.#connected(socket)
     socket.once('close', () => {
       const left = this.#perAddress.get(address)! - 1
       if (left === 0) this.#perAddress.delete(address)

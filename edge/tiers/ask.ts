@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { fieldOf, type FieldList } from '../message/index.ts'
 import type { Fetching, Receiver, UpstreamClient, UpstreamTrouble } from '../http/index.ts'
-import { TIER_FIELD, type TierAuth } from './auth.ts'
+import { TIER_FIELD, type TierAuth } from '../../core/tier-auth.ts'
 import type { Liveness } from './liveness.ts'
 import type { Parent } from './route.ts'
 

@@ -5,7 +5,7 @@
 //
 // It must never know what is cached or how a viewer is answered.
 export { ask, type Asker, type AnswerReceiver, type Question } from './ask.ts'
-export { makeTierAuth, TIER_FIELD, type TierAuth } from './auth.ts'
+export { makeTierAuth, TIER_FIELD, type TierAuth } from '../../core/tier-auth.ts'
 export { makeLiveness, type Liveness } from './liveness.ts'
 export { hasPassed, withNode } from './loop.ts'
 export { originsOf, tiersAbove, type Parent } from './route.ts'

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { formatAddress, maskBytes, parseAddress, parsePrefix, type Prefix } from '../../core/address.ts'
+import { makeImage } from '../../daemon/latency/image.ts'
 import { buildNetworks, openNetworks, prefixListOf, type Networks } from '../../geodb/index.ts'
 
 const prefix = (text: string): Prefix => parsePrefix(text)!
@@ -11,8 +12,8 @@ function told(networks: Networks, text: string): string {
   const { family, bytes } = parseAddress(text)!
   const found = family === 4 ? networks.find4(Buffer.from(bytes).readUInt32BE()) : networks.find6(bytes, 0)
   const length = found & 0xff
-  const { in: lists, asn, as = [], milliseconds } = networks.network(found >>> 8)
-  const parts = [...lists.map(([name, long]) => `${name}/${long}`), ...(asn === undefined ? [] : [`AS${asn} ${as.join()}`]), ...(milliseconds === undefined ? [] : [JSON.stringify(milliseconds)])]
+  const { in: lists, asn, as = [], row } = networks.network(found >>> 8)
+  const parts = [...lists.map(([name, long]) => `${name}/${long}`), ...(asn === undefined ? [] : [`AS${asn} ${as.join()}`]), ...(row === undefined ? [] : [`row ${row}`])]
   return `${parts.join(' ')} by ${formatAddress(maskBytes(bytes, length))}/${length}`
 }
 
@@ -20,17 +21,17 @@ t.test('an address is in every list that holds it, the longest prefix first', as
   const networks = openNetworks(buildNetworks({
     named: named({ office: ['192.0.2.0/24', '192.0.2.128/25', '2001:db8::/32'], floor: ['192.0.2.0/26'], all: ['0.0.0.0/0'], last: ['255.255.255.255', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'] }),
     asns: [{ asn: 64500, lists: ['carriers'], prefixes: prefixListOf([prefix('198.51.100.0/24')]) }],
-    measured: [{ prefix: prefix('192.0.2.0/24'), milliseconds: { icn: 5, fra: 90 } }, { prefix: prefix('192.0.2.0/28'), milliseconds: { icn: 3 } }]
+    measured: makeImage(new Map([['198.51.101.0/24', [{ ms: 5, samples: 20 }]], ['192.0.2.0/24', [{ ms: 5, samples: 20 }]]]), 1)
   })!)
-  t.equal(networks.isMeasured, true)
-  t.equal(told(networks, '192.0.2.20'), 'floor/26 office/24 all/0 {"icn":5,"fra":90} by 192.0.2.16/28')
-  t.equal(told(networks, '192.0.2.1'), 'floor/26 office/24 all/0 {"icn":3,"fra":90} by 192.0.2.0/28')
-  t.equal(told(networks, '192.0.2.200'), 'office/25 all/0 {"icn":5,"fra":90} by 192.0.2.128/25')
+  t.equal(networks.latencies?.columns, 1)
+  t.equal(told(networks, '192.0.2.20'), 'floor/26 office/24 all/0 row 1 by 192.0.2.0/26')
+  t.equal(told(networks, '192.0.2.1'), 'floor/26 office/24 all/0 row 1 by 192.0.2.0/26')
+  t.equal(told(networks, '192.0.2.200'), 'office/25 all/0 row 1 by 192.0.2.128/25')
   t.equal(told(networks, '192.0.3.1'), 'all/0 by 192.0.3.0/24')
   t.equal(told(networks, '198.51.100.9'), 'all/0 AS64500 carriers by 198.51.100.0/24')
   t.equal(told(networks, '255.255.255.255'), 'last/32 all/0 by 255.255.255.255/32')
   t.equal(told(networks, '2001:db8::1'), 'office/32 by 2001:db8::/32')
-  t.equal(told(networks, '::ffff:192.0.2.200'), 'office/25 all/0 {"icn":5,"fra":90} by ::ffff:c000:280/121')
+  t.equal(told(networks, '::ffff:192.0.2.200'), 'office/25 all/0 row 1 by ::ffff:c000:280/121')
   t.equal(told(networks, 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'), 'last/128 by ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128')
   t.equal(told(networks, 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe'), ' by ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe/128')
   t.equal(told(networks, '2002:c000:201::1'), ' by 2002::/15', 'a 6to4 address is not what its IPv4 address is: anybody can have one')

@@ -1,8 +1,9 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 
-// Tiers prove to each other that they are of one fleet. A request carries a proof bound to the time, to a nonce and to what
+// Members of a fleet prove to each other that they are of it. A request carries a proof bound to the time, to a nonce and to what
 // it asks for; the response one bound to that nonce and to its status. Whoever replays a GET or HEAD within the window gets
-// what it got; what may have an effect is taken once. The bodies are not covered: on a path where they may be altered, use TLS.
+// what it got; what may have an effect is taken once. The bodies are covered only where both sides say so (`body`): on a path
+// where others may be altered, use TLS.
 
 /** The field that carries a proof, both ways. */
 export const TIER_FIELD = 'x-nearcast-tier'
@@ -21,10 +22,10 @@ export interface TierAuth {
   prove(asking: Asking, now: number): { readonly value: string; readonly nonce: string }
   /** The nonce of a request that comes from a tier of this fleet; undefined for any other. */
   accept(value: string | undefined, asking: Asking, now: number): string | undefined
-  /** The proof that goes with the response. */
-  answer(nonce: string, status: number): string
+  /** The proof that goes with the response. @param body the whole of it, where it is to be covered */
+  answer(nonce: string, status: number, body?: string): string
   /** Whether a response comes from a tier of this fleet and answers this request. */
-  isAnswer(value: string | undefined, nonce: string, status: number): boolean
+  isAnswer(value: string | undefined, nonce: string, status: number, body?: string): boolean
 }
 
 /** @param secret 64 hexadecimal digits, the same in the whole fleet */
@@ -33,7 +34,7 @@ export function makeTierAuth(secret: string): TierAuth {
   if (key.length < 16) throw new Error('the secret of the tiers is too short')
   const sign = (text: string): string => createHmac('sha256', key).update(text, 'latin1').digest('hex')
   const ofRequest = (time: string, nonce: string, asking: Asking): string => sign(`request\n${time}\n${nonce}\n${asking.method}\n${asking.host}\n${asking.target}`)
-  const ofResponse = (nonce: string, status: number): string => sign(`response\n${nonce}\n${status}`)
+  const ofResponse = (nonce: string, status: number, body?: string): string => sign(`response\n${nonce}\n${status}${body === undefined ? '' : `\n${digest(body)}`}`)
   const isFirst = makeOnce()
   return {
     prove(asking, now) {
@@ -49,9 +50,11 @@ export function makeTierAuth(secret: string): TierAuth {
       return asking.method === 'GET' || asking.method === 'HEAD' || isFirst(nonce, now) ? nonce : undefined
     },
     answer: ofResponse,
-    isAnswer: (value, nonce, status) => value !== undefined && same(value, ofResponse(nonce, status))
+    isAnswer: (value, nonce, status, body) => value !== undefined && same(value, ofResponse(nonce, status, body))
   }
 }
+
+const digest = (body: string): string => createHash('sha256').update(body, 'utf8').digest('hex')
 
 /** Tells whether a nonce comes for the first time: it is remembered for as long as its proof could hold. */
 function makeOnce(): (nonce: string, now: number) => boolean {
