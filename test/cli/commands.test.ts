@@ -87,7 +87,7 @@ t.test('what is mistyped gets one line that says what was expected, and exit sta
   const cases: readonly (readonly [string, RegExp])[] = [
     ['stpo icn', /there is no command stpo \(did you mean stop\?\)/],
     ['--jsno', /a command was expected before --jsno/],
-    ['xyzzy', /there is no command xyzzy \(known: up, status/],
+    ['xyzzy', /there is no command xyzzy \((nearcast --help lists|known: up, status)/],
     ['stop', /stop needs EDGE: nearcast stop EDGE/],
     ['stop icn nrt', /stop does not take "nrt"/],
     ['stop --naw icn', /no option --naw \(did you mean --now\?\)/],
