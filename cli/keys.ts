@@ -55,8 +55,13 @@ export function loadConfigured(file: NamedPath): Configured {
   if (config === undefined) throw new ConfigError(faults)
   const found = readConfigKeys(file, text, config)
   if (found.faults.length > 0) throw new ConfigError(found.faults)
-  // The daemon follows this file, and knows no nearcast.yaml beside which it lies.
+  // The daemon reads these files, and knows no nearcast.yaml beside which they lie.
   const { 'cookie-secrets': secrets } = config.dns
   const dns = secrets === undefined ? config.dns : { ...config.dns, 'cookie-secrets': secretsPath(file, secrets) }
-  return { config: { ...config, dns }, keys: found.keys, keyFiles: found.keyFiles }
+  const checks = { ...config.checks, named: mapValues(config.checks.named, (check) => (check.authority === undefined ? check : { ...check, authority: resolve(dirname(file.path), check.authority) })) }
+  return { config: { ...config, dns, checks }, keys: found.keys, keyFiles: found.keyFiles }
+}
+
+function mapValues<T>(map: Readonly<Record<string, T>>, change: (value: T) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(map).map(([name, value]) => [name, change(value)]))
 }

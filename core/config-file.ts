@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { configSchema, type Config } from './config.ts'
+import { CHECK_SETTINGS } from './config-checks.ts'
 import { suggestion } from './suggest.ts'
 import { ConfigError, whyUnreadable, type Fault } from './trouble.ts'
 import { describeIssue, faultsOf, readYaml, type YamlFile } from './yaml-file.ts'
@@ -77,6 +78,32 @@ function namesIn(source: YamlFile, key: string): string[] {
   return isMap(map) ? Object.keys(map) : []
 }
 
+/** The checks of the file, those with faults too. */
+function checkNames(source: YamlFile): string[] {
+  return namesIn(source, 'checks').filter((name) => !CHECK_SETTINGS.includes(name))
+}
+
+/** Calculated checks speak of others that are there, and never of themselves. */
+function checkCalculated({ checks: { named } }: Config, source: YamlFile, reference: (path: readonly PropertyKey[], name: string, what: string, known: string[]) => void, fault: (path: readonly PropertyKey[], reason: string) => void): void {
+  const known = ['default', ...checkNames(source)]
+  const done = new Set<string>()
+  const visit = (name: string, trail: readonly string[]): void => {
+    for (const [index, part] of (named[name]?.of ?? []).entries()) {
+      const path = ['checks', name, 'of', index]
+      if (trail.includes(part)) fault(path, `checks lead in a loop: ${[...trail.slice(trail.indexOf(part)), part].join(' -> ')}`)
+      else if (trail.length > DEEPEST_CHECK) fault(path, `checks are made of checks through more than ${DEEPEST_CHECK} names`)
+      else if (!done.has(part)) visit(part, [...trail, part])
+    }
+    done.add(name)
+  }
+  for (const [name, { of = [] }] of Object.entries(named)) {
+    for (const [index, part] of of.entries()) reference(['checks', name, 'of', index], part, 'check', known)
+    if (!done.has(name)) visit(name, [name])
+  }
+}
+
+const DEEPEST_CHECK = 8
+
 /** The keys that may stand in the map at `path`. */
 function keysAt(path: readonly PropertyKey[]): string[] {
   let schema: unknown = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' })
@@ -105,6 +132,10 @@ function crossCheck(config: Config, source: YamlFile): Fault[] {
   for (const [name, regional] of Object.entries(config.regionals)) reference(['regionals', name, 'shield'], regional.shield, 'shield', shields)
 
   for (const name of Object.keys(config.latency.urls)) reference(['latency', 'urls', name], name, 'edge', namesIn(source, 'edges'))
+  for (const kind of ['edges', 'regionals', 'shields'] as const) {
+    for (const [name, { check }] of Object.entries(config[kind])) reference([kind, name, 'check'], check, 'check', ['default', ...checkNames(source)])
+  }
+  checkCalculated(config, source, reference, fault)
 
   faults.push(...checkPeers(config, source))
 

@@ -93,24 +93,29 @@ const geo = z
   .prefault({})
   .meta({ description: 'where clients are' })
 
+const checkName = label.default('default').meta({ description: 'check that says whether it is up: a name under `checks`' })
+
 const edge = z.strictObject({
   address: addresses('where viewers reach it; it listens on these'),
   city: z.string().min(1).meta({ description: 'shown in tables' }),
   at: z.tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)]).meta({ description: 'latitude and longitude in degrees', unit: '[latitude, longitude]' }),
   region: z.string().default('').meta({ description: 'name of the cloud region, for reports' }),
   parent: label.optional().meta({ description: 'regional cache, or shield, that it fetches from; absent: straight from the origin' }),
+  check: checkName,
   capacity: z.int().min(1).default(5000).meta({ description: 'requests per second that it can take' })
 })
 
 const regional = z.strictObject({
   address: addresses('where edges reach it'),
   city: z.string().default('').meta({ description: 'shown in tables' }),
-  shield: label.optional().meta({ description: 'origin shield that it fetches from; absent: straight from the origin' })
+  shield: label.optional().meta({ description: 'origin shield that it fetches from; absent: straight from the origin' }),
+  check: checkName
 })
 
 const shield = z.strictObject({
   address: addresses('where regional caches reach it'),
-  city: z.string().default('').meta({ description: 'shown in tables' })
+  city: z.string().default('').meta({ description: 'shown in tables' }),
+  check: checkName
 })
 
 const origin = z.union(

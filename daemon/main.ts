@@ -40,7 +40,8 @@ attach(async (setup, channel) => {
     log,
     places: 'always',
     settings: { port: 'dns.port', listen: 'dns.listen' },
-    after: health.firstRound,
+    adopt: health.adopt,
+    after: health.settled,
     onWorld: (world) => {
       explainer.use(world)
       latencies?.use(world.places)

@@ -5,6 +5,7 @@ import { CookieSecrets, Loader, type LoaderSetup } from './control/index.ts'
 import { Exchange, makeRules, type Rules } from './exchange/index.ts'
 import { makeBuckets, rateLimitsOf, tcpLimitsOf } from './limits/index.ts'
 import type { ResponderData } from './responder.ts'
+import type { RoutingImage } from './routing/index.ts'
 import { startServing, type Lane, type Serving } from './serve/index.ts'
 import type { WorldImage } from './world.ts'
 import type { ZoneStep } from './zone/index.ts'
@@ -28,8 +29,10 @@ export interface ServiceOptions {
   readonly places: 'always' | 'for policies'
   /** How the operator sets the port and the addresses, for messages. */
   readonly settings: { readonly port: string; readonly listen: string }
-  /** Nothing is answered before this. */
-  readonly after?: Promise<unknown>
+  /** Told of policies before they are in service; what it returns is. */
+  adopt?(routing: RoutingImage): RoutingImage
+  /** Called once there is something to answer from; nothing is answered before it resolves. */
+  after?(): Promise<unknown>
   /** Told of every world before it is answered from. */
   onWorld?(world: WorldImage): void
 }
@@ -65,11 +68,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     clock,
     log,
     places,
+    ...(options.adopt !== undefined && { adopt: options.adopt }),
     use: put
   })
   const counters: Float64Array[] = []
   try {
-    await Promise.all([loader.first, options.after])
+    await loader.first
+    await options.after?.()
     const world = now.world!
     const rules = options.rules ?? makeRules({ config: setup.config, keys: new Map() })
     const exchange = new Exchange({ rules, world, steps: early.splice(0), loader, stateFolder: setup.stateFolder, hello: helloOf(setup.config.dns), log, onRestart: () => now.serving?.relane() })

@@ -1,16 +1,15 @@
-import { request, type IncomingMessage } from 'node:http'
+import { Resolver } from 'node:dns/promises'
+import { isIP } from 'node:net'
 import type { After, Clock } from '../core/clock.ts'
 import type { ProbeKind } from './verdict.ts'
 
-/** What is asked of a target. Another kind of probe is another member here, and a row of `probes`. */
-export interface HttpSpec {
-  readonly kind: 'http'
-  /** All of them are asked, and all must pass: an answer may name any. */
+// What probes of all kinds share: what they are told, what they say, and one attempt at one address within its time.
+
+/** What every kind of probe is told of its target. */
+export interface ProbeTarget {
+  /** All of them are asked, and all must pass: an answer may name any. A host name stands for what it resolves to. */
   readonly addresses: readonly string[]
-  readonly port: number
-  readonly path: string
 }
-export type ProbeSpec = HttpSpec
 
 export interface ProbeResult {
   readonly passed: boolean
@@ -19,13 +18,18 @@ export interface ProbeResult {
   /** The target refused outright. */
   readonly refused?: boolean
   readonly ms: number
+  /** What it said of its own load and capacity, in a unit of its own. */
+  readonly load?: number
+  readonly capacity?: number
 }
 
 export interface ProbeOptions {
-  /** `light` is content with the head of the answer. */
+  /** `light` is content with the head of an answer. */
   readonly kind: ProbeKind
   /** For everything together, connecting included. */
   readonly timeoutMs: number
+  /** For the connection alone, TLS included; absent: as long as for everything. */
+  readonly connectMs?: number
   readonly clock: Clock
   readonly after: After
   /** Gives up; the result no longer matters. */
@@ -35,79 +39,102 @@ export interface ProbeOptions {
 /** Asks once. Never rejects. */
 export type Probe<Spec> = (spec: Spec, options: ProbeOptions) => Promise<ProbeResult>
 
-/** Longer answers than this are no health page, and are not read. */
-const LARGEST_BODY = 64 * 1024
-
-export const probeHttp: Probe<HttpSpec> = async (spec, options) => {
-  const results = await Promise.all(spec.addresses.map((address) => askHttp(address, spec, options)))
-  // That this machine has no way to IPv6 says nothing of the target, as long as another address can be judged.
-  const judged = results.some((result) => !result.unroutable) ? results.filter((result) => !result.unroutable) : results
-  const worst = judged.find((result) => !result.passed) ?? judged[0]!
-  const at = worst.passed || spec.addresses.length === 1 ? '' : ` (${spec.addresses[results.indexOf(worst)]!})`
-  return { passed: worst.passed, why: `${worst.why}${at}`, refused: worst.refused === true, ms: Math.max(...judged.map((result) => result.ms)) }
+/** What one address said. */
+export interface Asked extends ProbeResult {
+  /** This machine has no way there, which says nothing of the target. */
+  readonly unroutable: boolean
 }
 
-/** GET on a connection of its own, so that a pool's leftovers neither hide a dead listener nor fail for a sound one. */
-function askHttp(address: string, spec: HttpSpec, { kind, timeoutMs, clock, after, signal }: ProbeOptions): Promise<ProbeResult & { readonly unroutable: boolean }> {
+/** An attempt under way: it ends once, by what comes first. */
+export interface Attempt {
+  readonly isOver: boolean
+  /** There is a connection: its own time limit holds no longer. */
+  connected(): void
+  pass(why: string, told?: { readonly load?: number; readonly capacity?: number }): void
+  fail(why: string): void
+  /** Fails for a reason of the system's or of a library's. */
+  broke(error: NodeJS.ErrnoException): void
+}
+
+/** Octets of an answer in which a text or a pattern is looked for. */
+export const LOOKED_AT = 5120
+const NO_FAMILY: ReadonlySet<string> = new Set(['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL'])
+
+const WORDS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  EHOSTUNREACH: 'host unreachable',
+  ENETUNREACH: 'network unreachable',
+  EADDRNOTAVAIL: 'no address of this machine reaches it',
+  EINVAL: 'no address of this machine reaches it'
+}
+
+/** @param begin starts the attempt, and returns what ends it */
+export function attempt({ timeoutMs, connectMs = timeoutMs, clock, after, signal }: ProbeOptions, begin: (attempt: Attempt) => () => void): Promise<Asked> {
   return new Promise((resolve) => {
     const startedAt = clock.elapsed()
-    const cancel = after(timeoutMs, () => finish(false, `no complete answer within ${timeoutMs} ms`))
-    const headers = { host: hostHeader(address, spec.port), 'user-agent': 'nearcast-healthcheck', connection: 'close' }
-    const query = request({ host: address, port: spec.port, path: spec.path, headers, agent: false, signal, maxHeaderSize: 16 * 1024 })
-    let finished = false
-    const finish = (passed: boolean, why: string, code = ''): void => {
-      if (finished) return
-      finished = true
+    let isOver = false
+    let end = (): void => undefined
+    const finish = (passed: boolean, why: string, code = '', told = {}): void => {
+      if (isOver) return
+      isOver = true
       cancel()
-      query.destroy()
-      resolve({ passed, why, refused: code === 'ECONNREFUSED', unroutable: UNROUTABLE.has(code), ms: clock.elapsed() - startedAt })
+      cancelConnect()
+      signal.removeEventListener('abort', giveUp)
+      end()
+      resolve({ passed, why, refused: code === 'ECONNREFUSED', unroutable: NO_FAMILY.has(code), ms: clock.elapsed() - startedAt, ...told })
     }
-    query.on('error', (error: NodeJS.ErrnoException) => finish(false, describe(error), error.code))
-    query.on('close', () => finish(false, 'connection closed before the answer was complete'))
-    query.on('response', (response) => {
-      const status = response.statusCode ?? 0
-      if (status < 200 || status > 399) finish(false, `status ${status}`)
-      else if (kind === 'light') finish(true, `status ${status}`)
-      else readToEnd(response, (trouble) => finish(trouble === undefined, trouble ?? `status ${status}`))
+    const giveUp = (): void => finish(false, 'given up')
+    const cancel = after(timeoutMs, () => finish(false, `no complete answer within ${timeoutMs} ms`))
+    const cancelConnect = connectMs < timeoutMs ? after(connectMs, () => finish(false, `no connection within ${connectMs} ms`)) : () => undefined
+    signal.addEventListener('abort', giveUp)
+    end = begin({
+      get isOver() {
+        return isOver
+      },
+      connected: cancelConnect,
+      pass: (why, told) => finish(true, why, '', told),
+      fail: (why) => finish(false, why),
+      broke: (error) => finish(false, WORDS[error.code ?? ''] ?? error.message, error.code)
     })
-    query.end()
+    if (isOver) end()
+    else if (signal.aborted) giveUp()
   })
 }
 
-/** What the machine itself says when it has no route, or no address, of the family. */
-const UNROUTABLE: ReadonlySet<string> = new Set(['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL'])
-
-function readToEnd(response: IncomingMessage, done: (trouble?: string) => void): void {
-  let size = 0
-  response.on('data', (chunk: Uint8Array) => {
-    size += chunk.length
-    if (size > LARGEST_BODY) done(`answer longer than ${LARGEST_BODY} octets`)
-  })
-  response.on('end', () => done())
-  response.on('error', () => done('answer cut short'))
+/** Asks every address; the worst of them is what counts. */
+export async function askAll({ addresses }: ProbeTarget, options: ProbeOptions, ask: (address: string) => Promise<Asked>): Promise<ProbeResult> {
+  const found = await resolveAll(addresses, options)
+  if (typeof found === 'string') return { passed: false, why: found, ms: 0 }
+  const results = await Promise.all(found.map(ask))
+  // That this machine has no way to IPv6 says nothing of the target, as long as another address can be judged.
+  const judged = results.some((result) => !result.unroutable) ? results.filter((result) => !result.unroutable) : results
+  const { unroutable: _, ...worst } = judged.find((result) => !result.passed) ?? judged[0]!
+  const at = worst.passed || found.length === 1 ? '' : ` (${found[results.findIndex((result) => result.why === worst.why)]!})`
+  return { ...worst, why: `${worst.why}${at}`, ms: Math.max(...judged.map((result) => result.ms)) }
 }
 
-function hostHeader(address: string, port: number): string {
+/** Addresses as they are, names as they resolve; a text says why there are none. */
+async function resolveAll(names: readonly string[], { timeoutMs, after, signal }: ProbeOptions): Promise<readonly string[] | string> {
+  if (names.every((name) => isIP(name) !== 0)) return names
+  const resolver = new Resolver()
+  const cancel = after(timeoutMs, () => resolver.cancel())
+  const giveUp = (): void => resolver.cancel()
+  signal.addEventListener('abort', giveUp)
+  const found = await Promise.all(names.map((name) => (isIP(name) === 0 ? addressesOf(resolver, name) : [name])))
+  cancel()
+  signal.removeEventListener('abort', giveUp)
+  const none = names.findIndex((_, index) => found[index]!.length === 0)
+  return none < 0 ? found.flat() : `${names[none]!} does not resolve`
+}
+
+async function addressesOf(resolver: Resolver, name: string): Promise<string[]> {
+  const found = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)])
+  return found.flatMap((each) => (each.status === 'fulfilled' ? each.value : []))
+}
+
+/** `[2001:db8::1]:8080`; the port stays out where it is the usual one. */
+export function hostHeader(address: string, port: number, usual: number): string {
   const host = address.includes(':') ? `[${address}]` : address
-  return port === 80 ? host : `${host}:${port}`
+  return port === usual ? host : `${host}:${port}`
 }
-
-function describe(error: NodeJS.ErrnoException): string {
-  const known: Record<string, string> = {
-    ECONNREFUSED: 'connection refused',
-    ECONNRESET: 'connection reset',
-    EHOSTUNREACH: 'host unreachable',
-    ENETUNREACH: 'network unreachable',
-    EADDRNOTAVAIL: 'no address of this machine reaches it',
-    EINVAL: 'no address of this machine reaches it'
-  }
-  return known[error.code ?? ''] ?? error.message
-}
-
-/** Every kind of probe. */
-export const probes: { readonly [Kind in ProbeSpec['kind']]: Probe<Extract<ProbeSpec, { kind: Kind }>> } = {
-  http: probeHttp
-}
-
-/** Asks a target what its kind of probe asks. */
-export const probe: Probe<ProbeSpec> = (spec, options) => probes[spec.kind](spec, options)

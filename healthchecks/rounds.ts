@@ -9,7 +9,7 @@ import { schedule, validateDetailed } from 'node-cron'
  */
 export function startRounds(expression: string, begin: (lengthMs: number, first: boolean) => void): () => void {
   const { valid, errors } = validateDetailed(expression)
-  if (!valid) throw new Error(`checks.default.every: ${expression} is not a cron expression: ${errors.map((error) => error.message).join('; ')}`)
+  if (!valid) throw new Error(`${expression} is not a cron expression: ${errors.map((error) => error.message).join('; ')}`)
   const task = schedule(expression, () => begin(task.msToNext() ?? LONGEST_ROUND_MS, false), { suppressMissedWarning: true, unref: true })
   begin(task.msToNext() ?? LONGEST_ROUND_MS, true)
   return () => void task.destroy()

@@ -64,3 +64,10 @@ export function setHealth(table: HealthTable, target: number, word: number): boo
   Atomics.add(table.generation, 0, 1)
   return true
 }
+
+/** A word that stands for another target from now on: nothing is known of it. */
+export function freshWord(table: HealthTable, target: number): void {
+  Atomics.store(table.words, target, 0)
+  Atomics.store(table.lastUp, target, 0)
+  Atomics.add(table.generation, 0, 1)
+}

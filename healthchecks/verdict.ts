@@ -88,6 +88,8 @@ const EXPECTED_MS = 30_000
 const MOST_FLIGHTS = 4
 const FORGET_MS = 120_000
 const HELD_FROM_FALL = 3
+/** Shorter rounds need no light check between their full ones. */
+const SHORTEST_WITH_LIGHT_MS = 5000
 const LONGEST_HOLD = 32
 
 /** A target of which nothing is known, or what was known before a restart. */
@@ -138,7 +140,8 @@ function afterEvent(state: TargetState, event: HealthEvent, now: number, setting
 
 function beginRound(state: TargetState, lengthMs: number, atOnce: boolean, now: number, settings: VerdictSettings): TargetState {
   const half = (settings.place + 0.5) % 1
-  const planned = { ...state, fullAt: now + settings.place * lengthMs, lightAt: now + half * lengthMs }
+  const light = lengthMs >= SHORTEST_WITH_LIGHT_MS ? { lightAt: now + half * lengthMs } : {}
+  const planned = { ...state, fullAt: now + settings.place * lengthMs, ...light }
   return atOnce ? { ...planned, expectedUntil: Math.max(state.expectedUntil, now + 1), lastProbeAt: Number.NEGATIVE_INFINITY } : planned
 }
 

@@ -13,7 +13,7 @@ const forMs = z.int().min(1).max(THIRTY_DAYS).optional()
 
 /** Every call of the admin API, one row each. */
 export const calls: readonly Call[] = [
-  { method: 'GET', path: '/v1/status', answer: (_, control) => ({ status: 200, body: { ...control.status(), members: control.health.members() } }) },
+  { method: 'GET', path: '/v1/status', answer: (_, control) => ({ status: 200, body: { ...control.status(), members: control.health.members(), targets: control.health.targets() } }) },
   { method: 'GET', path: '/v1/explain', answer: reading(z.strictObject({ name: z.string().min(1).max(1024), from: z.string().max(64).default('127.0.0.1'), type: z.string().max(32).default('A'), assume: z.string().max(1024).optional() }), explain) },
   { method: 'GET', path: '/v1/safe', answer: reading(z.strictObject({ edges: z.string().min(1).max(1024) }), safe) },
   { method: 'GET', path: '/v1/where', answer: reading(z.strictObject({ what: z.string().min(1).max(1024).optional(), assume: z.string().max(1024).optional() }), where) },

@@ -181,6 +181,8 @@ export interface MemberStatus {
   readonly restarts?: number
   /** Absent for members that are not checked: origins and the daemon. */
   readonly health?: 'UNKNOWN' | 'UP' | 'DOWN'
+  /** The check that its health comes from, where that is not the default one. */
+  readonly check?: string
   /** A failure is being confirmed. */
   readonly suspect?: boolean
   /** Since when and why its health is as it is. */
@@ -198,6 +200,9 @@ export interface MemberStatus {
   readonly requestsPerSecond?: number
   readonly hitRatio?: number
 }
+
+/** A target of policies that is no member and has a check. Its name is its check and what it is: `web@192.0.2.7`. */
+export type TargetStatus = Pick<MemberStatus, 'name' | 'health' | 'check' | 'suspect' | 'since' | 'why' | 'checkedAt' | 'checkMs' | 'forced'>
 
 /** What the daemon knows of itself beside its members. */
 export interface DaemonStatus {
@@ -220,6 +225,7 @@ export interface DaemonStatus {
 export interface Status extends DaemonStatus {
   /** Edges in the order of nearcast.yaml, then regionals, shields, the demo origin, the daemon. */
   readonly members: readonly MemberStatus[]
+  readonly targets: readonly TargetStatus[]
 }
 
 /** How one question is decided, in the order in which it is decided. */

@@ -4,22 +4,28 @@ import type { Config } from '../../core/config.ts'
 import type { Member, Setup } from '../../core/channel.ts'
 import type { After, Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/log.ts'
-import { makeHealthTable, startChecker, startRounds, type Checker, type CheckTarget, type HealthTable, type Probe, type ProbeSpec } from '../../healthchecks/index.ts'
-import type { MemberStatus } from './api.ts'
+import { Checker, makeHealthTable, planCheck, startRounds, type CheckTarget, type HealthTable, type Probe, type ProbeSpec } from '../../healthchecks/index.ts'
+import type { RoutingImage } from '../routing/index.ts'
+import type { MemberStatus, TargetStatus } from './api.ts'
 import { openForces, type Forces } from './forces.ts'
 import { makeStateFile, readStateFile } from './health-file.ts'
-import { describeMembers } from './status.ts'
+import { makePlainTargets } from './plain-targets.ts'
+import { describeMembers, describeTargets } from './status.ts'
 
 /** The health of the fleet, kept up to date by checks and by what the supervisor tells. */
 export interface Health {
   /** What answers read: word i is edge i of the configuration; the words past the edges are for plain addresses of policies. */
   readonly table: HealthTable
-  /** Resolves when every member has been checked once, or when that has taken too long. */
-  readonly firstRound: Promise<void>
+  /** Resolves when every target there is now has been checked once, or when that has taken too long. */
+  settled(): Promise<void>
+  /** Takes over the targets of policies before they are in service: those that have a check are checked from now on. */
+  adopt(routing: RoutingImage): RoutingImage
   readonly forces: Forces
   /** Hand every `fleet` message of the supervisor here. */
   fleet(members: readonly Member[]): void
   members(): readonly MemberStatus[]
+  /** The targets of policies that are no members and have a check. */
+  targets(): readonly TargetStatus[]
   /** The next end of this member is a rehearsal and no flap. Returns what takes that back. */
   rehearse(name: string): () => void
   /** Ends all checks; resolves when what is known is on disk. */
@@ -36,7 +42,7 @@ export interface HealthOptions {
   readonly rounds?: typeof startRounds
 }
 
-/** Plain addresses of policies that the table has words for, beyond the edges; they are never checked. */
+/** Targets of policies that the table has words for, beyond the edges. */
 const PLAIN_TARGETS = 4096
 /** How often the age of what is known is brought up to date on disk. */
 const SAVE_EVERY_MS = 60_000
@@ -46,14 +52,13 @@ const savedTargets = z.array(
   z.object({ name: z.string(), verdict: z.enum(['UNKNOWN', 'UP', 'DOWN']), why: z.string(), since: z.number(), checkedAt: z.number(), falls: z.number().min(0).max(1000) })
 )
 
-/** Starts checking every member of the fleet at once. Throws when `checks.default.every` is no cron expression. */
+/** Starts checking every member of the fleet at once. */
 export function startHealth(options: HealthOptions): Health {
   const { setup, clock, after, log } = options
   const { config } = setup
   const table = makeHealthTable(Object.keys(config.edges).length + PLAIN_TARGETS)
   const file = join(setup.stateFolder, 'health.json')
   const disk = makeStateFile(file, log)
-  const { timeout, fall, rise, every } = config.checks.default
   let cancelSave: (() => void) | undefined
   const saveWithin = (milliseconds: number): void => {
     cancelSave?.()
@@ -62,33 +67,36 @@ export function startHealth(options: HealthOptions): Health {
       saveWithin(SAVE_EVERY_MS)
     })
   }
-  const checker = startChecker({
-    targets: checkTargets(config, setup.ports.http, table),
-    settings: { timeoutMs: timeout, fall, rise, holdDownMs: config.checks['hold-down'] },
+  const checker = new Checker({
+    holdDownMs: config.checks['hold-down'],
     clock,
     after,
     log,
+    rounds: options.rounds ?? startRounds,
     known: readStateFile(file, savedTargets, log) ?? [],
     changed: () => saveWithin(SAVE_AFTER_CHANGE_MS),
     ...(options.probe === undefined ? {} : { probe: options.probe })
   })
-  const forces = openForces({ file: join(setup.stateFolder, 'forces.json'), clock, after, log, knows: (name) => checker.report(name) !== undefined, apply: checker.force })
-  const endRounds = (options.rounds ?? startRounds)(every, checker.round)
+  const knows = (name: string): boolean => name.includes('@') || checker.report(name) !== undefined
+  checker.add(checkTargets(config, setup.ports.http, table))
+  const forces = openForces({ file: join(setup.stateFolder, 'forces.json'), clock, after, log, knows, apply: (name, forced) => checker.force(name, forced) })
+  const plain = makePlainTargets({ checks: config.checks.named, table, firstWord: Object.keys(config.edges).length, checker })
   saveWithin(SAVE_EVERY_MS)
   let members: readonly Member[] = []
   const hear = listenToFleet(checker)
   return {
     table,
-    firstRound: checker.firstRound,
+    settled: () => checker.settled(),
+    adopt: plain.adopt,
     forces,
     fleet: (told) => {
       members = told
       for (const member of told) hear.member(member)
     },
     members: () => describeMembers({ config, members, checker, forces, table }),
+    targets: () => describeTargets(plain.names, checker, forces),
     rehearse: hear.rehearse,
     close: async () => {
-      endRounds()
       cancelSave?.()
       checker.close()
       await Promise.all([disk.write(checker.save()), forces.close()])
@@ -98,14 +106,13 @@ export function startHealth(options: HealthOptions): Health {
 
 /** Edges have their words in the table that answers read; regionals and shields in one of their own. */
 function checkTargets(config: Config, port: number, table: HealthTable): CheckTarget[] {
-  const { http: path } = config.checks.default
   const edges = Object.entries(config.edges)
   const behind = [...Object.entries(config.regionals), ...Object.entries(config.shields)]
   const behindTable = makeHealthTable(behind.length)
-  const target = (name: string, addresses: readonly string[], own: HealthTable, index: number): CheckTarget => {
-    return { name, spec: { kind: 'http', addresses, port, path }, table: own, index }
+  const target = ([name, { address: addresses, check }]: readonly [string, { readonly address: readonly string[]; readonly check: string }], own: HealthTable, index: number): CheckTarget => {
+    return { name, plan: planCheck(check, config.checks.named, { name, addresses, port }), table: own, index }
   }
-  return [...edges.map(([name, edge], at) => target(name, edge.address, table, at)), ...behind.map(([name, tier], at) => target(name, tier.address, behindTable, at))]
+  return [...edges.map((edge, at) => target(edge, table, at)), ...behind.map((tier, at) => target(tier, behindTable, at))]
 }
 
 /** Turns what the supervisor tells of processes into evidence, once for each change. */

@@ -29,6 +29,8 @@ export interface LoaderOptions {
   readonly log: Logger
   /** The database of places is read at once, or only where there are policies. */
   readonly places: 'always' | 'for policies'
+  /** Told of policies before they are in service; what it returns is. */
+  adopt?(routing: RoutingImage): RoutingImage
   /** Told of every world and of how the contents of its zones differ from those of the one before; resolves when every thread answers from it. */
   use(world: WorldImage, zoneChanges: readonly ZoneStep[]): Promise<void>
 }
@@ -254,7 +256,7 @@ export class Loader {
     const parts = this.#parts
     // The first load of a thread brings both.
     parts.zones = message.zoneImage ?? parts.zones!
-    parts.routing = message.routing ?? parts.routing!
+    if (message.routing !== undefined) parts.routing = this.#options.adopt?.(message.routing) ?? message.routing
     if (message.networks !== undefined) this.#putNetworks(message.networks)
     if (message.zoneImage !== undefined || message.routing !== undefined) {
       if (message.routing !== undefined) this.#policies++

@@ -1,7 +1,7 @@
 import type { Config } from '../../core/config.ts'
 import type { Member, Role } from '../../core/channel.ts'
 import { isAnswerable, type Checker, type HealthTable } from '../../healthchecks/index.ts'
-import type { MemberStatus } from './api.ts'
+import type { MemberStatus, TargetStatus } from './api.ts'
 import type { Forces } from './forces.ts'
 
 interface Known {
@@ -11,6 +11,11 @@ interface Known {
   readonly checker: Pick<Checker, 'report'>
   readonly forces: Pick<Forces, 'get'>
   readonly table: HealthTable
+}
+
+/** Targets of policies that are no members, by name. */
+export function describeTargets(names: readonly string[], checker: Known['checker'], forces: Known['forces']): TargetStatus[] {
+  return names.map((name) => ({ name, ...describeHealth(name, checker), ...describeForce(name, forces) }))
 }
 
 type Place = Pick<MemberStatus, 'name' | 'role' | 'city' | 'addresses' | 'parent'>
@@ -60,8 +65,8 @@ function describeProcess(member: Member | undefined): Partial<MemberStatus> {
 function describeHealth(name: string, checker: Known['checker']): Partial<MemberStatus> {
   const report = checker.report(name)
   if (report === undefined) return {}
-  const { verdict, suspect, since, why, checkedAt, checkMs } = report
-  return { health: verdict, suspect, since, why, ...(checkedAt === 0 ? {} : { checkedAt }), ...(checkMs === undefined ? {} : { checkMs }) }
+  const { verdict, check, suspect, since, why, checkedAt, checkMs } = report
+  return { health: verdict, ...(check === 'default' ? {} : { check }), suspect, since, why, ...(checkedAt === 0 ? {} : { checkedAt }), ...(checkMs === undefined ? {} : { checkMs }) }
 }
 
 function describeForce(name: string, forces: Known['forces']): Partial<MemberStatus> {

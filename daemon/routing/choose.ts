@@ -49,9 +49,14 @@ export function isCandidate(target: number, { targets, family }: Judge): boolean
   return (family === 4 ? ipv4 : ipv6).length > 0
 }
 
+/** The word of a target in the health table. */
+export function wordOf(target: number, { targets, health }: Judge): number {
+  return health.words[targets[target]!.word ?? target] ?? 0
+}
+
 function mayAnswer(target: number, trust: Trust, judge: Judge): boolean {
   if (trust === 'all' || !judge.targets[target]!.checked) return true
-  const word = judge.health.words[target] ?? 0
+  const word = wordOf(target, judge)
   return trust === 'healthy' ? isAnswerable(word) : !isForcedOut(word)
 }
 
@@ -79,7 +84,7 @@ function pick(order: Order, trust: Trust, judge: Judge, notes: Notes): readonly 
 
 function pickTarget(target: number, trust: Trust, judge: Judge, notes: Notes): readonly Found[] | undefined {
   if (!isCandidate(target, judge)) return undefined
-  if (judge.targets[target]!.checked && isUnsettled(judge.health.words[target] ?? 0)) notes.unsettled = true
+  if (judge.targets[target]!.checked && isUnsettled(wordOf(target, judge))) notes.unsettled = true
   return mayAnswer(target, trust, judge) ? [{ weight: 1, targets: [target] }] : undefined
 }
 
@@ -183,12 +188,13 @@ function pickElse({ of, otherwise }: Order & { kind: 'or-else' }, trust: Trust, 
 }
 
 /** Of those not held down by an operator, the one that went last; undefined when none is known to have been up. */
-export function lastGood(candidates: readonly number[], { targets, health }: Judge): number | undefined {
+export function lastGood(candidates: readonly number[], judge: Judge): number | undefined {
+  const { targets, health } = judge
   let best: number | undefined
   let latest = 0
   for (const target of candidates) {
-    const lastUp = health.lastUp[target] ?? 0
-    if (!targets[target]!.checked || lastUp <= latest || isForcedOut(health.words[target] ?? 0)) continue
+    const lastUp = health.lastUp[targets[target]!.word ?? target] ?? 0
+    if (!targets[target]!.checked || lastUp <= latest || isForcedOut(wordOf(target, judge))) continue
     latest = lastUp
     best = target
   }

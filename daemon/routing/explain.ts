@@ -1,5 +1,5 @@
 import { isAnswerable, isForcedOut, isSuspect, forcedOf, verdictOf } from '../../healthchecks/index.ts'
-import { choose, isCandidate, type Judge } from './choose.ts'
+import { choose, isCandidate, wordOf, type Judge } from './choose.ts'
 import { leavesOf, type Order, type Policies, type View } from './tree.ts'
 import type { Candidate, Choice, Explanation, Step } from './types.ts'
 import { VERBS } from './verbs.ts'
@@ -112,17 +112,17 @@ function whyTaken(target: number, share: number, judge: Judge, choice: Choice): 
 function whySkipped(target: number, judge: Judge): string {
   if (!isCandidate(target, judge)) return `skipped: no IPv${judge.family} address`
   if (isUp(target, judge)) return 'not needed: one before it answers'
-  const word = judge.health.words[target] ?? 0
+  const word = wordOf(target, judge)
   return isForcedOut(word) ? `skipped: forced ${forcedOf(word)} by an operator` : 'skipped: down'
 }
 
-function isUp(target: number, { targets, health }: Judge): boolean {
-  return !targets[target]!.checked || isAnswerable(health.words[target] ?? 0)
+function isUp(target: number, judge: Judge): boolean {
+  return !judge.targets[target]!.checked || isAnswerable(wordOf(target, judge))
 }
 
-function stateOf(target: number, { targets, health }: Judge): string {
-  if (!targets[target]!.checked) return 'not checked'
-  const word = health.words[target] ?? 0
+function stateOf(target: number, judge: Judge): string {
+  if (!judge.targets[target]!.checked) return 'not checked'
+  const word = wordOf(target, judge)
   const forced = forcedOf(word)
   return [verdictOf(word), ...(isSuspect(word) ? ['suspect'] : []), ...(forced === 'none' ? [] : [forced === 'drain' ? 'drained' : `forced ${forced}`])].join(', ')
 }

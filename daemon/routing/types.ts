@@ -3,11 +3,15 @@ import type { HealthTable } from '../../healthchecks/index.ts'
 import type { Draw } from './draw.ts'
 import type { Policies } from './tree.ts'
 
-/** What an answer can name: an edge of the fleet, or a plain address of a policy. Its index is its word in the health table. */
+/** What an answer can name: an edge of the fleet, or a plain address of a policy. Its index is its word in the health table, where it has no other. */
 export interface Target {
   readonly name: string
-  /** Plain addresses have no check, no word in the health table, and are always up. */
+  /** Plain addresses without a check have no word in the health table, and are always up. */
   readonly checked: boolean
+  /** The named check of a target that is no edge. */
+  readonly check?: string
+  /** Its word in the health table, told by whoever checks it. */
+  readonly word?: number
   readonly ipv4: readonly Uint8Array[]
   readonly ipv6: readonly Uint8Array[]
   /** Degrees; absent for plain addresses. */

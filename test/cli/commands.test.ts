@@ -51,6 +51,7 @@ const status: Status = {
   routedTtl: 20,
   zones: [{ origin: 'nearcast.test.', serial: 7, records: 10, file: 'zones/nearcast.test.zone', state: 'old' }],
   secondaries: [],
+  targets: [],
   reload: { faults: ['zones/nearcast.test.zone:12:9: expected an IPv4 address'] },
   queries: { total: 1234, perSecond: 50, counters: {} },
   members: [

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { pino } from 'pino'
-import { isAnswerable, isSuspect, makeHealthTable, startChecker, verdictOf, type ProbeResult, type SavedTarget } from '../../healthchecks/index.ts'
+import { Checker, isAnswerable, isSuspect, makeHealthTable, verdictOf, type Plan, type ProbeResult, type SavedTarget } from '../../healthchecks/index.ts'
 import { makeManualClock } from '../helpers/manual-clock.ts'
 
 const ROUND_MS = 30_000
@@ -20,12 +20,21 @@ function makeFleet(answer: (elapsed: number, asked: number, kind: string) => Ans
   const asked: { at: number; kind: string }[] = []
   let underWay = 0
   let mostUnderWay = 0
-  const checker = startChecker({
-    targets: ['icn', 'nrt', 'fra', 'iad', 'gru', 'syd'].map((name, index) => ({ name, spec: { kind: 'http', addresses: [name], port: 1, path: '/' }, table, index })),
-    settings: { timeoutMs: 2000, fall: 3, rise, holdDownMs: 10_000 },
+  const rounds = (_: string, begin: (lengthMs: number, first: boolean) => void): (() => void) => {
+    const next = (first: boolean): void => {
+      begin(ROUND_MS, first)
+      after(ROUND_MS, () => next(false))
+    }
+    next(true)
+    return () => undefined
+  }
+  const planOf = (name: string): Plan => ({ check: 'default', inverted: false, disabled: false, what: { probe: { spec: { kind: 'http', addresses: [name], port: 1, path: '/' }, every: '', timeoutMs: 2000, connectMs: 2000, fall: 3, rise } } })
+  const checker = new Checker({
+    holdDownMs: 10_000,
     clock,
     after,
     log: pino({ level: 'silent' }),
+    rounds,
     ...(known === undefined ? {} : { known }),
     probe: async (spec, { kind, signal }) => {
       if (spec.addresses[0] !== 'icn') return { ...passes, ms: passes.takes }
@@ -40,11 +49,7 @@ function makeFleet(answer: (elapsed: number, asked: number, kind: string) => Ans
       return { ...result, ms: takes }
     }
   })
-  const begin = (first: boolean): void => {
-    checker.round(ROUND_MS, first)
-    after(ROUND_MS, () => begin(false))
-  }
-  begin(true)
+  checker.add(['icn', 'nrt', 'fra', 'iad', 'gru', 'syd'].map((name, index) => ({ name, plan: planOf(name), table, index })))
   const verdict = (): string => verdictOf(table.words[0]!)
   return { checker, table, clock, turn, turnUntil, asked, verdict, mostUnderWay: () => mostUnderWay }
 }
@@ -54,7 +59,7 @@ t.test('the first round asks everybody at once, and one pass is enough to be up'
   t.equal(fleet.verdict(), 'UNKNOWN')
   t.ok(isAnswerable(fleet.table.words[0]!), 'what is not known is answered')
   await fleet.turn(10)
-  await fleet.checker.firstRound
+  await fleet.checker.settled()
   t.same([...fleet.table.words].map(verdictOf), Array(6).fill('UP'))
 })
 

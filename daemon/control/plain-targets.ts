@@ -1,0 +1,72 @@
+import { formatAddress } from '../../core/address.ts'
+import type { Check } from '../../core/config-checks.ts'
+import { freshWord, planCheck, type Checker, type CheckTarget, type HealthTable } from '../../healthchecks/index.ts'
+import type { RoutingImage, Target } from '../routing/index.ts'
+
+/** The targets of policies that are no edges and have a check: each has a word of the health table as long as a policy names it. */
+export interface PlainTargets {
+  /** Takes over the targets of policies that are about to be in service: begins and ends checks, and tells each target its word. */
+  adopt(image: RoutingImage): RoutingImage
+  /** `web@192.0.2.7`: its check and what it is. */
+  readonly names: readonly string[]
+}
+
+export interface PlainTargetsOptions {
+  readonly checks: Readonly<Record<string, Check>>
+  readonly table: HealthTable
+  /** The words before it belong to edges. */
+  readonly firstWord: number
+  readonly checker: Pick<Checker, 'add' | 'remove'>
+}
+
+/** The name by which a target that is no edge is shown and forced. */
+export const plainName = (check: string, target: string): string => `${check}@${target.replace(/(?<=.)\.$/, '')}`
+
+export function makePlainTargets({ checks, table, firstWord, checker }: PlainTargetsOptions): PlainTargets {
+  const words = new Map<string, number>()
+  /** No longer named, but perhaps still read by a thread that answers from the policies before. */
+  let leaving: string[] = []
+  const free: number[] = Array.from({ length: table.words.length - firstWord }, (_, index) => table.words.length - 1 - index)
+
+  const giveBack = (names: readonly string[]): void => {
+    for (const name of names) {
+      free.push(words.get(name)!)
+      words.delete(name)
+    }
+    checker.remove(names)
+  }
+  const wordFor = (name: string, target: Target, check: string, fresh: CheckTarget[]): number => {
+    const known = words.get(name)
+    if (known !== undefined) return known
+    const word = free.pop()
+    if (word === undefined) throw new Error('no health words are left')
+    freshWord(table, word)
+    words.set(name, word)
+    fresh.push({ name, plan: planCheck(check, checks, { name, addresses: addressesOf(target) }), table, index: word })
+    return word
+  }
+  return {
+    get names() {
+      return [...words.keys()]
+    },
+    adopt: (image) => {
+      const fresh: CheckTarget[] = []
+      const named = new Set(image.targets.flatMap(({ check, name }, index) => (index < firstWord || check === undefined ? [] : [plainName(check, name)])))
+      giveBack(leaving.filter((name) => !named.has(name)))
+      leaving = [...words.keys()].filter((name) => !named.has(name))
+      if (named.size > free.length + words.size) giveBack(leaving.splice(0))
+      const targets = image.targets.map((target, index) => {
+        const { check, name } = target
+        if (index < firstWord || check === undefined) return target
+        return { ...target, word: wordFor(plainName(check, name), target, check, fresh) }
+      })
+      checker.add(fresh)
+      return { ...image, targets }
+    }
+  }
+}
+
+function addressesOf({ name, ipv4, ipv6 }: Target): string[] {
+  const addresses = [...ipv4, ...ipv6].map((bytes) => formatAddress(bytes))
+  return addresses.length > 0 ? addresses : [name.replace(/(?<=.)\.$/, '')]
+}
