@@ -145,8 +145,9 @@ function viewOfFile({ zone, origin }: FreshZone, { sets }: Layer): ZoneView {
 }
 
 /** Where an RRset stands in the file, or at least its owner; else where the zone begins. */
-function placeOf({ zone, file, origin }: FreshZone, owner: Uint8Array, type: number): Pick<Fault, 'file' | 'line' | 'column'> {
+function placeOf({ zone, file, origin, soa }: FreshZone, owner: Uint8Array, type: number): Pick<Fault, 'file' | 'line' | 'column'> {
   const key = keyOf(owner)
+  if (type === TYPE.SOA && key === keyOf(origin)) return soa.at
   let near: ZoneRecord['at'] | undefined
   let apex: ZoneRecord['at'] | undefined
   for (const record of zone.records) {

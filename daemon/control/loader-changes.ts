@@ -107,7 +107,7 @@ function keepUpdate(state: State, batch: Batch, change: ZoneChange, file: string
   const records = served.records + added.length - deleted.length
   const unrouted = new Set(deleted.filter(({ type }) => type === TYPE_ROUTE).map(({ owner }) => nameKey(owner)))
   const routed = unrouted.size === 0 ? served.routed : served.routed.filter((name) => ![...unrouted].some((key) => nameToText(Buffer.from(key, 'latin1')) === name.toLowerCase()))
-  putEntry(state, file, { ...entry, served: { ...served, serial, records, routed } })
+  putEntry(state, file, { ...entry, served: { ...served, serial, records, routed, kept: undefined } })
   return { reply: { outcome: 'done' }, result: resultOf(state, batch, [{ text: `update of ${served.origin}: serial ${serial}, ${records} records, in service`, steps: [step] }]) }
 }
 

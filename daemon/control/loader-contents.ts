@@ -60,14 +60,14 @@ export function putZone(batch: Batch, zone: Zone): ZoneStep | undefined {
     return anew
   }
   const before = serialServed(contents.image, origin)
-  const difference = diffSource(contents.image, lay.source(), MOST_TOLD)
+  const difference = zone.difference ?? diffSource(contents.image, lay.source(), MOST_TOLD)
   if (difference === undefined) {
     batch.zones.set(key, lay)
     batch.records = Infinity
     return anew
   }
   const step = stepOf(origin, difference, before)
-  if (step !== undefined) putDifference(batch, origin, difference, lay.source)
+  if (step !== undefined) putDifference(batch, origin, difference, zone.difference === undefined ? lay.source : undefined)
   return step
 }
 

@@ -31,8 +31,8 @@ export function shownAs({ label }: Folder, path: string): string {
   return path.includes('/') || !/[^./]$/.test(label) || label.includes('//') ? join(label, path) : `${label}/${path}`
 }
 
-/** Reads from the disk, each file once. */
-export function readingFromDisk(folder: Folder): Reading {
+/** Reads from the disk, each file once. @param known texts that were read just now */
+export function readingFromDisk(folder: Folder, known?: Texts): Reading {
   const texts = new Map<string, Buffer>()
   const asked = new Set<string>()
   return {
@@ -42,9 +42,9 @@ export function readingFromDisk(folder: Folder): Reading {
       const path = keyOf(folder, shown)
       const absolute = resolve(folder.path, path)
       asked.add(absolute)
-      const known = texts.get(path)
-      if (known !== undefined) return known
-      const text = readRegularFile(absolute)
+      const before = texts.get(path)
+      if (before !== undefined) return before
+      const text = known?.get(path) ?? readRegularFile(absolute)
       texts.set(path, text)
       return text
     }

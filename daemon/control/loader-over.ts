@@ -1,6 +1,6 @@
 import type { Fault } from '../../core/trouble.ts'
 import type { Layer } from '../update/index.ts'
-import type { PlainRecord, Zone, ZoneChange } from '../zone/index.ts'
+import type { PlainRecord, Zone, ZoneChange, ZoneRecord } from '../zone/index.ts'
 
 /** A zone as its file says it, before it is served. */
 export interface FreshZone {
@@ -16,10 +16,10 @@ export interface FreshZone {
   readonly served?: number
   /** Tells this text of the file, and of what it includes, from any other; the same over a restart. */
   readonly print: string
-  /** All of it; its records know where they stand. */
+  /** All of it; its records know where they stand. Of a large file of which only what changed was read they are read when they are asked for. */
   readonly zone: Zone
   /** The SOA of the file. */
-  readonly soa: PlainRecord
+  readonly soa: ZoneRecord
   /** The records of the file of one owner (wire form, any case) and type; of all its types without one. */
   at(owner: Uint8Array, type?: number): readonly PlainRecord[]
   /** Whether the file holds other records than are served, the SOA apart. True when the zone is not served. */

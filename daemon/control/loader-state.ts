@@ -109,12 +109,12 @@ export interface Change {
 }
 
 export const contextOf = ({ options, policies, over, held }: State): ZoneContext => ({
-  folder: options.folder, policies: policies.names, over, differs: (zone) => isOther(held.contents.image, zone)
+  folder: options.folder, policies: policies.names, over, image: () => held.contents.image, differs: (zone) => isOther(held.contents.image, zone)
 })
 
 /** Whether a zone holds other records than an image has under its name, the SOA apart. */
 export function isOther(image: ZoneImage, zone: Zone): boolean {
-  const difference = diffSource(image, sourceOfZone(zone), MOST_SOA)
+  const difference = zone.difference ?? diffSource(image, sourceOfZone(zone), MOST_SOA)
   return difference === undefined || [...difference.deleted, ...difference.added].some(({ type }) => type !== TYPE.SOA)
 }
 

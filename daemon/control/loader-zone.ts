@@ -1,6 +1,6 @@
 import type { Fault, Position } from '../../core/trouble.ts'
 import { nameToText, TYPE } from '../wire/index.ts'
-import { applyChange, lowerName, packZone, readRecords, readZone, serialIn, TYPE_ALIAS, TYPE_ROUTE, type PlainRecord, type Zone } from '../zone/index.ts'
+import { applyChange, LARGE_TEXT, lowerName, packZone, readRecords, readZone, rereadZone, serialIn, TYPE_ALIAS, TYPE_ROUTE, withOtherSoa, type KeptText, type Zone, type ZoneChange, type ZoneImage, type ZoneReading, type ZoneRecord } from '../zone/index.ts'
 import { fingerprint, type Texts } from './last-good.ts'
 import type { FreshZone, ZoneOver } from './loader-over.ts'
 import { danglingTarget, FORCE_HINT, isBlank, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Folder, type Reading } from './loader-files.ts'
@@ -26,6 +26,8 @@ export interface ZoneFile {
   /** Owners of ALIAS. */
   readonly aliases: readonly Uint8Array[]
   readonly warnings: readonly Fault[]
+  /** Of a large file that is served as it is: what it takes to read only what changes in it. */
+  readonly kept?: KeptText | undefined
 }
 
 /** What came of reading a zone file again. */
@@ -43,6 +45,8 @@ export interface ZoneContext {
   /** Names of the policies that ROUTE may name. */
   readonly policies: ReadonlySet<string>
   readonly over: ZoneOver
+  /** What is served. */
+  image(): ZoneImage
   /** Whether a zone holds other records than are served under its name, the SOA apart. */
   differs(zone: Zone): boolean
 }
@@ -51,8 +55,9 @@ export interface ZoneContext {
 export function readZoneFile(context: ZoneContext, name: string, current: ZoneFile | undefined, force: boolean, known?: Reading): Attempt {
   const { folder, policies } = context
   const shown = shownAs(folder, name)
-  if (current !== undefined && isSame(folder, current) && [...current.policies.keys()].every((policy) => policies.has(policy))) return { kind: 'same' }
-  const reading = known ?? readingFromDisk(folder)
+  const now = current === undefined ? undefined : readAgain(folder, current.paths)
+  if (now !== undefined && now.print === current!.print && [...current!.policies.keys()].every((policy) => policies.has(policy))) return { kind: 'same' }
+  const reading = known ?? readingFromDisk(folder, now?.reading.texts)
   const text = tryRead(reading, shown)
   const faulty = (faults: readonly Fault[]): Attempt => ({ kind: 'faulty', faults, follows: reading.asked })
   if (!Buffer.isBuffer(text)) {
@@ -65,15 +70,25 @@ export function readZoneFile(context: ZoneContext, name: string, current: ZoneFi
     if (force) return { kind: 'gone' }
     return faulty([wholeFault(shown, 'is empty', current === undefined ? 'a zone begins with its SOA record' : FORCE_HINT)])
   }
-  const { zone, faults } = readZone({ file: shown, read: reading.read, policies })
+  const { zone, faults, kept } = readText(context, shown, text, reading, current)
   if (zone === undefined) return faulty(faults)
   const before = current?.records ?? 0
   const after = zone.records.length
   if (!force && after * 2 < before) return faulty([wholeFault(shown, `has lost over half its records: ${after} of ${before} are left`, FORCE_HINT)])
-  const print = fingerprint(reading.texts)
+  const print = now !== undefined && isAlike(now.reading.texts, reading.texts) ? now.print : fingerprint(reading.texts)
   const laid = layOver(context, shown, zone, print, current)
   if (laid.zone === undefined) return faulty([...faults, ...laid.faults])
-  return { kind: 'new', file: { ...describe(laid.zone, [...faults, ...laid.faults]), paths: [...reading.texts.keys()], print, follows: followed(reading.asked) }, zone: laid.zone.records.length < SMALL ? packZone(laid.zone) : laid.zone, texts: reading.texts }
+  const file = { ...describe(laid.zone, [...faults, ...laid.faults]), paths: [...reading.texts.keys()], print, follows: followed(reading.asked), ...(kept !== undefined && laid.isPlain && { kept }) }
+  return { kind: 'new', file, zone: laid.zone.records.length < SMALL ? packZone(laid.zone) : laid.zone, texts: reading.texts }
+}
+
+/** Reads a text: what has changed of it, where that says enough, else all of it. */
+function readText({ policies, image }: ZoneContext, shown: string, text: Buffer, reading: Reading, current: ZoneFile | undefined): Pick<ZoneReading, 'zone' | 'faults' | 'kept'> {
+  const whole = (keeps: boolean): ZoneReading => readZone({ file: shown, read: reading.read, policies, ...(keeps && { keeps: LARGE_TEXT }) })
+  if (current?.kept === undefined) return whole(true)
+  const { kept, wire: origin, records } = current
+  const reread = rereadZone({ kept, text, image: image(), origin, records, policies, whole: () => whole(false).zone! })
+  return reread === undefined ? whole(true) : { ...reread, faults: [] }
 }
 
 const NONE: ReadonlySet<string> = new Set()
@@ -97,19 +112,24 @@ export function restoreZone(context: ZoneContext, name: string, kept: Texts): { 
 }
 
 /** The zone with what lies over its file; none when that does not go together. */
-function layOver(context: ZoneContext, file: string, zone: Zone, print: string, current: ZoneFile | undefined): { readonly zone?: Zone; readonly faults: readonly Fault[] } {
+function layOver(context: ZoneContext, file: string, zone: Zone, print: string, current: ZoneFile | undefined): { readonly zone?: Zone; readonly faults: readonly Fault[]; readonly isPlain?: boolean } {
   const { over, policies } = context
   const { change, faults = [] } = over.freshly(freshZone(context, file, zone, print, current))
   if (faults.some(({ severity }) => severity === 'error')) return { faults }
-  if (change === undefined) return { zone, faults }
+  if (change === undefined) return { zone, faults, isPlain: true }
+  const isPlain = isOfSoa(change)
+  if (isPlain && zone.difference !== undefined) return { zone: withOtherSoa(zone, context.image(), change.added[0]!), faults, isPlain }
   const records = applyChange(zone.records, change)
   if ('missing' in records) return { faults: [...faults, wholeFault(file, `${nameToText(records.missing.owner)} has not what the changes over it delete`)] }
   const read = readRecords({ from: `${file} with its updates`, origin: zone.origin, records, policies })
-  return { ...(read.zone !== undefined && { zone: read.zone }), faults: [...faults, ...read.faults.filter(({ severity }) => severity === 'error')] }
+  return { ...(read.zone !== undefined && { zone: read.zone }), faults: [...faults, ...read.faults.filter(({ severity }) => severity === 'error')], isPlain }
 }
 
+/** Nothing but the serial lies over the file. */
+const isOfSoa = ({ deleted, added }: ZoneChange): boolean => deleted.length === 1 && added.length === 1 && added[0]!.type === TYPE.SOA
+
 function freshZone({ differs }: ZoneContext, file: string, zone: Zone, print: string, current: ZoneFile | undefined): FreshZone {
-  const at = (owner: Uint8Array, type?: number): PlainRecord[] => {
+  const at = (owner: Uint8Array, type?: number): ZoneRecord[] => {
     const wanted = nameToText(lowerName(owner))
     return [...zone.records].filter((record) => (type === undefined || record.type === type) && nameToText(lowerName(record.owner)) === wanted)
   }
@@ -121,16 +141,23 @@ function freshZone({ differs }: ZoneContext, file: string, zone: Zone, print: st
   }
 }
 
-/** Whether the disk says, word for word, what was read once. */
-function isSame(folder: Folder, current: Pick<ZoneFile, 'paths' | 'print'>): boolean {
-  return readSame(folder, current) !== undefined
+/** What the disk says now of files that were read once; undefined when one cannot be read. */
+function readAgain(folder: Folder, paths: ZoneFile['paths']): { readonly reading: Reading; readonly print: string } | undefined {
+  const reading = readingFromDisk(folder)
+  const isRead = paths.every((path) => Buffer.isBuffer(tryRead(reading, shownAs(folder, path))))
+  return isRead ? { reading, print: fingerprint(reading.texts) } : undefined
 }
 
 /** What the disk says, when it is word for word what was read once. */
 export function readSame(folder: Folder, current: Pick<ZoneFile, 'paths' | 'print'>): Reading | undefined {
-  const reading = readingFromDisk(folder)
-  const isRead = current.paths.every((path) => Buffer.isBuffer(tryRead(reading, shownAs(folder, path))))
-  return isRead && fingerprint(reading.texts) === current.print ? reading : undefined
+  const now = readAgain(folder, current.paths)
+  return now?.print === current.print ? now.reading : undefined
+}
+
+/** Whether both hold the same texts in the same order, as read at once. */
+function isAlike(one: Texts, other: Texts): boolean {
+  const texts = [...other]
+  return one.size === texts.length && [...one].every(([path, text], index) => texts[index]![0] === path && texts[index]![1] === text)
 }
 
 /** Of zones without ROUTE and ALIAS: there may be very many. */

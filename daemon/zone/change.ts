@@ -3,6 +3,12 @@ import type { ZoneRecord } from './record.ts'
 /** A record without where it stood in a file: owner and RDATA in wire form, uncompressed; ROUTE and ALIAS by their pseudo types. */
 export type PlainRecord = Pick<ZoneRecord, 'owner' | 'type' | 'ttl' | 'rdata'>
 
+/** What leads from one state of a zone to another; none of it is a view of either. */
+export interface Difference {
+  readonly deleted: readonly PlainRecord[]
+  readonly added: readonly PlainRecord[]
+}
+
 /**
  * One step of a zone from one serial to the next, as an incremental transfer tells it (RFC 1995 §4). A record whose TTL changes
  * is deleted and added. Applied to the zone at serial `from`, and to no other, it gives the zone at serial `to`.

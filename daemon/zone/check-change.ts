@@ -84,8 +84,8 @@ function judgeTarget(options: JudgeOptions, target: Uint8Array, scanned: Scanned
   return types.some((type) => type === TYPE.A || type === TYPE.AAAA || type === TYPE_ROUTE) ? undefined : 'which has no address'
 }
 
-/** Types at a name, or at the wildcard that stands for it. */
-function typesFor(options: JudgeOptions, target: Uint8Array, scanned: ScannedName): number[] {
+/** Types at a name after the change, or at the wildcard that stands for it. */
+export function typesFor(options: JudgeOptions, target: Uint8Array, scanned: ScannedName): number[] {
   const exact = typesAt(options, target, scanned)
   if (exact.length > 0) return exact
   for (let at = target[0]! + 1; target.length - at >= options.origin.length; at += target[at]! + 1) {
@@ -96,7 +96,8 @@ function typesFor(options: JudgeOptions, target: Uint8Array, scanned: ScannedNam
   return []
 }
 
-function typesAt({ image, owners }: JudgeOptions, name: Uint8Array, scanned: ScannedName): number[] {
+/** Types at a name after the change. */
+export function typesAt({ image, owners }: JudgeOptions, name: Uint8Array, scanned: ScannedName): number[] {
   const after = owners.get(nameKey(name))
   if (after !== undefined) return after.rrsets.map(({ type }) => type)
   scanName(name, 0, name.length, scanned)

@@ -5,6 +5,7 @@ import { TYPE } from '../wire/types.ts'
 import { ADDRESS, ALIAS, CNAME, dataPlace, hiddenBy, type Names, NS, ROUTE, UNREAD } from './check.ts'
 import { tokenBehind, type Wrong } from './entry.ts'
 import type { Groups } from './group.ts'
+import { addPointed, type Pointed } from './pointed.ts'
 import { recordTypeToText } from './rdata.ts'
 import type { Reading } from './reader.ts'
 import { TYPE_ALIAS } from './record.ts'
@@ -12,7 +13,7 @@ import { isFull, isWarned, note, sourceAt } from './sources.ts'
 import { findName, ownerOf, type Table } from './table.ts'
 
 /** Per type: octets of RDATA, and tokens of text, before the name that it points at. */
-const POINTERS: Readonly<Record<number, readonly [octets: number, tokens: number]>> = {
+export const POINTERS: Readonly<Record<number, readonly [octets: number, tokens: number]>> = {
   [TYPE.NS]: [0, 0],
   [TYPE.CNAME]: [0, 0],
   [TYPE.MX]: [2, 1],
@@ -33,8 +34,8 @@ interface Found {
 
 const scratch = new Uint8Array(260)
 
-/** Warns of records that point at nothing, and refuses ALIAS that does. */
-export function checkTargets(reading: Reading, groups: Groups, names: Names): void {
+/** Warns of records that point at nothing, and refuses ALIAS that does. What names of the zone are pointed at is noted in `pointed`. */
+export function checkTargets(reading: Reading, groups: Groups, names: Names, pointed?: Pointed): void {
   const { table } = reading
   for (const record of groups.order) {
     const type = table.type[record]!
@@ -42,7 +43,10 @@ export function checkTargets(reading: Reading, groups: Groups, names: Names): vo
     const at = table.rdata[record]! + 2 + POINTERS[type]![0]
     const target = table.octets.subarray(at, at + nameLength(table.octets, at))
     if (type === TYPE_ALIAS) checkAlias(reading, names, record, target)
-    else if (target.length > 1 && isSubdomain(target, names.zone)) checkPointer(reading, names, record, target)
+    else if (target.length > 1 && isSubdomain(target, names.zone)) {
+      if (pointed !== undefined) addPointed(pointed, target, names.zone.length)
+      checkPointer(reading, names, record, target)
+    }
   }
 }
 

@@ -40,6 +40,9 @@ const BITS: Readonly<Record<number, number>> = {
 const BIT = new Uint16Array(65_536).fill(OTHER)
 for (const [type, bit] of Object.entries(BITS)) BIT[Number(type)] = bit
 
+/** What a name with these types has. */
+export const bitsOf = (types: readonly number[]): number => types.reduce((sum, type) => sum | BIT[type]!, 0)
+
 /** Types of which a name has one at most. */
 const SINGLE = CNAME | DNAME | SOA | ROUTE | ALIAS
 
@@ -157,7 +160,7 @@ function checkConflicts(reading: Reading, groups: Groups, name: number, bits: nu
 /** Why the types of one name cannot stand beside each other; undefined when they can. */
 export function conflictAmong(types: readonly number[], isApex: boolean): string | undefined {
   const typeWith = (bits: number): string => recordTypeToText(types.find((type) => (BIT[type]! & bits) !== 0)!)
-  const bits = types.reduce((sum, type) => sum | BIT[type]!, 0)
+  const bits = bitsOf(types)
   for (const { has, beside, because, belowApex } of CONFLICTS) {
     if ((bits & has) !== 0 && (bits & beside) !== 0 && !(belowApex === true && isApex)) return `${typeWith(beside)} beside ${typeWith(has)}: ${because}`
   }

@@ -1,17 +1,11 @@
 import { makeScannedName, nameLength, scanName, type ScannedName } from '../wire/index.ts'
 import { dataKey, nameKey, rdataOf } from './change-owners.ts'
-import { isSerialAfter, serialOf, type PlainRecord, type ZoneStep } from './change.ts'
+import { isSerialAfter, serialOf, type Difference, type PlainRecord, type ZoneStep } from './change.ts'
 import { lowerName } from './diff.ts'
 import { findNode, NODE, nodeWord, RRSET, rrsetWord, type ZoneImage } from './image.ts'
 import { TYPE } from '../wire/types.ts'
 import { eachNode, type RrsetSink, type ZoneSource } from './zone-source.ts'
 import { findZone } from './zone-records.ts'
-
-/** What leads from one state of a zone to another; none of it is a view of either. */
-export interface Difference {
-  readonly deleted: readonly PlainRecord[]
-  readonly added: readonly PlainRecord[]
-}
 
 interface Walk {
   readonly image: ZoneImage

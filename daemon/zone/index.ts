@@ -5,12 +5,14 @@
 //   locate: where a name stands; judge: what its zone says to a type; lookup: both
 //
 // Must never know a socket, a packet's header or a policy: a ROUTE record is the name of a policy and nothing more.
-export { isReset, isSerialAfter, serialOf, withSerial, type PlainRecord, type ZoneChange, type ZoneReset, type ZoneStep } from './change.ts'
+export { isReset, isSerialAfter, serialOf, withSerial, type Difference, type PlainRecord, type ZoneChange, type ZoneReset, type ZoneStep } from './change.ts'
 export { makePacker, unpackRecords, type PackedRecords, type Packer } from './pack.ts'
 export { TYPE_ALIAS, TYPE_ROUTE, type Zone, type ZoneRecord, type ZoneRecords } from './record.ts'
 export { readZone, type ReadZoneOptions, type ZoneReading } from './read-zone.ts'
 export { judgeOwners, judgeRecords } from './check-change.ts'
-export { diffSource, stepOf, type Difference } from './diff-source.ts'
+export { diffSource, stepOf } from './diff-source.ts'
+export { rereadZone, withOtherSoa, type RereadOptions } from './reread-zone.ts'
+export { LARGE_TEXT, type KeptText } from './reread.ts'
 export { packZone } from './pack-zone.ts'
 export { applyChange, lowerName, serialIn } from './diff.ts'
 export { readRecords, type CheckRecordsOptions } from './read-records.ts'

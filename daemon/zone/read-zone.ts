@@ -1,11 +1,12 @@
 import type { Fault } from '../../core/trouble.ts'
 import { nameFromText } from '../wire/name.ts'
-import { TYPE } from '../wire/types.ts'
 import { checkHidden, checkNames, checkPolicies } from './check.ts'
 import { checkTargets } from './check-targets.ts'
 import { groupRecords, settleRRsets } from './group.ts'
-import { readMaster, type Reading } from './reader.ts'
-import { TYPE_ALIAS, TYPE_ROUTE, type Zone, type ZoneRecord, type ZoneRecords } from './record.ts'
+import { makePointed } from './pointed.ts'
+import { readMaster, type Keeping, type Reading } from './reader.ts'
+import { isNotable, type Zone, type ZoneRecord, type ZoneRecords } from './record.ts'
+import { keepText, type KeptText } from './reread.ts'
 import { dropTexts, faultsOf, positionOf, type Sources } from './sources.ts'
 import { dropIndex, giveBack, ownerOf, rdataOf, type Table } from './table.ts'
 import { sourceOfTable } from './zone-source.ts'
@@ -19,6 +20,8 @@ export interface ReadZoneOptions {
   readonly read: (path: string) => string | Uint8Array
   /** Names of the policies that ROUTE may name; without it any is taken. */
   readonly policies?: ReadonlySet<string>
+  /** What is needed to read only what changes is kept of a large text. */
+  readonly keeps?: Keeping
 }
 
 export interface ZoneReading {
@@ -28,6 +31,8 @@ export interface ZoneReading {
   readonly faults: Fault[]
   /** The file and every file that it includes, readable or not: what to watch. */
   readonly files: string[]
+  /** Of a large text without faults, where that was wanted. */
+  readonly kept?: KeptText
 }
 
 /** Reads a master file (RFC 1035 §5, RFC 2308 §4, RFC 3597 §5) and checks the zone as a whole. */
@@ -37,29 +42,31 @@ export function readZone(options: ReadZoneOptions): ZoneReading {
     const fault: Fault = { file: options.file, line: 1, column: 1, severity: 'error', reason: `${options.origin}: ${origin}` }
     return { faults: [fault], files: [options.file] }
   }
-  const { file, read, policies } = options
-  return checkReading(readMaster(origin === undefined ? { file, read } : { file, read, origin }), policies)
+  const { file, read, policies, keeps } = options
+  return checkReading(readMaster({ file, read, ...(origin !== undefined && { origin }), ...(keeps !== undefined && { keeps }) }), policies)
 }
 
 /** Checks what has been read as a whole, and makes a zone of it. */
 export function checkReading(reading: Reading, policies?: ReadonlySet<string>): ZoneReading {
   const { table, trouble, sources } = reading
+  const pointed = reading.marks === undefined ? undefined : makePointed(table.length)
   const groups = settleRRsets(table, groupRecords(table), trouble)
   const names = checkNames(reading, groups)
   if (names !== undefined && policies !== undefined) checkPolicies(reading, groups, names, policies)
   if (names !== undefined && names.apex >= 0) {
     checkHidden(reading, groups, names)
-    if (!reading.incomplete) checkTargets(reading, groups, names)
+    if (!reading.incomplete) checkTargets(reading, groups, names, pointed)
   }
   const faults = faultsOf(trouble)
   const files = [...new Set(reading.files)]
   if (trouble.errors.length > 0 || names === undefined) return { faults, files }
+  const kept = pointed !== undefined && faults.length === 0 ? keepText(reading, groups.order, pointed) : undefined
   dropTexts(sources)
   dropIndex(table)
-  return { zone: { origin: names.zone, giveUp: () => giveBack(table), records: recordsOf(table, groups.order, sources), source: sourceOfTable(names.zone, table, groups), notable: [...recordsOf(table, groups.order.filter((record) => isNotable(table.type[record]!)), sources)] }, faults, files }
+  const notable = [...recordsOf(table, groups.order.filter((record) => isNotable(table.type[record]!)), sources)]
+  const zone = { origin: names.zone, giveUp: () => giveBack(table), records: recordsOf(table, groups.order, sources), source: sourceOfTable(names.zone, table, groups), notable }
+  return { zone, faults, files, ...(kept !== undefined && { kept }) }
 }
-
-const isNotable = (type: number): boolean => type === TYPE.SOA || type === TYPE_ROUTE || type === TYPE_ALIAS
 
 /** The records of a table as values, each made when it is come to. */
 function recordsOf(table: Table, order: Uint32Array, sources: Sources): ZoneRecords {

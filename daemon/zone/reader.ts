@@ -29,8 +29,18 @@ export interface Reading {
   incomplete: boolean
   /** Paths that are open, outermost first. */
   readonly open: string[]
+  /** Where its reading can be taken up again, when that is wanted: places between entries of the file itself. */
+  readonly marks?: Keeping & { readonly list: Mark[] }
   /** Told of every entry once it has been read; `from` is what had been read before it. */
   readonly onEntry?: (scope: Scope, from: { readonly reading: Reading; readonly record: number; readonly source: number }) => void
+}
+
+/** What is kept of texts, so that only what changes need be read again; in octets. */
+export interface Keeping {
+  /** So long a text is worth it. */
+  readonly least: number
+  /** From mark to mark. */
+  readonly stride: number
 }
 
 /** One text of the zone while it is read: what lasts from line to line. */
@@ -45,13 +55,25 @@ export interface Scope {
   lastTtl: number
 }
 
+/** A place between two entries, and all that what was read before it says of what comes behind. */
+export interface Mark {
+  /** Offset in the text. */
+  readonly at: number
+  readonly origin: Uint8Array | undefined
+  readonly owner: Uint8Array | undefined
+  readonly defaultTtl: number
+  readonly lastTtl: number
+  readonly zone: Uint8Array | undefined
+  readonly minimum: number
+}
+
 const UNREADABLE = -2
 const DEEPEST = 16
 const MOST_FILES = 1000
 
 /** Reads a zone file, and what it includes, into a table. Faults are in `trouble`. */
-export function readMaster(options: { file: string; origin?: Uint8Array; read(path: string): string | Uint8Array; onEntry?: Reading['onEntry'] }): Reading {
-  const { file, read, onEntry } = options
+export function readMaster(options: { file: string; origin?: Uint8Array; read(path: string): string | Uint8Array; onEntry?: Reading['onEntry']; keeps?: Keeping }): Reading {
+  const { file, read, onEntry, keeps } = options
   const sources: Sources = { list: [], end: 0 }
   const start = options.origin ?? originOfFile(file)
   const reading = { read, sources, trouble: makeTrouble(sources), files: [file], zone: options.origin, minimum: -1, incomplete: false, open: [file], ...(onEntry !== undefined && { onEntry }) }
@@ -63,7 +85,8 @@ export function readMaster(options: { file: string; origin?: Uint8Array; read(pa
     note(reading.trouble, 'error', 0, `cannot be read: ${plainMessage(error)}`)
     return { ...reading, incomplete: true, table: makeTable(0) }
   }
-  const whole: Reading = { ...reading, table: makeTable(text.length) }
+  const marks = keeps !== undefined && text.length >= keeps.least ? { marks: { ...keeps, list: [] } } : {}
+  const whole: Reading = { ...reading, ...marks, table: makeTable(text.length) }
   readText(whole, { path: file, base: addSource(sources, file, text), entry: makeEntry(text, start, isAscii(text)), owner: -1, defaultTtl: -1, lastTtl: -1 })
   return whole
 }
@@ -90,20 +113,57 @@ function readText(reading: Reading, scope: Scope): void {
   if (entry.text[0] === 0xef && entry.text[1] === 0xbb && entry.text[2] === 0xbf) entry.at = 3
   const strange = Buffer.from(entry.text.buffer, entry.text.byteOffset, entry.text.length).indexOf('\ufffd')
   if (strange >= 0) note(trouble, 'warning', base + strange, 'U+FFFD stands here, which editors put in place of octets they cannot read', 'write octets above 127 as \\DDD')
+  const marks = reading.open.length === 1 ? reading.marks : undefined
+  let due = marks === undefined ? Infinity : 0
   for (;;) {
-    if (!nextEntry(entry)) break
-    const from = reading.onEntry && { reading, record: reading.table.length, source: reading.sources.list.length }
-    if (entry.wrong === undefined) {
-      makeRoom(reading, entry)
-      const first = entry.starts[0]!
-      if (entry.text[first] === 0x24 && entry.quoted[0] === 0) readDirective(reading, scope)
-      else readRecord(reading, scope)
-    } else reading.incomplete = true
-    if (entry.wrong !== undefined) note(trouble, 'error', base + entry.wrong.at, entry.wrong.reason, entry.wrong.hint)
-    if (entry.doubled >= 0) noteDoubled(reading, scope)
-    if (entry.foreign >= 0) noteForeign(reading, scope)
-    if (from !== undefined) reading.onEntry!(scope, from)
+    // The end is no place between entries where the last line is not ended.
+    if (entry.at >= due && entry.at < entry.text.length) {
+      marks!.list.push(markOf(reading, scope))
+      due = entry.at + marks!.stride
+    }
+    if (!readNext(reading, scope)) break
   }
+}
+
+/** Reads the next entry; false at the end of the text. */
+export function readNext(reading: Reading, scope: Scope): boolean {
+  const { entry, base } = scope
+  const { trouble } = reading
+  if (!nextEntry(entry)) return false
+  const from = reading.onEntry && { reading, record: reading.table.length, source: reading.sources.list.length }
+  if (entry.wrong === undefined) {
+    makeRoom(reading, entry)
+    const first = entry.starts[0]!
+    if (entry.text[first] === 0x24 && entry.quoted[0] === 0) readDirective(reading, scope)
+    else readRecord(reading, scope)
+  } else reading.incomplete = true
+  if (entry.wrong !== undefined) note(trouble, 'error', base + entry.wrong.at, entry.wrong.reason, entry.wrong.hint)
+  if (entry.doubled >= 0) noteDoubled(reading, scope)
+  if (entry.foreign >= 0) noteForeign(reading, scope)
+  if (from !== undefined) reading.onEntry!(scope, from)
+  return true
+}
+
+/** Where the reading stands. */
+export function markOf({ table, zone, minimum }: Reading, { entry: { at, origin }, owner, defaultTtl, lastTtl }: Scope): Mark {
+  return { at, origin, owner: owner < 0 ? undefined : ownerOf(table, owner).slice(), defaultTtl, lastTtl, zone, minimum }
+}
+
+/** A reading of a text that goes on from a mark, into a table of its own; what it includes cannot be read. */
+export function resumeAt(file: string, text: Uint8Array, ascii: boolean, { at, origin, owner, defaultTtl, lastTtl, zone, minimum }: Mark): { readonly reading: Reading; readonly scope: Scope } {
+  const sources: Sources = { list: [], end: 0 }
+  const table = makeTable(1 << 15)
+  const read = (): never => {
+    throw new Error('only what the file itself says is read again')
+  }
+  const reading: Reading = { read, sources, trouble: makeTrouble(sources), files: [file], zone, minimum, incomplete: false, open: [file], table }
+  const scope: Scope = { path: file, base: addSource(sources, file, text), entry: makeEntry(text, origin, ascii), owner: -1, defaultTtl, lastTtl }
+  scope.entry.at = at
+  if (owner !== undefined) {
+    reserve(table, owner.length).set(owner, table.used)
+    scope.owner = internName(table, owner.length)
+  }
+  return { reading, scope }
 }
 
 function makeRoom({ table, zone }: Reading, entry: Entry): void {

@@ -1,4 +1,6 @@
 import type { Position } from '../../core/trouble.ts'
+import { TYPE } from '../wire/types.ts'
+import type { Difference } from './change.ts'
 import type { ZoneSource } from './zone-source.ts'
 
 /**
@@ -7,6 +9,9 @@ import type { ZoneSource } from './zone-source.ts'
  */
 export const TYPE_ROUTE = 240
 export const TYPE_ALIAS = 241
+
+/** Whether more is asked of records of this type than to be served. */
+export const isNotable = (type: number): boolean => type === TYPE.SOA || type === TYPE_ROUTE || type === TYPE_ALIAS
 
 /** One record of a zone as read: names in wire form, uncompressed, case kept. */
 export interface ZoneRecord {
@@ -35,6 +40,8 @@ export interface Zone {
   readonly source?: ZoneSource
   /** Those that more is asked of than to be served, where they are known already: SOA, ROUTE and ALIAS. */
   readonly notable?: readonly ZoneRecord[]
+  /** How it differs from what is served, where that was found out in reading only what changed; then records and source are read when they are asked for. */
+  readonly difference?: Difference
   /** Gives up the memory of records and source, neither of which is looked at again. */
   readonly giveUp?: () => void
 }

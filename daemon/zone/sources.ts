@@ -32,7 +32,8 @@ export function positionOf(sources: Sources, place: number): Position {
   const source = sourceAt(sources, place)
   if (source.standsFor !== undefined) return positionOf(sources, source.standsFor)
   const offset = place - source.base
-  const lines = (source.lines ??= lineFeeds(source.text))
+  // Near the top a few lines are counted sooner than all.
+  const lines = source.lines ?? (offset < SHORT && offset < source.text.length ? lineFeeds(source.text.subarray(0, offset)) : (source.lines = lineFeeds(source.text)))
   const line = lowerBound(lines, offset)
   const start = line === 0 ? 0 : lines[line - 1]! + 1
   const before = source.text.length === 0 ? offset - start : new TextDecoder().decode(source.text.subarray(start, offset)).length

@@ -5,10 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { systemAfter, systemClock } from '../../core/clock.ts'
 import { formatFault } from '../../core/trouble.ts'
+import { openJournals } from '../../daemon/control/journals.ts'
+import type { ZoneOver } from '../../daemon/control/loader-over.ts'
 import type { Catalogue } from '../../daemon/control/loader-catalogue.ts'
 import { openWhole } from './catalogue.ts'
 import type { LoadResult } from '../../daemon/control/loader-state.ts'
 import { FileWatcher } from '../../daemon/control/watch.ts'
+import { nameFromText, nameToText, TYPE } from '../../daemon/wire/index.ts'
+import { openZoneImage, zoneRecords, type SharedZones } from '../../daemon/zone/index.ts'
 
 const SOA = '@ 300 SOA ns1 hostmaster 7 3600 600 604800 60\n@ 300 NS ns1\nns1 300 A 127.0.0.1\n'
 const edge = (name: string) => ({ name, checked: true, ipv4: [Uint8Array.of(127, 0, 0, 1)], ipv6: [], at: [0, 0] as const })
@@ -17,7 +21,7 @@ interface Bench {
   readonly zones: string
   write(name: string, text: string): string
   /** A catalogue as after a start of the daemon. */
-  open(): Catalogue
+  open(over?: ZoneOver): Catalogue
 }
 
 function makeBench(t: Test): Bench {
@@ -31,8 +35,14 @@ function makeBench(t: Test): Bench {
       writeFileSync(join(zones, name), text)
       return join(zones, name)
     },
-    open: () => openWhole({ folder: { path: zones, label: 'zones' }, targets: [edge('a'), edge('b')], mostTargets: 100, stateFolder: join(root, 'state') })
+    open: (over) => openWhole({ ...(over !== undefined && { over }), folder: { path: zones, label: 'zones' }, targets: [edge('a'), edge('b')], mostTargets: 100, stateFolder: join(root, 'state') })
   }
+}
+
+/** The records of the large zone, its SOA apart. */
+function recordsOf(image: SharedZones): string {
+  const records = [...zoneRecords(openZoneImage(image), nameFromText('large.test.') as Uint8Array)!].filter(({ type }) => type !== TYPE.SOA)
+  return records.map(({ owner, type, ttl, rdata }) => `${nameToText(owner)} ${ttl} ${type} ${Buffer.from(rdata).toString('hex')}`).sort().join('\n')
 }
 
 const lines = ({ report }: LoadResult): string[] => report.faults.map(formatFault)
@@ -68,6 +78,37 @@ t.test('zones are read, and a broken one changes nothing for itself or for other
   write('copy.zone', `$ORIGIN three.test.\n${SOA}`)
   t.match(lines(catalogue.load({})), [/zones\/copy\.zone:1:1: three\.test\. is the zone of zones\/three\.test\.zone already/])
 })
+
+for (const auto of [false, true]) {
+  t.test(`a large file comes to what it says, whatever of it changes${auto ? ', and its serial rises' : ''}`, async (t) => {
+    const { zones, write, open } = makeBench(t)
+    const hosts = Array.from({ length: 5000 }, (_, index) => `host-${index} 300 TXT "${'t'.repeat(200)}"\nhost-${index} 300 A 10.0.${index >> 8}.${index & 255}\n`).join('')
+    const text = `${SOA}${hosts}r 300 ROUTE p\n`
+    write('policies.yaml', 'policies:\n  p: { simple: [a] }\n')
+    const file = write('large.test.zone', text)
+    const over = openJournals({ auto: new Set(auto ? ['large.test'] : []) })
+    const catalogue = open(over)
+    let image = catalogue.load({}).zoneImage!
+    const serial = (of: string, number: number): string => of.replace('hostmaster 7', `hostmaster ${number}`)
+    const one = text.replace('host-2000 300 A 10.0.7.208', 'host-2000 300 A 192.0.2.1')
+    const edits: readonly (readonly [what: string, text: string, serial: number])[] = [
+      ['a record and the serial', serial(one, 8), 8], ['a record alone', serial(text, 8), auto ? 9 : 8], ['the serial alone', serial(text, 12), 12], ['a fault', serial(one, 13).replace('host-3000 300', 'host-3000 thirty'), 12],
+      ['mended', serial(one, 13), 13], ['a line above', `; note\n${serial(one, 13)}`, 13], ['a policy that is not there', serial(one, 14).replace('ROUTE p', 'ROUTE q'), 13], ['many records', serial(one.replaceAll('10.0.7', '10.0.8'), 15), 15]
+    ]
+    for (const [what, now, served] of edits) {
+      write('large.test.zone', now)
+      const result = catalogue.load({ changed: new Set([file]) })
+      image = result.zoneImage ?? image
+      rmSync(join(zones, '../state'), { recursive: true, force: true })
+      const fresh = open().load({})
+      const isFaulty = fresh.report.faults.some(({ severity }) => severity === 'error')
+      t.same(isFaulty ? lines(result) : states(result), isFaulty ? lines(fresh) : states(fresh), what)
+      t.ok(isFaulty || recordsOf(image) === recordsOf(fresh.zoneImage!), `${what}: the same records`)
+      t.equal(lines(result).some((line) => line.includes('served already')), !auto && what === 'a record alone', `${what}: of the serial`)
+      t.equal(result.report.zones[0]?.serial, served, `${what}: the serial`)
+    }
+  })
+}
 
 t.test('what looks like an accident waits for force', async (t) => {
   const { zones, write, open } = makeBench(t)
