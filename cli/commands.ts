@@ -1,6 +1,7 @@
 import { check } from './check.ts'
 import type { Command } from './command.ts'
 import { completion } from './completion.ts'
+import { diff } from './diff.ts'
 import { dns } from './dns.ts'
 import { drill } from './drill.ts'
 import { explain } from './explain.ts'
@@ -18,4 +19,4 @@ import { up } from './up.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order in which help lists them. */
-export const commands: readonly Command[] = [up, status, explain, latency, check, safe, reload, refresh, flush, stop, start, force, drill, dns, completion, help, version]
+export const commands: readonly Command[] = [up, status, explain, latency, check, safe, diff, reload, refresh, flush, stop, start, force, drill, dns, completion, help, version]

@@ -1,5 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Config } from '../../core/config.ts'
 import { readRegularFile } from '../../core/regular-file.ts'
 import { messageOf, type Fault } from '../../core/trouble.ts'
 import { buildPlaces, findDatabase, mergeOverrides, NO_OVERRIDES, readOverrides, type Overrides, type PlacesImage } from '../../geodb/index.ts'
@@ -35,12 +37,25 @@ export interface PlacesReader {
 
 const OVERRIDES = 'overrides.yaml'
 
-/** Reads the database of places and what the operator lays over it. */
-export function makePlacesReader(geo: GeoSettings, stateFolder: string | undefined): PlacesReader {
+/** What nearcast.yaml says of places, with the folder of databases that comes with us. */
+export function geoSettings({ geo }: Pick<Config, 'geo'>): GeoSettings {
+  return { folder: fileURLToPath(new URL('../../../geodb', import.meta.url)), setting: geo.database, overrides: geo.overrides, local: geo.local }
+}
+
+/** Places as a daemon of this configuration would have them, for whoever is none: from the tables kept in a state folder where they are of the same database. */
+export function bringPlaces(config: Pick<Config, 'geo'>, stateFolder: string | undefined): Promise<BroughtPlaces> {
+  return makePlacesReader(geoSettings(config), stateFolder, false).bring()
+}
+
+/**
+ * Reads the database of places and what the operator lays over it.
+ * @param isKeeper keeps what it reads of the operator's for the next start
+ */
+export function makePlacesReader(geo: GeoSettings, stateFolder: string | undefined, isKeeper = true): PlacesReader {
   const isAuto = geo.overrides === 'auto'
   const path = isAuto ? join(geo.folder, OVERRIDES) : resolve(geo.overrides)
   const label = isAuto ? `${basename(geo.folder)}/${OVERRIDES}` : geo.overrides
-  const kept = stateFolder === undefined ? undefined : join(stateFolder, 'geodb', OVERRIDES)
+  const kept = stateFolder === undefined || !isKeeper ? undefined : join(stateFolder, 'geodb', OVERRIDES)
   let current: Overrides | undefined
 
   const readNow = (): { readonly faults: readonly Fault[]; readonly change?: string } => {

@@ -1,5 +1,4 @@
 import { Worker } from 'node:worker_threads'
-import { fileURLToPath } from 'node:url'
 import { parseAddress } from '../../core/address.ts'
 import type { Setup } from '../../core/channel.ts'
 import type { Clock } from '../../core/clock.ts'
@@ -15,7 +14,7 @@ import { lowerName, type PackedRecords, type SharedZones, type ZoneChange, type 
 import type { DaemonStatus, FlushReply, ReloadReply, ZoneStatus } from './api.ts'
 import type { ChangedBy, ChangeReply } from './loader-changes.ts'
 import type { FreshNetworks } from './loader-networks.ts'
-import type { BroughtPlaces } from './loader-places.ts'
+import { geoSettings, type BroughtPlaces } from './loader-places.ts'
 import { errorLines, sortedStatuses, takeReport, type LoadReport } from './loader-state.ts'
 import type { FromLoader, LoaderData, ToLoader } from './loader-thread.ts'
 
@@ -83,7 +82,7 @@ export class Loader {
       mostTargets: options.health.words.length,
       secondaries: Object.entries(config.zones).flatMap(([name, { primaries }]) => (primaries === undefined ? [] : [name])),
       autoSerials: Object.entries(config.zones).flatMap(([name, { serial }]) => (serial === 'auto' ? [name] : [])),
-      geo: { folder: fileURLToPath(new URL('../../../geodb', import.meta.url)), setting: config.geo.database, overrides: config.geo.overrides, local: config.geo.local, when: options.places }
+      geo: { ...geoSettings(config), when: options.places }
     }
     this.first = new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
     this.#worker = this.#start()

@@ -14,3 +14,4 @@ export { answerQuestion, type Answer, type Question, type Trouble, type WhereCou
 export { survey, type Survey } from './survey.ts'
 export { makeSurveyor } from './surveyor.ts'
 export { weighViewers, type Viewers } from './viewers.ts'
+export { isSame, planChange, type Plan, type PlannedPolicy } from './plan.ts'

@@ -35,7 +35,7 @@ export const rooms: readonly Room[] = [
   { name: 'edge', may: ['core', 'edge/message', 'edge/http', 'edge/cache', 'edge/tiers', 'edge/viewers'] },
   { name: 'fleet', may: ['core'] },
   { name: 'fleet/drill', may: ['core', 'daemon'] },
-  { name: 'cli', may: ['core', 'fleet', 'fleet/drill', 'daemon', 'daemon/zone', 'daemon/routing', 'daemon/control', 'daemon/exchange', 'daemon/traffic', 'daemon/update', 'daemon/wire', 'geodb'], open: true },
+  { name: 'cli', may: ['core', 'healthchecks', 'fleet', 'fleet/drill', 'daemon', 'daemon/zone', 'daemon/routing', 'daemon/control', 'daemon/exchange', 'daemon/traffic', 'daemon/update', 'daemon/wire', 'geodb'], open: true },
   { name: 'bench', may: ['*'], open: true },
   { name: 'test', may: ['*'], open: true }
 ]
