@@ -74,8 +74,11 @@ export interface Member {
   readonly hitRatio?: number
 }
 
-/** `stop` lets it finish what is under way; `kill` is SIGKILL, for rehearsals. */
-export type FleetVerb = 'stop' | 'start' | 'kill'
+/** `stop` lets it finish what is under way; the others are rehearsals: `kill` is SIGKILL, `pause` SIGSTOP, `inject` makes it behave badly. `start` ends them all. */
+export type FleetVerb = 'stop' | 'start' | 'kill' | 'pause' | 'inject'
+
+/** What a rehearsal makes a worker do to every request, those of checks included: say nothing, wait (milliseconds), or answer with an error status. */
+export type Injection = { readonly kind: 'silence' } | { readonly kind: 'delay'; readonly ms: number } | { readonly kind: 'error'; readonly status: number }
 
 /** From the supervisor. `setup` is always the first. */
 export type ToProcess =
@@ -84,6 +87,8 @@ export type ToProcess =
   | { readonly kind: 'stop'; readonly withinMs: number }
   /** To the daemon: all members, sent when a state changes and each second for the counters. */
   | { readonly kind: 'fleet'; readonly members: readonly Member[] }
+  /** To a worker or the demo origin; absent: it is well again. */
+  | { readonly kind: 'inject'; readonly injection?: Injection }
   /** To the daemon: the answer to its request of the same id. */
   | { readonly kind: 'reply'; readonly id: number; readonly error?: string }
 
@@ -95,8 +100,8 @@ export type FromProcess =
   | { readonly kind: 'refused'; readonly reason: string }
   /** Every HEARTBEAT_MS. */
   | { readonly kind: 'heartbeat'; readonly counters?: Counters }
-  /** From the daemon, for the admin API. With `forMs` the supervisor starts the member again by itself after that long. */
-  | { readonly kind: 'request'; readonly id: number; readonly verb: FleetVerb; readonly name: string; readonly forMs?: number }
+  /** From the daemon, for the admin API. With `forMs` the supervisor undoes it by itself after that long. */
+  | { readonly kind: 'request'; readonly id: number; readonly verb: FleetVerb; readonly name: string; readonly forMs?: number; readonly injection?: Injection }
 
 export const HEARTBEAT_MS = 250
 /** A process that has not been heard for this long hangs. */

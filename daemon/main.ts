@@ -82,6 +82,8 @@ attach(async (setup, channel) => {
           process.exit(0)
         })
         return
+      case 'inject':
+        return
       default:
         never(message)
     }

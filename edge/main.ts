@@ -16,6 +16,7 @@ attach(
     worker = running
     channel.send({ kind: 'ready', listening: running.listening })
     return (message) => {
+      if (message.kind === 'inject') running.inject(message.injection)
       if (message.kind === 'stop') void running.close(message.withinMs).then(() => process.exit(0))
     }
   },

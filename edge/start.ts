@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
-import type { Counters, Setup } from '../core/channel.ts'
+import type { Counters, Injection, Setup } from '../core/channel.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
 import type { Logger } from '../core/log.ts'
 import { messageOf } from '../core/trouble.ts'
 import { MOST_FLIGHTS } from './flight.ts'
 import { HttpServer, type Listening, type ServerLimits } from './http/index.ts'
+import { makeInjector } from './inject.ts'
 import { serve } from './serve.ts'
 import { makeWorker } from './worker.ts'
 
@@ -13,6 +14,8 @@ export interface RunningWorker {
   /** `http://127.0.10.1:8080`, one for each listener. */
   readonly listening: readonly string[]
   counters(): Counters
+  /** From now on requests fare as a rehearsal says; absent: as they should. */
+  inject(injection: Injection | undefined): void
   /** Finishes what is under way within this long. */
   close(withinMs: number): Promise<void>
 }
@@ -24,26 +27,28 @@ export async function startWorker(options: { setup: Setup; clock: Clock; log: Lo
   const addresses = membersOf(config, role)?.[name]?.address
   if (addresses === undefined) throw new Error(`the configuration has no ${role} ${name}`)
   const worker = makeWorker(options)
+  const injector = makeInjector(worker, (request, reply) => {
+    try {
+      serve(worker, request, reply)
+    } catch (error) {
+      // Our own fault: this client is cut off, the others are served on.
+      worker.counters.errors++
+      log.error({ err: error, host: request.host, target: request.target }, 'a request could not be served')
+      reply.abort()
+    }
+  })
   const server = new HttpServer({
     limits: limitsOf(config.http, role),
     clock,
     ...(worker.viewers !== undefined && { connected: worker.viewers.connected }),
-    handle: (request, reply) => {
-      try {
-        serve(worker, request, reply)
-      } catch (error) {
-        // Our own fault: this client is cut off, the others are served on.
-        worker.counters.errors++
-        log.error({ err: error, host: request.host, target: request.target }, 'a request could not be served')
-        reply.abort()
-      }
-    }
+    handle: injector.handle
   })
   const listening = await server.listen({ addresses, port: ports.http })
   if (role === 'edge' && config.https !== undefined) listening.push(...(await server.listen({ addresses, port: ports.https ?? config.https.port, tls: readCertificate(config.https) })))
   return {
     listening,
     counters: () => ({ ...worker.counters, bytesSent: server.bytesSent, stored: worker.store.size, objects: worker.store.count }),
+    inject: injector.use,
     close: async (withinMs) => {
       await server.close(withinMs)
       worker.asker.client.close()

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { attach } from '../core/channel.ts'
+import { attach, type Injection } from '../core/channel.ts'
 import { systemClock } from '../core/clock.ts'
 import { delayOf, demoPage, etagOf } from './demo-site.ts'
 
@@ -8,13 +8,23 @@ import { delayOf, demoPage, etagOf } from './demo-site.ts'
 attach(async (setup, channel) => {
   const origin = setup.config.origins[setup.name]
   if (origin === undefined || !('demo' in origin)) throw new Error(`the configuration has no demo origin ${setup.name}`)
-  const server = createServer({ keepAliveTimeout: 65_000 }, answer)
+  let injected: Injection | undefined
+  const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
+    if (injected === undefined) answer(request, response)
+    else if (injected.kind === 'delay') setTimeout(() => answer(request, response), injected.ms)
+    else if (injected.kind === 'error') response.writeHead(injected.status).end()
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host: origin.demo, port: setup.ports.http, exclusive: true }, resolve)
   })
   channel.send({ kind: 'ready', listening: [`http://${origin.demo}:${setup.ports.http}`] })
   return (message) => {
+    if (message.kind === 'inject') {
+      // Whoever was told nothing asks again.
+      if (injected?.kind === 'silence') server.closeAllConnections()
+      injected = message.injection
+    }
     if (message.kind !== 'stop') return
     server.close(() => process.exit(0))
     server.closeIdleConnections()

@@ -18,6 +18,8 @@ const WATCH_EVERY_MS = 100
 const END_WITHIN_MS = 900
 /** The same when an operator stops one. */
 const STOP_WITHIN_MS = 5000
+/** What a rehearsal does to a process ends by itself after this long. */
+const LONGEST_REHEARSAL_MS = 300_000
 const DAEMON_HUNG_MS = 5000
 const WORKER_HUNG_MS = 60_000
 
@@ -129,6 +131,9 @@ function obey(workers: readonly Worker[], request: Extract<FromProcess, { kind: 
   else if (worker.post.role === 'daemon' && request.verb === 'stop') return 'the daemon is not stopped on its own: stop the fleet'
   else if (request.verb === 'stop') worker.stop(STOP_WITHIN_MS, 'stopped by operator', request.forMs)
   else if (!worker.alive) return `${request.name} does not run`
-  else worker.kill(request.forMs)
+  else if (request.verb === 'kill') worker.kill(request.forMs)
+  else if (request.verb === 'pause') worker.pause(request.forMs ?? LONGEST_REHEARSAL_MS)
+  else if (request.injection === undefined) return 'there is nothing to inject'
+  else worker.inject(request.injection, request.forMs ?? LONGEST_REHEARSAL_MS)
   return undefined
 }

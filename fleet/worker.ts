@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process'
-import { HUNG_AFTER_MS, type Counters, type FromProcess, type Member, type Setup, type ToProcess } from '../core/channel.ts'
+import { HUNG_AFTER_MS, type Counters, type FromProcess, type Injection, type Member, type Setup, type ToProcess } from '../core/channel.ts'
 import type { Clock } from '../core/clock.ts'
 import { makeRates } from './rates.ts'
 import type { Post } from './roster.ts'
@@ -49,6 +49,8 @@ export class Worker {
   #runningAt: number | undefined
   #timer: NodeJS.Timeout | undefined
   #killTimer: NodeJS.Timeout | undefined
+  /** Set while a pause or an injection lasts. */
+  #undo: NodeJS.Timeout | undefined
   /** What the next exit is to be put down to, when the supervisor or the process itself knows. */
   #reason: string | undefined
   /** Delay before the next start, when it is not the growing one. */
@@ -92,6 +94,7 @@ export class Worker {
   start(why = 'started'): void {
     clearTimeout(this.#timer)
     this.#startAfterStop = this.#state === 'stopping'
+    if (this.#undo !== undefined) this.#recover()
     if (this.#child !== undefined) return
     this.#reason = undefined
     this.#restartAfter = undefined
@@ -131,6 +134,31 @@ export class Worker {
   kill(forMs?: number): void {
     if (forMs !== undefined) this.#restartAfter = forMs
     this.#child?.kill('SIGKILL')
+  }
+
+  /** Stops the process in its tracks (SIGSTOP); it goes on after `forMs`, or when it is started. */
+  pause(forMs: number): void {
+    this.#child?.kill('SIGSTOP')
+    this.#undoAfter(forMs)
+  }
+
+  /** Makes the process fare badly with its requests, for `forMs` at most. */
+  inject(injection: Injection, forMs: number): void {
+    this.send({ kind: 'inject', injection })
+    this.#undoAfter(forMs)
+  }
+
+  #undoAfter(forMs: number): void {
+    clearTimeout(this.#undo)
+    this.#undo = setTimeout(() => this.#recover(), forMs)
+  }
+
+  /** Ends what `pause` and `inject` began. */
+  #recover(): void {
+    clearTimeout(this.#undo)
+    this.#undo = undefined
+    this.#child?.kill('SIGCONT')
+    this.send({ kind: 'inject' })
   }
 
   send(message: ToProcess): void {
@@ -189,6 +217,8 @@ export class Worker {
     this.#counters = undefined
     this.#rates.clear()
     clearTimeout(this.#killTimer)
+    clearTimeout(this.#undo)
+    this.#undo = undefined
     if (this.#state === 'stopping') {
       this.#become('stopped', this.#reason ?? how)
       if (this.#startAfterStop) this.start()

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { parseAddress, parsePrefix } from '../../core/address.ts'
+import type { FleetVerb, Injection } from '../../core/channel.ts'
 import { suggestion } from '../../core/suggest.ts'
 import { refuse, type Call, type Control, type Reply } from './admin-call.ts'
 import { tellLatency } from './admin-latency.ts'
@@ -10,6 +11,11 @@ const done: Reply = { status: 200, body: { done: true } }
 const THIRTY_DAYS = 30 * 86_400_000
 const name = z.string().min(1).max(64)
 const forMs = z.int().min(1).max(THIRTY_DAYS).optional()
+const injection = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('silence') }),
+  z.strictObject({ kind: z.literal('delay'), ms: z.int().min(1).max(60_000) }),
+  z.strictObject({ kind: z.literal('error'), status: z.int().min(400).max(599) })
+])
 
 /** Every call of the admin API, one row each. */
 export const calls: readonly Call[] = [
@@ -20,7 +26,9 @@ export const calls: readonly Call[] = [
   { method: 'GET', path: '/v1/latency', answer: reading(z.strictObject({ network: z.string().max(64).optional() }), latency) },
   { method: 'POST', path: '/v1/stop', answer: reading(z.strictObject({ name, now: z.boolean().default(false), forMs }), stop) },
   { method: 'POST', path: '/v1/start', answer: reading(z.strictObject({ name }), start) },
-  { method: 'POST', path: '/v1/kill', answer: reading(z.strictObject({ name, forMs }), kill) },
+  { method: 'POST', path: '/v1/kill', answer: reading(z.strictObject({ name, forMs }), (input, control) => rehearse('kill', input, control)) },
+  { method: 'POST', path: '/v1/pause', answer: reading(z.strictObject({ name, forMs }), (input, control) => rehearse('pause', input, control)) },
+  { method: 'POST', path: '/v1/inject', answer: reading(z.strictObject({ name, forMs, injection: injection.optional() }), inject) },
   { method: 'POST', path: '/v1/force', answer: reading(z.strictObject({ name, state: z.enum(['up', 'down', 'drain', 'none']), why: z.string().max(200).default('by operator'), forMs }), force) },
   { method: 'POST', path: '/v1/reload', answer: reading(z.strictObject({ force: z.boolean().default(false) }), reload) },
   { method: 'POST', path: '/v1/refresh', answer: reading(z.strictObject({ zone: z.string().min(1).max(1024), whole: z.boolean().default(false) }), refresh) },
@@ -60,12 +68,27 @@ async function start(input: { name: string }, control: Control): Promise<Reply> 
   return trouble === undefined ? done : refuse(502, trouble)
 }
 
-async function kill(input: { name: string; forMs?: number | undefined }, control: Control): Promise<Reply> {
+interface Rehearsal {
+  readonly name: string
+  readonly forMs?: number | undefined
+}
+
+/** Without an injection: what was injected ends. */
+async function inject({ injection, ...input }: Rehearsal & { readonly injection?: Injection | undefined }, control: Control): Promise<Reply> {
   const member = find(input.name, control)
   if ('status' in member) return member
-  control.log.warn({ target: member.name, forMs: input.forMs }, `kill ${member.name}`)
+  if (member.role === 'daemon') return refuse(400, 'the DNS daemon can be killed and paused, and nothing else')
+  if (injection !== undefined) return rehearse('inject', input, control, injection)
+  const trouble = await control.fleet.ask('start', member.name)
+  return trouble === undefined ? done : refuse(502, trouble)
+}
+
+async function rehearse(verb: FleetVerb, input: Rehearsal, control: Control, injection?: Injection): Promise<Reply> {
+  const member = find(input.name, control)
+  if ('status' in member) return member
+  control.log.warn({ target: member.name, forMs: input.forMs, injection }, `${verb} ${member.name}`)
   const undo = control.health.rehearse(member.name)
-  const trouble = await control.fleet.ask('kill', member.name, input.forMs)
+  const trouble = await control.fleet.ask(verb, member.name, input.forMs, injection)
   if (trouble === undefined) return done
   undo()
   return refuse(502, trouble)

@@ -1,10 +1,10 @@
 import type { After } from '../../core/clock.ts'
-import type { Channel, FleetVerb, ToProcess } from '../../core/channel.ts'
+import type { Channel, FleetVerb, Injection, ToProcess } from '../../core/channel.ts'
 
 /** What the daemon asks of its supervisor. */
 export interface FleetRequests {
   /** Resolves when the supervisor has done it: with undefined, or with the reason why not. Never rejects. */
-  ask(verb: FleetVerb, name: string, forMs?: number): Promise<string | undefined>
+  ask(verb: FleetVerb, name: string, forMs?: number, injection?: Injection): Promise<string | undefined>
   /** Hand every `reply` from the supervisor here. */
   reply(message: Extract<ToProcess, { kind: 'reply' }>): void
 }
@@ -17,7 +17,7 @@ export function makeFleetRequests(channel: Channel, after: After): FleetRequests
   const waiting = new Map<number, (error?: string) => void>()
   let last = 0
   return {
-    ask: (verb, name, forMs) =>
+    ask: (verb, name, forMs, injection) =>
       new Promise((resolve) => {
         if (waiting.size >= MOST_WAITING) {
           resolve('too many requests wait for the supervisor')
@@ -31,7 +31,7 @@ export function makeFleetRequests(channel: Channel, after: After): FleetRequests
           resolve(error)
         }
         waiting.set(id, finish)
-        channel.send(forMs === undefined ? { kind: 'request', id, verb, name } : { kind: 'request', id, verb, name, forMs })
+        channel.send({ kind: 'request', id, verb, name, ...(forMs !== undefined && { forMs }), ...(injection !== undefined && { injection }) })
       }),
     reply: (message) => waiting.get(message.id)?.(message.error)
   }

@@ -13,6 +13,8 @@ export type { DrainReply, WhereReply } from '../traffic/index.ts'
 //   POST /v1/stop    {name, now?, forMs?}          -> StopReply
 //   POST /v1/start   {name}                        -> Done
 //   POST /v1/kill    {name, forMs?}                -> Done
+//   POST /v1/pause   {name, forMs?}                -> Done
+//   POST /v1/inject  {name, injection?, forMs?}    -> Done
 //   POST /v1/force   {name, state, why?, forMs?}   -> Done
 //   POST /v1/reload  {force?}                      -> ReloadReply
 //   POST /v1/flush   {zone?, dryRun?}              -> FlushReply

@@ -4,11 +4,13 @@ import type { Fetched } from './fetcher.ts'
 import { makePace, makeResolver, type Resolver } from './resolver.ts'
 import { seeAnswer, seeRequest, type Tally } from './tally.ts'
 
-/** Where one kind of client is and what it wants: all of them are answered with the drilled member before the drill. */
+/** Where one kind of client is and what it wants. */
 export interface Viewpoint {
   readonly question: Question
   /** Host of the requests, without a final dot. */
   readonly host: string
+  /** The struck edge that it is answered with when all is well; absent where none is struck. */
+  readonly home?: string
 }
 
 export interface LoadOptions {
@@ -17,7 +19,7 @@ export interface LoadOptions {
   /** Queries, and requests, a second. */
   readonly rate: number
   /** Names by address, for every member that serves HTTP. */
-  readonly members: ReadonlyMap<string, string>
+  readonly names: ReadonlyMap<string, string>
   readonly ask: (question: Question) => Promise<Reply>
   /** One request to an address for a host. */
   readonly fetch: (address: string, host: string) => Promise<Fetched>
@@ -31,7 +33,7 @@ export interface LoadOptions {
 export interface Load {
   /** Sends what is due. To be called every few milliseconds. */
   tick(): void
-  /** How many clients still believe in an answer that names the drilled member. */
+  /** How many clients still believe in an answer that names a struck member. */
   believers(): number
   /** Everything under way has ended. */
   settled(): Promise<void>
@@ -65,17 +67,17 @@ export function makeLoad(options: LoadOptions): Load {
     under.add(work)
     void work.finally(() => under.delete(work))
   }
-  const nameOf = (address: string): string => options.members.get(address) ?? address
-  const query = async (question: Question): Promise<Reply> => {
+  const nameOf = (address: string): string => options.names.get(address) ?? address
+  const query = async ({ question, home }: Viewpoint): Promise<Reply> => {
     credit--
     const reply = await options.ask(question)
-    seeAnswer(tally, { ...reply, targets: reply.addresses.map(nameOf) })
+    seeAnswer(tally, { ...reply, targets: reply.addresses.map(nameOf), ...(home !== undefined && { home }) })
     return reply
   }
   const visit = async (client: Client): Promise<void> => {
     let held = client.resolver.held(clock.elapsed())
     if (held === undefined) {
-      const reply = await query(client.viewpoint.question)
+      const reply = await query(client.viewpoint)
       const [address] = reply.addresses
       // Without an answer there is no request; the answer has been counted.
       if (address === undefined) return
@@ -83,7 +85,7 @@ export function makeLoad(options: LoadOptions): Load {
       client.filled = true
     }
     // A policy may name addresses that are none of the fleet's: they are not ours to load.
-    if (!options.members.has(held.address)) return
+    if (!options.names.has(held.address)) return
     const fetched = await options.fetch(held.address, client.viewpoint.host)
     seeRequest(tally, { target: held.target, ...fetched })
   }
@@ -93,9 +95,9 @@ export function makeLoad(options: LoadOptions): Load {
       const now = clock.elapsed()
       for (let due = requests.due(now); due > 0; due--) track(visit(clients[Math.floor(options.random() * clients.length)]!))
       credit += queries.due(now)
-      for (let left = credit; left > 0; left--) track(query(viewpoints[nextViewpoint++ % viewpoints.length]!.question).then(() => undefined))
+      for (let left = credit; left > 0; left--) track(query(viewpoints[nextViewpoint++ % viewpoints.length]!).then(() => undefined))
     },
-    believers: () => clients.filter(({ resolver }) => resolver.held(clock.elapsed())?.target === tally.member).length,
+    believers: () => clients.filter(({ resolver }) => tally.turns.has(resolver.held(clock.elapsed())?.target ?? '')).length,
     settled: async () => {
       while (under.size > 0) await Promise.all(under)
     }

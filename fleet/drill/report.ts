@@ -1,44 +1,7 @@
 import { formatDuration } from '../../core/quantity.ts'
-import { percentile, type Incident, type Phase, type Tally } from './tally.ts'
-
-/** What a drill must not exceed: milliseconds, and counts. */
-export interface Limits {
-  readonly detectMs: number
-  readonly answerMs: number
-  readonly goneMs: number
-  readonly wrong: number
-  readonly unanswered: number
-  readonly failed: number
-  readonly failedElsewhere: number
-  readonly failedLate: number
-  readonly recoveryMs: number
-  /** With a planned stop: until the process has ended. */
-  readonly exitMs: number
-}
-
-export type Kind = 'planned' | 'kill'
-
-/**
- * The limits when none are given. A planned stop loses nothing. A kill loses at most what clients send before their answers
- * run out; never a request to another edge, and none later.
- * @param ttl of the answers in question, seconds
- * @param longestTtl of all answers that may name the edge: for so long, and two seconds more, a stopped edge serves on
- * @param rate requests a second
- */
-export function defaultLimits(kind: Kind, { ttl, longestTtl, rate }: { ttl: number; longestTtl: number; rate: number }): Limits {
-  return {
-    detectMs: 1000,
-    answerMs: 1000,
-    goneMs: (ttl + 1) * 1000,
-    wrong: 0,
-    unanswered: 0,
-    failed: kind === 'planned' ? 0 : Math.ceil(rate * (ttl + 1)),
-    failedElsewhere: 0,
-    failedLate: 0,
-    recoveryMs: 5000,
-    exitMs: (longestTtl + 7) * 1000
-  }
-}
+import type { Limits } from './limits.ts'
+import { BLOWS, type BlowKind } from './scenario.ts'
+import { latest, percentile, type Incident, type Phase, type Tally, type Turn } from './tally.ts'
 
 /** One line of the report. `measured` is absent when it never came to pass. */
 export interface Measure {
@@ -52,17 +15,8 @@ export interface Measure {
 }
 
 /** A drill as saved under the state folder. Durations are milliseconds. */
-export interface Report {
-  readonly member: string
-  readonly kind: Kind
-  /** Wall time, ISO 8601. */
-  readonly startedAt: string
-  readonly tookMs: number
-  /** Why it ended before its time, when it did. */
-  readonly interrupted?: string
+export interface Report extends Circumstances {
   readonly met: boolean
-  readonly load: { readonly clients: number; readonly rate: number; readonly ttl: number; readonly hosts: readonly string[]; readonly subnets: readonly string[] }
-  readonly limits: Limits
   readonly measures: readonly Measure[]
   /** Whom clients were sent to meanwhile. */
   readonly instead: readonly string[]
@@ -80,19 +34,27 @@ export interface Percentiles {
 }
 
 export interface Circumstances {
-  readonly kind: Kind
+  /** What is drilled, for people: an edge, or a scenario. */
+  readonly title: string
+  /** Every member that was struck. */
+  readonly members: readonly string[]
+  readonly kind: BlowKind
+  /** Wall time, ISO 8601. */
   readonly startedAt: string
   readonly tookMs: number
+  /** Why it ended before its time, when it did. */
   readonly interrupted?: string
-  readonly load: Report['load']
+  readonly load: { readonly clients: number; readonly rate: number; readonly ttl: number; readonly hosts: readonly string[]; readonly subnets: readonly string[] }
   readonly limits: Limits
 }
 
-/** What the load saw, held against the limits. */
-export function makeReport(tally: Tally, about: Circumstances): Report {
-  const measures = measure(tally, about.kind, about.limits)
+/**
+ * What the load saw, held against the limits.
+ * @param homes the struck edges that some of the clients are answered with when all is well
+ */
+export function makeReport(tally: Tally, homes: readonly string[], about: Circumstances): Report {
+  const measures = measure(tally, homes, about)
   return {
-    member: tally.member,
     ...about,
     met: about.interrupted === undefined && measures.every(({ met }) => met),
     measures,
@@ -104,23 +66,33 @@ export function makeReport(tally: Tally, about: Circumstances): Report {
   }
 }
 
-function measure(tally: Tally, kind: Kind, limits: Limits): Measure[] {
+function measure(tally: Tally, homes: readonly string[], { kind, limits }: Circumstances): Measure[] {
   const time = (what: string, measured: number | undefined, limit: number): Measure =>
     measured === undefined ? { what, unit: 'ms', limit, met: false } : { what, unit: 'ms', measured, limit, met: measured <= limit }
-  const count = (what: string, measured: number, limit: number, of: number): Measure => ({ what, unit: 'count', measured, limit, met: measured <= limit, of })
-  const exit = kind === 'planned' ? [time('to the end of its process', since(tally.orderedAt, tally.exitedAt), limits.exitMs)] : []
+  const count = (what: string, measured: number, limit: number, of?: number): Measure => ({ what, unit: 'count', measured, limit, met: measured <= limit, ...(of !== undefined && { of }) })
+  const turns = homes.map((home) => tally.turns.get(home)!)
+  const isAway = tally.manner !== 'stays' && turns.length > 0
+  const from = (at: number | undefined): number | undefined => since(tally.orderedAt, at)
   return [
-    time('time to detect', since(tally.orderedAt, tally.detectedAt), limits.detectMs),
-    time('to the new answer', since(tally.orderedAt, tally.leftAt), limits.answerMs),
-    time('to the last client gone', tally.clientsGoneAt === undefined ? undefined : (since(tally.orderedAt, tally.lastClientAt) ?? 0), limits.goneMs),
-    ...exit,
+    ...(tally.manner === 'leaves' && isAway ? [time('time to detect', from(latest(turns, 'detectedAt')), limits.detectMs)] : []),
+    ...(isAway ? [time('to the new answer', from(latest(turns, 'leftAt')), limits.answerMs)] : []),
+    ...(tally.manner === 'leaves' && isAway ? [time('to the last client gone', tally.clientsGoneAt === undefined ? undefined : (from(tally.lastClientAt) ?? 0), limits.goneMs)] : []),
+    ...(kind === 'stop' ? [time('to the end of its process', from(latest(tally.turns.values(), 'exitedAt')), limits.exitMs)] : []),
+    ...(tally.manner === 'flaps' ? [count('times it left the answers', Math.max(0, ...turns.map(({ leaves }) => leaves)), limits.leaves)] : []),
     count('wrong answers', tally.wrong, limits.wrong, tally.queries),
     count('unanswered queries', tally.unanswered, limits.unanswered, tally.queries),
+    ...(turns.length === 0 ? [time('longest silence of DNS', Math.round(tally.silentMs), limits.silentMs)] : []),
     count('failed requests', tally.failed, limits.failed, tally.requests),
-    count('  of other edges', tally.failedElsewhere, limits.failedElsewhere, tally.requests),
-    count('  after the last TTL', tally.failedLate, limits.failedLate, tally.requests),
-    time('recovery', since(tally.startedAt, tally.returnedAt), limits.recoveryMs)
+    ...(turns.length === 0 ? [] : [count('  of other edges', tally.failedElsewhere, limits.failedElsewhere, tally.requests)]),
+    ...(isAway && tally.manner === 'leaves' ? [count('  after the last TTL', tally.failedLate, limits.failedLate, tally.requests)] : []),
+    time('recovery', recovery(tally, turns, isAway), limits.recoveryMs)
   ]
+}
+
+/** From the order to start again: until the last struck edge is answered again; where none is, until the last query or request that failed. */
+function recovery(tally: Tally, turns: readonly Turn[], isAway: boolean): number | undefined {
+  if (isAway) return since(tally.startedAt, latest(turns, 'returnedAt'))
+  return tally.startedAt === undefined ? undefined : (since(tally.startedAt, tally.troubledAt) ?? 0)
 }
 
 function since(from: number | undefined, to: number | undefined): number | undefined {
@@ -134,10 +106,10 @@ function percentiles(samples: readonly number[]): Percentiles {
 
 /** The report for people: one line a measure, then what else is worth knowing. */
 export function formatReport(report: Report): string {
-  const { member, kind, measures, latencyMs } = report
-  const lines = [`${member}: ${kind === 'planned' ? 'planned stop' : 'unannounced death'} rehearsed in ${formatDuration(report.tookMs)}${report.interrupted === undefined ? '' : `, cut short: ${report.interrupted}`}`]
+  const { title, kind, measures, latencyMs } = report
+  const lines = [`${title}: ${BLOWS[kind].called} rehearsed in ${formatDuration(report.tookMs)}${report.interrupted === undefined ? '' : `, cut short: ${report.interrupted}`}`]
   // Where the failures were matters where some are allowed.
-  const table = measures.filter(({ what }) => kind === 'kill' || !what.startsWith(' ')).map(({ what, unit, measured, limit, met, of }) => {
+  const table = measures.filter(({ what }) => kind !== 'stop' || !what.startsWith(' ')).map(({ what, unit, measured, limit, met, of }) => {
     const show = (value: number): string => (unit === 'ms' ? formatDuration(value) : String(value))
     return [what, measured === undefined ? 'never' : `${show(measured)}${of === undefined ? '' : ` of ${of}`}`, show(limit), met ? '' : 'missed']
   })
@@ -146,7 +118,7 @@ export function formatReport(report: Report): string {
   for (const [failure, times] of Object.entries(report.failures)) lines.push(`  failure: ${failure}, ${times} times`)
   const latency = Object.entries(latencyMs).map(([phase, { p50, p99 }]) => `${phase} ${p50} / ${p99} ms`)
   if (latency.length > 0) lines.push(`  request latency, median / 99th percentile: ${latency.join(', ')}`)
-  for (const { what, atMs, detail } of report.incidents.filter(({ what }) => kind === 'planned' || what !== 'failed request').slice(0, 5)) {
+  for (const { what, atMs, detail } of report.incidents.filter(({ what }) => kind === 'stop' || what !== 'failed request').slice(0, 5)) {
     lines.push(`  ${what} ${atMs < 0 ? `${formatDuration(-atMs)} before` : `${formatDuration(atMs)} after`} the order: ${detail}`)
   }
   return lines.join('\n')

@@ -2,7 +2,7 @@ import type { Question, Reply } from './asker.ts'
 import type { Viewpoint } from './load.ts'
 import { PLACES } from './places.ts'
 
-/** How often a viewpoint must get the member in a row: a policy that draws lots would fail the drill for it. */
+/** How often a viewpoint must get the same in a row: a policy that draws lots would fail the drill for it. */
 const STEADY = 3
 /** More than these add nothing to a drill. */
 const VIEWPOINTS = 8
@@ -16,36 +16,49 @@ export interface Scouted {
 }
 
 /**
- * Finds who is answered with a member: asks for every host from every place.
+ * Finds out who is answered with whom: asks for every host from every place.
  * @param hosts names of distributions, without final dots
- * @param addresses the member's
+ * @param homes struck edges by their addresses; empty: it makes no difference who is answered
  */
-export async function scout(hosts: readonly string[], addresses: readonly string[], ask: (question: Question) => Promise<Reply>): Promise<Scouted> {
-  const type = addresses.some((address) => !address.includes(':')) ? 'A' : 'AAAA'
-  const found: { viewpoint: Viewpoint; ttl: number }[] = []
+export async function scout(hosts: readonly string[], homes: ReadonlyMap<string, string>, ask: (question: Question) => Promise<Reply>): Promise<Scouted> {
+  const addresses = [...homes.keys()]
+  const type = addresses.length === 0 || addresses.some((address) => !address.includes(':')) ? 'A' : 'AAAA'
+  const most = Math.ceil(VIEWPOINTS / Math.max(1, new Set(homes.values()).size))
+  const kept = new Map<string | undefined, Viewpoint[]>()
+  let ttl = 0
   let answered = false
   for (const host of hosts) {
     const asked = await Promise.all(
       PLACES.map(async ({ subnet }) => {
-        const viewpoint = { question: { name: host, type, subnet }, host } as const
-        return { viewpoint, ttl: await steadyTtl(viewpoint.question, addresses, ask, () => (answered = true)) }
+        const question = { name: host, type, subnet } as const
+        return { question, steady: await steadyAnswer(question, ask, () => (answered = true)) }
       })
     )
-    for (const { viewpoint, ttl } of asked) if (ttl !== undefined) found.push({ viewpoint, ttl })
-    if (found.length >= VIEWPOINTS) break
+    for (const { question, steady } of asked) {
+      const home = steady === undefined ? undefined : homes.get(steady.addresses[0]!)
+      const isWanted = steady !== undefined && (homes.size === 0 || (home !== undefined && steady.addresses.every((address) => homes.get(address) === home)))
+      const found = kept.get(home) ?? []
+      if (!isWanted || found.length >= most) continue
+      kept.set(home, [...found, { question, host, ...(home !== undefined && { home }) }])
+      ttl = Math.max(ttl, steady.ttl)
+    }
   }
-  const kept = found.slice(0, VIEWPOINTS)
-  return { viewpoints: kept.map(({ viewpoint }) => viewpoint), ttl: Math.max(0, ...kept.map(({ ttl }) => ttl)), answered }
+  return { viewpoints: [...kept.values()].flat(), ttl, answered }
 }
 
-/** The TTL of an answer that names the member alone each time, or undefined. */
-async function steadyTtl(question: Question, addresses: readonly string[], ask: (question: Question) => Promise<Reply>, heard: () => void): Promise<number | undefined> {
+/** The addresses that are answered each time, and the greatest TTL they come with; undefined when they differ, or there are none. */
+async function steadyAnswer(question: Question, ask: (question: Question) => Promise<Reply>, heard: () => void): Promise<{ addresses: readonly string[]; ttl: number } | undefined> {
+  let first: string | undefined
   let ttl = 0
+  let addresses: readonly string[] = []
   for (let round = 0; round < STEADY; round++) {
     const reply = await ask(question)
     if (reply.rcode !== 'LOST') heard()
-    if (reply.addresses.length === 0 || !reply.addresses.every((address) => addresses.includes(address))) return undefined
+    addresses = reply.addresses
+    const text = [...addresses].sort().join()
+    if (text === '' || (first !== undefined && text !== first)) return undefined
+    first = text
     ttl = Math.max(ttl, reply.ttl)
   }
-  return ttl
+  return { addresses, ttl }
 }

@@ -153,7 +153,7 @@ function startNpm(options: readonly string[]): Running {
 /** Runs a program to its end; never rejects for what it says. */
 export function run(program: string, words: readonly string[]): Promise<Outcome> {
   return new Promise((resolve) => {
-    execFile(program, words, { cwd: root, timeout: 100_000, maxBuffer: 16 * 1024 * 1024 }, (error, out, err) => {
+    execFile(program, words, { cwd: root, timeout: 400_000, maxBuffer: 16 * 1024 * 1024 }, (error, out, err) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : undefined
       resolve({ status: code, out, err })
     })
