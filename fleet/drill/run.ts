@@ -72,6 +72,8 @@ export interface Progress {
 const TICK_MS = 10
 const LOOK_MS = 100
 const SETTLE_MS = 1000
+/** Where nobody has to return: so long without anything that fails. Longer than a request may take. */
+const CALM_MS = 4000
 /** Beyond this the members' return is not waited for; a flapping one is held down for long. */
 const BACK_WITHIN_MS = { flap: 330_000, other: 60_000 }
 /** How long a blow lasts that nobody leaves because of it. */
@@ -212,10 +214,12 @@ async function watchOutage(options: DrillOptions, tally: Tally, load: Load): Pro
 }
 
 /** Waits until all is as before, or has had long enough to be. */
-async function watchReturn({ clock, hurry, blow, viewpoints, stays, limits }: DrillOptions, tally: Tally): Promise<void> {
+async function watchReturn({ clock, hurry, blow, viewpoints, stays }: DrillOptions, tally: Tally): Promise<void> {
   const homes = homesOf(viewpoints)
-  const waitMs = homes.length === 0 || stays ? Math.min(limits.recoveryMs, BACK_WITHIN_MS.other) : blow.kind === 'flap' ? BACK_WITHIN_MS.flap : BACK_WITHIN_MS.other
-  const isBack = (): boolean => homes.length > 0 && !stays && latest(homes.map((home) => tally.turns.get(home)!), 'returnedAt') !== undefined
+  const waitMs = blow.kind === 'flap' ? BACK_WITHIN_MS.flap : BACK_WITHIN_MS.other
+  const hasReturned = (): boolean => latest(homes.map((home) => tally.turns.get(home)!), 'returnedAt') !== undefined
+  const isCalm = (): boolean => clock.elapsed() - Math.max(tally.startedAt!, tally.troubledAt ?? 0) > CALM_MS
+  const isBack = homes.length === 0 || stays ? isCalm : hasReturned
   while (!isBack() && clock.elapsed() - tally.startedAt! < waitMs && !hurry.aborted) await sleep(LOOK_MS)
 }
 
