@@ -1,14 +1,17 @@
 import type { Blocks } from './blocks.ts'
+import { findNear, nearWords, openNear, packNear, type Near } from './near.ts'
 import type { Place, Places, PlacesImage } from './places.ts'
 
 // The tables, one run of 32-bit words in shared memory:
 //
-//   header   HEADER words: MAGIC, FORMAT, IPv4 blocks, IPv6 blocks, places, octets of text, IPv4 and IPv6 blocks of resolvers
+//   header   HEADER words: MAGIC, FORMAT, IPv4 blocks, IPv6 blocks, places, octets of text, IPv4 and IPv6 blocks of resolvers,
+//            blocks and values of near4
 //   index4   65,537 words: the block in which each /16 begins, and the last one
 //   start4   first address of each block         value4  place << 8 | length
 //   index6   65,537 words, the same for IPv6
 //   start6   four arrays, one per word of the first address          value6
 //   the same again for resolvers, where there are any
+//   near4    the IPv4 blocks once more, for look-ups (near.ts), where they can be packed
 //   text     places + 2 words: where each place's JSON begins, then that of `about`, then the end; then the octets
 //
 // Why sorted blocks under a 16-bit index rather than wider tables: with the country database (506,151 IPv4 blocks) a
@@ -16,9 +19,9 @@ import type { Place, Places, PlacesImage } from './places.ts'
 // 60-63 ns in 68 MB, for it misses the TLB each time. The smallest is also the quickest to load and to share.
 // IPv6 (800,353 blocks) has an array per word of the address, so that most steps of a search stay within one of them.
 
-export const FORMAT = 2
+export const FORMAT = 3
 const MAGIC = 0x4e43504c
-const HEADER = 8
+const HEADER = 10
 const INDEX = 65_537
 /** Decoded places kept by each thread. */
 const DECODED = 4096
@@ -32,12 +35,15 @@ export function makeTables(v4: Blocks, v6: Blocks, places: readonly string[], ab
   const texts = [...places, about]
   const octets = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
   const sizeOf = (four: Blocks, six: Blocks): number => 2 * INDEX + four.count * 2 + six.count * 5
-  const words = HEADER + sizeOf(v4, v6) + (resolvers === undefined ? 0 : sizeOf(resolvers.v4, resolvers.v6)) + texts.length + 1 + Math.ceil(octets / 4)
+  const packed = packNear(v4)
+  const [nearBlocks, nearValues] = [packed?.blocks.length ?? 0, packed?.values.length ?? 0]
+  const words = HEADER + sizeOf(v4, v6) + (resolvers === undefined ? 0 : sizeOf(resolvers.v4, resolvers.v6)) + nearWords(nearBlocks, nearValues) + texts.length + 1 + Math.ceil(octets / 4)
   const tables = new SharedArrayBuffer(words * 4)
-  new Uint32Array(tables, 0, HEADER).set([MAGIC, FORMAT, v4.count, v6.count, places.length, octets, resolvers?.v4.count ?? 0, resolvers?.v6.count ?? 0])
-  const { networks, known, offsets, text } = sections(tables)
+  new Uint32Array(tables, 0, HEADER).set([MAGIC, FORMAT, v4.count, v6.count, places.length, octets, resolvers?.v4.count ?? 0, resolvers?.v6.count ?? 0, nearBlocks, nearValues])
+  const { networks, known, near, offsets, text } = sections(tables)
   fill(networks, v4, v6)
   if (known !== undefined && resolvers !== undefined) fill(known, resolvers.v4, resolvers.v6)
+  if (near !== undefined && packed !== undefined) for (const part of ['index', 'blocks', 'values'] as const) near[part].set(packed[part])
   let at = 0
   for (const [number, json] of texts.entries()) {
     offsets[number] = at
@@ -91,7 +97,7 @@ interface Section {
 }
 
 function sections(tables: SharedArrayBuffer) {
-  const [magic, format, count4, count6, size, octets, resolvers4, resolvers6] = new Uint32Array(tables, 0, HEADER) as unknown as [number, number, number, number, number, number, number, number]
+  const [magic, format, count4 = 0, count6 = 0, size = 0, octets, resolvers4 = 0, resolvers6 = 0, nearBlocks = 0, nearValues = 0] = new Uint32Array(tables, 0, HEADER)
   if (magic !== MAGIC || format !== FORMAT) throw new Error('not tables of this version')
   let at = HEADER
   const take = (words: number): Uint32Array => {
@@ -104,7 +110,7 @@ function sections(tables: SharedArrayBuffer) {
     index6: take(INDEX), start6: [take(six), take(six), take(six), take(six)], value6: take(six)
   })
   return {
-    networks: section(count4, count6), known: resolvers4 === 0 ? undefined : section(resolvers4, resolvers6),
+    networks: section(count4, count6), known: resolvers4 === 0 ? undefined : section(resolvers4, resolvers6), near: openNear(take, nearBlocks, nearValues),
     size, offsets: take(size + 2), text: Buffer.from(tables, at * 4, octets)
   }
 }
@@ -139,7 +145,7 @@ export function readTables(tables: SharedArrayBuffer): { readonly v4: FamilyTabl
 
 /** Makes tables readable in this thread. */
 export function openPlaces(image: PlacesImage): Places {
-  const { networks, known, size, offsets, text } = sections(image.tables)
+  const { networks, known, near, size, offsets, text } = sections(image.tables)
   const decoded = new Map<number, Place>()
   const place = (number: number): Place => {
     const held = decoded.get(number)
@@ -150,13 +156,13 @@ export function openPlaces(image: PlacesImage): Places {
     decoded.set(number, value)
     return value
   }
-  return { ...openSection(networks), size, place, resolvers: known && openSection(known) }
+  return { ...openSection(networks, near), size, place, resolvers: known && openSection(known) }
 }
 
-function openSection({ index4, start4, value4, index6, start6, value6 }: Section): Pick<Places, 'find4' | 'find6'> {
+function openSection({ index4, start4, value4, index6, start6, value6 }: Section, near?: Near): Pick<Places, 'find4' | 'find6'> {
   const [first, second, third, fourth] = start6
 
-  const find4 = (address: number): number => {
+  const find4 = near !== undefined ? findNear(near) : (address: number): number => {
     const top = address >>> 16
     let low = index4[top]!
     let high = index4[top + 1]!
