@@ -29,8 +29,7 @@ attach(async (setup, channel) => {
   const health = startHealth({ setup, clock, after: systemAfter, log })
   const fleet = makeFleetRequests(channel, systemAfter)
   const explainer = makeExplainer()
-  const loaded: { loader?: Loader } = {}
-  const latencies = startLatencies({ setup, clock, after: systemAfter, log, changed: (image) => loaded.loader?.measured(image) })
+  const latencies = startLatencies({ setup, clock, after: systemAfter, log })
   const service = await startService({
     setup,
     port: setup.ports.dns,
@@ -48,7 +47,7 @@ attach(async (setup, channel) => {
     }
   })
   const { loader, serving, exchange, counters } = service
-  loaded.loader = loader
+  latencies?.tellTo((image) => loader.measured(image))
   const rate = makeRate(() => sumOf(counters, 'queries'), clock)
   const status = (): DaemonStatus => ({
     version,

@@ -17,6 +17,8 @@ export interface Latencies {
   readonly edges: readonly string[]
   /** Where networks are from now on. */
   use(places: PlacesImage): void
+  /** What policies are to go by is told there from now on. */
+  tellTo(changed: (latencies: LatencyImage) => void): void
   /** Ends all asking; resolves when what is known is on disk. */
   close(): Promise<void>
 }
@@ -26,8 +28,6 @@ export interface LatenciesOptions {
   readonly clock: Clock
   readonly after: After
   readonly log: Logger
-  /** Told what policies are to go by from now on. */
-  readonly changed: (latencies: LatencyImage) => void
   /** Instead of HTTP, for tests. */
   readonly ask?: AskEdge
 }
@@ -43,7 +43,7 @@ const savedRows = z.array(z.string().max(160))
 
 /** Starts asking every edge; undefined when nothing is to be measured. */
 export function startLatencies(options: LatenciesOptions): Latencies | undefined {
-  const { setup, clock, after, log, changed } = options
+  const { setup, clock, after, log } = options
   const { config, ports, stateFolder } = setup
   const { latency } = config
   if (!latency.measure) return undefined
@@ -57,13 +57,14 @@ export function startLatencies(options: LatenciesOptions): Latencies | undefined
   const since = new Map<string, string>()
   let where: ((address: Uint8Array) => Where) | undefined
   let placed: SharedArrayBuffer | undefined
+  let changed: ((latencies: LatencyImage) => void) | undefined
   let toldAt = -Infinity
   let isClosed = false
   const cancels = new Map<string, () => void>()
   const later = (what: string, ms: number, run: () => void): void => void cancels.set(what, after(ms, run))
 
   const tell = (): void => {
-    if (where === undefined || isClosed || clock.elapsed() - toldAt < latency.change) return
+    if (where === undefined || changed === undefined || isClosed || clock.elapsed() - toldAt < latency.change) return
     toldAt = clock.elapsed()
     const image = table.told(where, clock.now())
     if (image !== undefined) changed(image)
@@ -92,7 +93,11 @@ export function startLatencies(options: LatenciesOptions): Latencies | undefined
       if (placed === image.tables) return
       placed = image.tables
       where = whereIn(openPlaces(image), names.map((name) => config.edges[name]!.at))
-      if (toldAt === -Infinity) tell()
+      tell()
+    },
+    tellTo(told) {
+      changed = told
+      tell()
     },
     close: async () => {
       isClosed = true
