@@ -1,9 +1,11 @@
+import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { KeyFile } from '../core/channel.ts'
 import { checkKeyNames, parseConfig } from '../core/config-file.ts'
 import type { Config } from '../core/config.ts'
 import { readRegularFile } from '../core/regular-file.ts'
 import { ConfigError, whyUnreadable, type Fault } from '../core/trouble.ts'
+import { checkKeyMode, parsePopKeys } from '../daemon/pops/index.ts'
 import { parseSecrets, readKeyFiles, type TsigKeys } from '../daemon/wire/index.ts'
 import type { NamedPath } from './folders.ts'
 import { checkUpdateRules } from './update-rules.ts'
@@ -14,10 +16,12 @@ export interface Configured {
   readonly keys: TsigKeys
   /** The same as texts, for a process that is told of them. */
   readonly keyFiles: readonly KeyFile[]
+  /** The file with the key of the PoPs, where there are any. */
+  readonly popKeys?: KeyFile | undefined
 }
 
 /** The keys of the files that a configuration names, and every fault in them and in what the configuration says of them. */
-export function readConfigKeys(file: NamedPath, text: string, config: Config): { readonly keys: TsigKeys; readonly keyFiles: readonly KeyFile[]; readonly faults: readonly Fault[] } {
+export function readConfigKeys(file: NamedPath, text: string, config: Config): { readonly keys: TsigKeys; readonly keyFiles: readonly KeyFile[]; readonly popKeys?: KeyFile | undefined; readonly faults: readonly Fault[] } {
   const keyFiles: KeyFile[] = []
   const { keys, faults } = readKeyFiles(config.keys, (label) => {
     const key = readRegularFile(resolve(dirname(file.path), label)).toString('utf8')
@@ -26,7 +30,8 @@ export function readConfigKeys(file: NamedPath, text: string, config: Config): {
   })
   // Of names in files with faults there is no telling.
   const unknown = faults.length > 0 ? [] : checkKeyNames(file.label, text, config, [...keys.keys()].map((name) => name.replace(/\.$/, '')))
-  return { keys, keyFiles, faults: [...faults, ...unknown, ...checkSecrets(file, config.dns['cookie-secrets']), ...checkUpdateRules(file.label, text, config)] }
+  const pops = readPopKeys(file, config.pops?.keys)
+  return { keys, keyFiles, popKeys: pops.popKeys, faults: [...faults, ...unknown, ...checkSecrets(file, config.dns['cookie-secrets']), ...pops.faults, ...checkUpdateRules(file.label, text, config)] }
 }
 
 function checkSecrets(file: NamedPath, label: string | undefined): Fault[] {
@@ -35,6 +40,17 @@ function checkSecrets(file: NamedPath, label: string | undefined): Fault[] {
     return parseSecrets(label, readRegularFile(secretsPath(file, label)).toString('utf8')).faults
   } catch (error) {
     return [{ file: label, line: 1, column: 1, severity: 'error', reason: `cannot be read: ${whyUnreadable(error)}` }]
+  }
+}
+
+function readPopKeys(file: NamedPath, label: string | undefined): { readonly popKeys?: KeyFile; readonly faults: readonly Fault[] } {
+  if (label === undefined) return { faults: [] }
+  const path = secretsPath(file, label)
+  try {
+    const text = readRegularFile(path).toString('utf8')
+    return { popKeys: { label, text }, faults: [...checkKeyMode(label, statSync(path).mode), ...parsePopKeys(label, text).faults] }
+  } catch (error) {
+    return { faults: [{ file: label, line: 1, column: 1, severity: 'error', reason: `cannot be read: ${whyUnreadable(error)}`, hint: `openssl rand -hex 32 > ${label}; chmod 600 ${label}` }] }
   }
 }
 
@@ -59,7 +75,8 @@ export function loadConfigured(file: NamedPath): Configured {
   const { 'cookie-secrets': secrets } = config.dns
   const dns = secrets === undefined ? config.dns : { ...config.dns, 'cookie-secrets': secretsPath(file, secrets) }
   const checks = { ...config.checks, named: mapValues(config.checks.named, (check) => (check.authority === undefined ? check : { ...check, authority: resolve(dirname(file.path), check.authority) })) }
-  return { config: { ...config, dns, checks }, keys: found.keys, keyFiles: found.keyFiles }
+  const pops = config.pops === undefined ? {} : { pops: { ...config.pops, keys: secretsPath(file, config.pops.keys) } }
+  return { config: { ...config, dns, checks, ...pops }, keys: found.keys, keyFiles: found.keyFiles, popKeys: found.popKeys }
 }
 
 function mapValues<T>(map: Readonly<Record<string, T>>, change: (value: T) => T): Record<string, T> {

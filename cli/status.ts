@@ -4,6 +4,7 @@ import { systemClock } from '../core/clock.ts'
 import { openAdmin, Refused, refused } from './admin-client.ts'
 import { failed, isSet, type Command } from './command.ts'
 import { STATE } from './folders.ts'
+import { popLines } from './pops.ts'
 import { tableOf } from './table.ts'
 
 export const status: Command = {
@@ -52,6 +53,7 @@ export function statusLines(status: Status, { startedAt, now, columns }: { start
     ...table,
     ...(cut.length > 0 ? ['', ...cut] : []),
     '',
+    ...(status.pops === undefined ? [] : [...popLines(status.pops, columns), '']),
     ...status.zones.map((zone) => zoneLine(zone, status.secondaries.find((each) => each.zone === zone.origin), now)),
     ...status.reload.faults
   ]
@@ -80,10 +82,11 @@ function processOf({ pid, process }: MemberStatus): string {
   return process === 'running' && pid !== undefined ? String(pid) : process
 }
 
-function whyOf({ why, forced, process, processWhy, restarts }: MemberStatus, now: number): string {
+function whyOf({ why, elsewhere, forced, process, processWhy, restarts }: MemberStatus, now: number): string {
   const parts: string[] = []
   if (forced !== undefined) parts.push(forced.until === undefined ? forced.why : `${forced.why}, ${formatDuration(Math.max(0, forced.until - now))} more`)
   else if (why !== undefined) parts.push(why)
+  if (elsewhere !== undefined) parts.push(elsewhere)
   if (process !== undefined && process !== 'running' && processWhy !== undefined && !parts.some((part) => part.startsWith(processWhy))) parts.push(processWhy)
   if (restarts !== undefined && restarts > 0) parts.push(`restarts: ${restarts}`)
   return parts.join('; ')

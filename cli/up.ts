@@ -76,7 +76,7 @@ async function greet(call: Call, config: Config, fleet: Fleet, began: number): P
   if ((await ready) === 'ready') await welcome(call, config, fleet, began, systemClock.elapsed() + FIRST_ROUND_MS)
 }
 
-function launch(call: Call, { config, keyFiles }: Configured): Promise<Fleet | string> {
+function launch(call: Call, { config, keyFiles, popKeys }: Configured): Promise<Fleet | string> {
   const { io } = call
   const state = stateFolder(call)
   const zones = zonesFolder(call)
@@ -87,6 +87,7 @@ function launch(call: Call, { config, keyFiles }: Configured): Promise<Fleet | s
   return startFleet({
     config,
     keyFiles,
+    popKeys,
     configFile: configFile(call).path,
     stateFolder: state.path,
     stateLabel: state.label,

@@ -38,6 +38,8 @@ export interface Setup {
   readonly adminToken?: string
   /** Files of keys, which have been checked. Never logged. The daemon alone gets them. */
   readonly keyFiles?: readonly KeyFile[]
+  /** The file with the key that PoPs share, which has been checked. Never logged. The daemon alone gets it. */
+  readonly popKeys?: KeyFile
   /** Log lines are read by a person (a terminal) rather than by a machine. */
   readonly readable: boolean
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { checkPops } from './config-pops.ts'
 import { configSchema, type Config } from './config.ts'
 import { CHECK_SETTINGS } from './config-checks.ts'
 import { suggestion } from './suggest.ts'
@@ -137,7 +138,7 @@ function crossCheck(config: Config, source: YamlFile): Fault[] {
   }
   checkCalculated(config, source, reference, fault)
 
-  faults.push(...checkPeers(config, source))
+  faults.push(...checkPeers(config, source), ...checkPops(config, source))
 
   const names = new Map<string, string>()
   const usedAddresses = new Map<string, string>()

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { parsePrefix } from './address.ts'
 import { checks } from './config-checks.ts'
 import { latency } from './config-latency.ts'
+import { pop, pops } from './config-pops.ts'
 import { address, addresses, duration, hostname, label, named, perSecond, port, prefix, size } from './config-values.ts'
 
 // The keys of nearcast.yaml: one row a key, with its bounds, its default and its description. The type, the check and
@@ -102,6 +103,7 @@ const edge = z.strictObject({
   region: z.string().default('').meta({ description: 'name of the cloud region, for reports' }),
   parent: label.optional().meta({ description: 'regional cache, or shield, that it fetches from; absent: straight from the origin' }),
   check: checkName,
+  pop,
   capacity: z.int().min(1).default(5000).meta({ description: 'requests per second that it can take' })
 })
 
@@ -109,13 +111,15 @@ const regional = z.strictObject({
   address: addresses('where edges reach it'),
   city: z.string().default('').meta({ description: 'shown in tables' }),
   shield: label.optional().meta({ description: 'origin shield that it fetches from; absent: straight from the origin' }),
-  check: checkName
+  check: checkName,
+  pop
 })
 
 const shield = z.strictObject({
   address: addresses('where regional caches reach it'),
   city: z.string().default('').meta({ description: 'shown in tables' }),
-  check: checkName
+  check: checkName,
+  pop
 })
 
 const origin = z.union(
@@ -124,7 +128,7 @@ const origin = z.union(
       url: z.url({ protocol: /^https?$/ }).meta({ description: 'where the origin answers, such as http://192.0.2.10:8080' }),
       host: hostname.optional().meta({ description: 'Host header sent to it; absent: the viewer\'s' })
     }),
-    z.strictObject({ demo: address.meta({ description: 'run the bundled demo site on this address, at the HTTP port' }) })
+    z.strictObject({ demo: address.meta({ description: 'run the bundled demo site on this address, at the HTTP port' }), pop })
   ],
   { error: 'expected either url: http://… or demo: ADDRESS' }
 )
@@ -201,6 +205,7 @@ export const configSchema = z.strictObject({
   cache,
   keys: z.array(z.string().min(1)).default([]).meta({ description: 'files with TSIG keys in the syntax of BIND, relative to nearcast.yaml', unit: 'list of paths' }),
   peers: named(peer, 'other name servers: those that have zones from us, and those we have zones from'),
+  pops,
   zones: z.record(zoneName, zone).default({}).meta({ description: 'what holds for a zone beside what its file says, by its name' }),
   edges: named(edge, 'the edge workers, by name; policies speak of these names'),
   regionals: named(regional, 'regional caches between edges and shield'),

@@ -1,17 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { makeAnswerer, type Answerer } from './answer.ts'
 import { readCounters } from './answer/index.ts'
-import { explainName, makeFleetRequests, startAdmin, startHealth, startLatencies, type Ask, type Loader, type DaemonStatus, type ExplainQuestion } from './control/index.ts'
+import { explainName, makeFleetRequests, PopKeys, startAdmin, startHealth, startLatencies, tellPoints, type Ask, type Loader, type DaemonStatus, type ExplainQuestion } from './control/index.ts'
 import { makeRules } from './exchange/index.ts'
 import type { Serving } from './serve/index.ts'
+import { openVantage, type Vantage } from './pops/index.ts'
 import { makeReclaimer } from './reclaim.ts'
 import { startService } from './service.ts'
 import { makeSurveyor } from './traffic/index.ts'
 import { parseKeys, type TsigKeys } from './wire/index.ts'
 import { openWorld, type World, type WorldImage } from './world.ts'
-import { attach, type Channel, type KeyFile, type ToProcess } from '../core/channel.ts'
+import { attach, type Channel, type KeyFile, type Setup, type ToProcess } from '../core/channel.ts'
 import { systemAfter, systemClock } from '../core/clock.ts'
-import { makeLogger } from '../core/log.ts'
+import { makeLogger, type Logger } from '../core/log.ts'
 import { messageOf, never } from '../core/trouble.ts'
 import { makeRate } from './rate.ts'
 
@@ -26,7 +27,8 @@ attach(async (setup, channel) => {
   const clock = systemClock
   const startedAt = clock.now()
   const version = readVersion()
-  const health = startHealth({ setup, clock, after: systemAfter, log })
+  const vantage = await openPoints(setup, log)
+  const health = startHealth({ setup, clock, after: systemAfter, log, ...(vantage !== undefined && { vantage }) })
   const fleet = makeFleetRequests(channel, systemAfter)
   const explainer = makeExplainer()
   const latencies = startLatencies({ setup, clock, after: systemAfter, log })
@@ -55,9 +57,10 @@ attach(async (setup, channel) => {
     listening: serving.listening,
     ...loader.status(),
     secondaries: exchange.secondaries(),
+    ...(vantage !== undefined && { pops: vantage.status() }),
     queries: { total: sumOf(counters, 'queries'), perSecond: rate.perSecond(), counters: { ...readCounters(...counters), ...serving.traffic() } }
   })
-  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, latencies, status, explain: explainer.explain, traffic: makeSurveyor(explainer.image), reload: (force) => loader.reload(force), flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
+  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, latencies, status, explain: (question) => withPoints(explainer.explain(question), vantage), traffic: makeSurveyor(explainer.image), reload: (force) => loader.reload(force), flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
   announce(channel, serving, loader, admin.url)
   const stop = async (withinMs: number): Promise<void> => {
     await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close(), latencies?.close()])
@@ -88,6 +91,16 @@ attach(async (setup, channel) => {
     }
   }
 })
+
+/** What other PoPs see, where there are any. */
+function openPoints({ config, popKeys }: Setup, log: Logger): Promise<Vantage | undefined> {
+  const keys = popKeys && new PopKeys({ first: popKeys, file: config.pops!.keys, clock: systemClock, after: systemAfter, log })
+  return openVantage({ config, keys: () => keys?.now ?? [], clock: systemClock, after: systemAfter, log })
+}
+
+function withPoints(explanation: ReturnType<typeof explainName>, vantage: Vantage | undefined): ReturnType<typeof explainName> {
+  return vantage === undefined || typeof explanation === 'string' ? explanation : tellPoints(explanation, vantage.note)
+}
 
 /** They have been checked by whoever read them. */
 function keysOf(files: readonly KeyFile[]): TsigKeys {

@@ -16,6 +16,8 @@ export interface FleetOptions {
   readonly config: Config
   /** The files of keys that it names, for the daemon. */
   readonly keyFiles?: readonly KeyFile[]
+  /** The file with the key that PoPs share, for the daemon. */
+  readonly popKeys?: KeyFile | undefined
   /** Absolute paths. */
   readonly configFile: string
   readonly stateFolder: string
@@ -81,7 +83,7 @@ async function start(options: FleetOptions): Promise<Fleet | string> {
   const config: Config = { ...options.config, dns: { ...options.config.dns, listen: [...listen] } }
   const adminToken = secretIn(stateFolder, 'admin.token')
   const common = { config, ports, stateFolder, zonesFolder, zonesLabel, tierSecret: secretIn(stateFolder, 'tier.secret'), readable }
-  const setupFor = (role: Role, name: string): Setup => ({ ...common, role, name, ...(role === 'daemon' && { adminToken, keyFiles: options.keyFiles ?? [] }) })
+  const setupFor = (role: Role, name: string): Setup => ({ ...common, role, name, ...(role === 'daemon' && { adminToken, keyFiles: options.keyFiles ?? [], ...(options.popKeys !== undefined && { popKeys: options.popKeys }) }) })
   const file: FleetFile = { pid: process.pid, startedAt: clock.now(), admin: { address: config.admin.listen, port: ports.admin }, ports, zones: zonesFolder, config: options.configFile }
   writeFleetFile(stateFolder, file)
   const supervisor = new Supervisor({ posts: rosterOf(config), program: options.program ?? programOf, setupFor, clock, log })

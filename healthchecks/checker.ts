@@ -6,7 +6,7 @@ import type { Probe } from './probe.ts'
 import { probe as realProbe, type ProbeSpec } from './probes.ts'
 import type { startRounds } from './rounds.ts'
 import type { Forced } from './table.ts'
-import { WatchedTarget, type CheckTarget, type TargetReport, type VerdictChange } from './target.ts'
+import { WatchedTarget, type CheckTarget, type Settler, type TargetReport, type VerdictChange } from './target.ts'
 
 export interface CheckerOptions {
   readonly holdDownMs: number
@@ -17,6 +17,8 @@ export interface CheckerOptions {
   readonly probe?: Probe<ProbeSpec>
   /** What was known before a restart. */
   readonly known?: readonly SavedTarget[]
+  /** Makes of our own view of a target what its word is to say. */
+  readonly settler?: Settler
   /** Called after a verdict has changed. */
   changed?(change: VerdictChange): void
 }
@@ -57,14 +59,14 @@ export class Checker {
 
   /** From now on these are checked too, at once first. A name that is there already is not. */
   add(targets: readonly CheckTarget[]): void {
-    const { clock } = this.#options
+    const { clock, settler } = this.#options
     const fresh: ProbeDriver[] = []
     for (const target of targets) {
       const { name, plan } = target
       if (this.#targets.has(name)) continue
       for (const { what } of leaves(plan)) if ('probe' in what) this.#use(what.probe, name, fresh)
       const driverOf = ({ what }: Plan): ProbeDriver | undefined => ('probe' in what ? this.#drivers.get(keyOf(what.probe))?.driver : undefined)
-      this.#targets.set(name, new WatchedTarget(target, driverOf, clock, this.#forced.get(name) ?? 'none', this.#known.get(name), (change) => this.#judged(change)))
+      this.#targets.set(name, new WatchedTarget(target, driverOf, clock, this.#forced.get(name) ?? 'none', this.#known.get(name), (change) => this.#judged(change), settler))
       this.#lastAddedAt = clock.elapsed()
     }
     for (const driver of fresh) this.#join(driver)
@@ -112,6 +114,11 @@ export class Checker {
     if (forced === 'none') this.#forced.delete(name)
     else this.#forced.set(name, forced)
     this.#targets.get(name)?.force(forced)
+  }
+
+  /** What the settler says may have changed. */
+  restate(): void {
+    for (const target of this.#targets.values()) target.restate()
   }
 
   report(name: string): TargetReport | undefined {

@@ -31,6 +31,23 @@ export interface VerdictChange {
   readonly why: string
 }
 
+/** What our own checks say of a target, before anybody else is asked. */
+export interface OwnView {
+  readonly verdict: Verdict
+  readonly suspect: boolean
+  /** Who runs it says that it has ended or hangs. */
+  readonly gone: boolean
+  readonly since: number
+  readonly why: string
+}
+
+/** Makes of our own view what the word is to say. */
+export interface Settler {
+  settle(target: CheckTarget, own: OwnView): { readonly verdict: Verdict; readonly suspect: boolean }
+  /** The target is checked no more. */
+  forget(name: string): void
+}
+
 /** How a part of a plan stands. */
 interface Judged {
   readonly verdict: Verdict
@@ -43,6 +60,7 @@ export class WatchedTarget {
   readonly target: CheckTarget
   readonly drivers: ReadonlySet<ProbeDriver>
   readonly #clock: Clock
+  readonly #settler: Settler | undefined
   readonly #driverOf: (plan: Plan) => ProbeDriver | undefined
   #forced: Forced
   #gone: string | undefined
@@ -51,8 +69,12 @@ export class WatchedTarget {
   readonly #changed: (change: VerdictChange | undefined) => void
   readonly #listener = (): void => this.#judge()
 
-  /** @param changed told after every judgement, with what has changed */
-  constructor(target: CheckTarget, driverOf: (plan: Plan) => ProbeDriver | undefined, clock: Clock, forced: Forced, known: SavedTarget | undefined, changed: (change: VerdictChange | undefined) => void) {
+  /**
+   * @param changed told after every judgement, with what has changed
+   * @param settler absent: the word says what our own checks say
+   */
+  constructor(target: CheckTarget, driverOf: (plan: Plan) => ProbeDriver | undefined, clock: Clock, forced: Forced, known: SavedTarget | undefined, changed: (change: VerdictChange | undefined) => void, settler?: Settler) {
+    this.#settler = settler
     this.target = target
     this.#driverOf = driverOf
     this.#clock = clock
@@ -62,7 +84,7 @@ export class WatchedTarget {
     this.#judged = this.#evaluate(target.plan)
     this.#since = known?.verdict === this.#judged.verdict ? known.since : clock.now()
     for (const driver of this.drivers) driver.listeners.add(this.#listener)
-    this.#publish()
+    this.restate()
   }
 
   /** Something is known of every probe of it, or it needs none. */
@@ -76,7 +98,7 @@ export class WatchedTarget {
 
   force(forced: Forced): void {
     this.#forced = forced
-    this.#publish()
+    this.restate()
   }
 
   tell(said: 'gone' | 'starting' | 'back', why: string, planned: boolean): void {
@@ -111,21 +133,25 @@ export class WatchedTarget {
 
   close(): void {
     for (const driver of this.drivers) driver.listeners.delete(this.#listener)
+    this.#settler?.forget(this.target.name)
   }
 
   #judge(): void {
     const before = this.#judged.verdict
     this.#judged = this.#evaluate(this.target.plan)
     const { verdict, why } = this.#judged
-    this.#publish()
+    if (verdict !== before) this.#since = this.#clock.now()
+    this.restate()
     if (verdict === before) return this.#changed(undefined)
-    this.#since = this.#clock.now()
     this.#changed({ name: this.target.name, at: this.#since, before, now: verdict, why })
   }
 
-  #publish(): void {
+  /** Writes the word: also when what others say of the target has changed. */
+  restate(): void {
     const { table, index } = this.target
-    setHealth(table, index, healthWord(this.#judged.verdict, this.#forced, this.#judged.suspect))
+    const { verdict, suspect, why } = this.#judged
+    const settled = this.#settler?.settle(this.target, { verdict, suspect, gone: this.#gone !== undefined, since: this.#since, why }) ?? this.#judged
+    setHealth(table, index, healthWord(settled.verdict, this.#forced, settled.suspect))
   }
 
   #evaluate(plan: Plan): Judged {

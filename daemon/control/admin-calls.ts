@@ -20,6 +20,7 @@ const injection = z.discriminatedUnion('kind', [
 /** Every call of the admin API, one row each. */
 export const calls: readonly Call[] = [
   { method: 'GET', path: '/v1/status', answer: (_, control) => ({ status: 200, body: { ...control.status(), members: control.health.members(), targets: control.health.targets() } }) },
+  { method: 'GET', path: '/v1/pops', answer: pops },
   { method: 'GET', path: '/v1/explain', answer: reading(z.strictObject({ name: z.string().min(1).max(1024), from: z.string().max(64).default('127.0.0.1'), type: z.string().max(32).default('A'), assume: z.string().max(1024).optional() }), explain) },
   { method: 'GET', path: '/v1/safe', answer: reading(z.strictObject({ edges: z.string().min(1).max(1024) }), safe) },
   { method: 'GET', path: '/v1/where', answer: reading(z.strictObject({ what: z.string().min(1).max(1024).optional(), assume: z.string().max(1024).optional() }), where) },
@@ -49,6 +50,11 @@ function reading<Schema extends z.ZodObject>(schema: Schema, answer: (input: z.o
     const where = issue.path.join('.')
     return refuse(400, where === '' ? issue.message : `${where}: ${issue.message}`)
   }
+}
+
+function pops(_: unknown, control: Control): Reply {
+  const status = control.status().pops
+  return status === undefined ? refuse(404, 'this daemon has no other PoPs: nearcast.yaml has no pops:') : { status: 200, body: status }
 }
 
 async function stop(input: { name: string; now: boolean; forMs?: number | undefined }, control: Control): Promise<Reply> {

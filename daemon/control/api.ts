@@ -1,4 +1,5 @@
 import type { Role } from '../../core/channel.ts'
+import type { PopsStatus } from '../pops/index.ts'
 import type { Candidate, Step } from '../routing/types.ts'
 
 export type { DrainReply, WhereReply } from '../traffic/index.ts'
@@ -6,6 +7,7 @@ export type { DrainReply, WhereReply } from '../traffic/index.ts'
 // What the admin API takes and gives, as JSON. Types only: the command line compiles against this file.
 //
 //   GET  /v1/status                                -> Status
+//   GET  /v1/pops                                  -> PopsStatus
 //   GET  /v1/explain?name=&from=&type=&assume=     -> Explanation
 //   GET  /v1/safe?edges=                           -> DrainReply
 //   GET  /v1/where?what=&assume=                   -> WhereReply
@@ -21,6 +23,8 @@ export type { DrainReply, WhereReply } from '../traffic/index.ts'
 //   POST /v1/refresh {zone, whole?}                -> Done
 //
 // Every call carries `Authorization: Bearer TOKEN`. Errors are 4xx and 5xx with ErrorReply. Times are wall milliseconds.
+
+export type { PopsStatus, PopStatus } from '../pops/index.ts'
 
 export interface StopRequest {
   readonly name: string
@@ -194,6 +198,8 @@ export interface MemberStatus {
   readonly checkedAt?: number
   /** Round trip of the last check that passed. */
   readonly checkMs?: number
+  /** Where other vantage points see it differently: `down here, up at 3 of 4 vantage points: answered as up`. */
+  readonly elsewhere?: string
   readonly forced?: ForceStatus
   /** Whether DNS answers name it: edges alone. */
   readonly answerable?: boolean
@@ -219,6 +225,8 @@ export interface DaemonStatus {
   readonly routedTtl: number
   readonly zones: readonly ZoneStatus[]
   readonly secondaries: readonly SecondaryStatus[]
+  /** Absent where there are no other PoPs. */
+  readonly pops?: PopsStatus
   /** `lastAt` is of the last reload that was tried. */
   readonly reload: { readonly lastAt?: number; readonly faults: readonly string[] }
   readonly queries: { readonly total: number; readonly perSecond: number; readonly counters: Readonly<Record<string, number>> }

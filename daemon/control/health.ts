@@ -5,6 +5,7 @@ import type { Member, Setup } from '../../core/channel.ts'
 import type { After, Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/log.ts'
 import { Checker, makeHealthTable, planCheck, startRounds, type CheckTarget, type HealthTable, type Probe, type ProbeSpec } from '../../healthchecks/index.ts'
+import type { Vantage } from '../pops/index.ts'
 import type { RoutingImage } from '../routing/index.ts'
 import type { MemberStatus, TargetStatus } from './api.ts'
 import { openForces, type Forces } from './forces.ts'
@@ -37,6 +38,8 @@ export interface HealthOptions {
   readonly clock: Clock
   readonly after: After
   readonly log: Logger
+  /** Decides with what other PoPs see; absent: our own checks alone do. */
+  readonly vantage?: Vantage
   /** Instead of the real probe and node-cron, for tests. */
   readonly probe?: Probe<ProbeSpec>
   readonly rounds?: typeof startRounds
@@ -75,8 +78,10 @@ export function startHealth(options: HealthOptions): Health {
     rounds: options.rounds ?? startRounds,
     known: readStateFile(file, savedTargets, log) ?? [],
     changed: () => saveWithin(SAVE_AFTER_CHANGE_MS),
+    ...(options.vantage === undefined ? {} : { settler: options.vantage }),
     ...(options.probe === undefined ? {} : { probe: options.probe })
   })
+  options.vantage?.whenChanged(() => checker.restate())
   const knows = (name: string): boolean => name.includes('@') || checker.report(name) !== undefined
   checker.add(checkTargets(config, setup.ports.http, table))
   const forces = openForces({ file: join(setup.stateFolder, 'forces.json'), clock, after, log, knows, apply: (name, forced) => checker.force(name, forced) })
@@ -93,12 +98,13 @@ export function startHealth(options: HealthOptions): Health {
       members = told
       for (const member of told) hear.member(member)
     },
-    members: () => describeMembers({ config, members, checker, forces, table }),
+    members: () => describeMembers({ config, members, checker, forces, table, note: options.vantage?.note }),
     targets: () => describeTargets(plain.names, checker, forces),
     rehearse: hear.rehearse,
     close: async () => {
       cancelSave?.()
       checker.close()
+      options.vantage?.close()
       await Promise.all([disk.write(checker.save()), forces.close()])
     }
   }

@@ -11,6 +11,8 @@ interface Known {
   readonly checker: Pick<Checker, 'report'>
   readonly forces: Pick<Forces, 'get'>
   readonly table: HealthTable
+  /** Where vantage points do not see a member alike. */
+  readonly note?: ((name: string) => string | undefined) | undefined
 }
 
 /** Targets of policies that are no members, by name. */
@@ -21,7 +23,7 @@ export function describeTargets(names: readonly string[], checker: Known['checke
 type Place = Pick<MemberStatus, 'name' | 'role' | 'city' | 'addresses' | 'parent'>
 
 /** Every member with its process, its health and what it is forced to: edges in the order of the configuration, then the tiers behind them. */
-export function describeMembers({ config, members, checker, forces, table }: Known): MemberStatus[] {
+export function describeMembers({ config, members, checker, forces, table, note }: Known): MemberStatus[] {
   const processes = new Map(members.map((member) => [member.name, member]))
   const places = placesOf(config, members)
   return places.map((place, at) => ({
@@ -29,6 +31,7 @@ export function describeMembers({ config, members, checker, forces, table }: Kno
     ...describeProcess(processes.get(place.name)),
     ...describeHealth(place.name, checker),
     ...describeForce(place.name, forces),
+    ...describePoints(note?.(place.name)),
     ...(place.role === 'edge' ? { answerable: isAnswerable(table.words[at]!) } : {})
   }))
 }
@@ -67,6 +70,10 @@ function describeHealth(name: string, checker: Known['checker']): Partial<Member
   if (report === undefined) return {}
   const { verdict, check, suspect, since, why, checkedAt, checkMs } = report
   return { health: verdict, ...(check === 'default' ? {} : { check }), suspect, since, why, ...(checkedAt === 0 ? {} : { checkedAt }), ...(checkMs === undefined ? {} : { checkMs }) }
+}
+
+function describePoints(elsewhere: string | undefined): Partial<MemberStatus> {
+  return elsewhere === undefined ? {} : { elsewhere }
 }
 
 function describeForce(name: string, forces: Known['forces']): Partial<MemberStatus> {

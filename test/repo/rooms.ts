@@ -23,10 +23,11 @@ export const rooms: readonly Room[] = [
   { name: 'daemon/latency', may: ['core', 'geodb'], pure: true },
   { name: 'daemon/limits', may: ['core', 'daemon/wire'], pure: true },
   { name: 'daemon/serve', may: ['core', 'healthchecks', 'daemon/wire', 'daemon/limits', 'daemon'] },
+  { name: 'daemon/pops', may: ['core', 'healthchecks'] },
   { name: 'daemon/traffic', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon'] },
-  { name: 'daemon/control', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/latency', 'daemon/routing', 'daemon/serve', 'daemon/update', 'daemon/traffic', 'daemon'] },
+  { name: 'daemon/control', may: ['core', 'geodb', 'healthchecks', 'daemon/pops', 'daemon/wire', 'daemon/zone', 'daemon/latency', 'daemon/routing', 'daemon/serve', 'daemon/update', 'daemon/traffic', 'daemon'] },
   { name: 'daemon/exchange', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon/serve', 'daemon/control', 'daemon/update', 'daemon'] },
-  { name: 'daemon', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon/limits', 'daemon/serve', 'daemon/traffic', 'daemon/control', 'daemon/exchange'], open: true },
+  { name: 'daemon', may: ['core', 'geodb', 'healthchecks', 'daemon/pops', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon/limits', 'daemon/serve', 'daemon/traffic', 'daemon/control', 'daemon/exchange'], open: true },
   { name: 'edge/message', may: ['core'], pure: true },
   { name: 'edge/http', may: ['core', 'edge/message'] },
   { name: 'edge/cache', may: ['core', 'edge/message'], pure: true },
@@ -35,7 +36,7 @@ export const rooms: readonly Room[] = [
   { name: 'edge', may: ['core', 'edge/message', 'edge/http', 'edge/cache', 'edge/tiers', 'edge/viewers'] },
   { name: 'fleet', may: ['core'] },
   { name: 'fleet/drill', may: ['core', 'daemon'] },
-  { name: 'cli', may: ['core', 'healthchecks', 'fleet', 'fleet/drill', 'daemon', 'daemon/zone', 'daemon/routing', 'daemon/control', 'daemon/exchange', 'daemon/traffic', 'daemon/update', 'daemon/wire', 'geodb'], open: true },
+  { name: 'cli', may: ['core', 'healthchecks', 'daemon/pops', 'fleet', 'fleet/drill', 'daemon', 'daemon/zone', 'daemon/routing', 'daemon/control', 'daemon/exchange', 'daemon/traffic', 'daemon/update', 'daemon/wire', 'geodb'], open: true },
   { name: 'bench', may: ['*'], open: true },
   { name: 'test', may: ['*'], open: true }
 ]

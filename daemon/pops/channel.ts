@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto'
+import type { After, Clock } from '../../core/clock.ts'
+import type { Logger } from '../../core/log.ts'
+import { makeQuiet } from '../../core/quiet.ts'
+import { NO_SESSION } from './message.ts'
+import type { PopKey } from './keys.ts'
+import { PopLink, type Refusal } from './link.ts'
+import { PopSocket } from './socket.ts'
+import { OwnState } from './states.ts'
+
+/** What PoPs tell each other, by kind; a number stands for it in messages and is never given away again. */
+export const KINDS = { verdicts: 1 } as const
+export type Kind = keyof typeof KINDS
+
+export interface ChannelOptions {
+  readonly name: string
+  /** Addresses of this PoP, one of a family, and its port. */
+  readonly listen: readonly string[]
+  readonly port: number
+  readonly others: Readonly<Record<string, { readonly address: string; readonly port: number }>>
+  /** The first signs, all are accepted. */
+  keys(): readonly PopKey[]
+  /** How long what is said of each kind is to be believed. */
+  readonly leases: Readonly<Record<Kind, number>>
+  readonly skewMs: number
+  readonly clock: Clock
+  readonly after: After
+  readonly log: Logger
+}
+
+/** How another PoP stands with us. */
+export interface PopView {
+  readonly name: string
+  readonly address: string
+  readonly port: number
+  /** What it says is believed: it is heard, and hears us. */
+  readonly isFresh: boolean
+  /** Since when it is so, wall time. */
+  readonly since: number
+  readonly heardAt?: number
+  /** How far its clock is ahead of ours (behind: below 0), and how long a message takes there and back. */
+  readonly skewMs?: number
+  readonly roundTripMs?: number
+  /** Messages from its address that were not taken, by reason. */
+  readonly refused: Readonly<Partial<Record<Refusal, number>>>
+}
+
+/** Between this PoP and all others: each kind of state that it puts is told to all, and what all others say is here while it is fresh. */
+export interface Channel {
+  /** Sets an entry of our own, an empty value takes it away; others are told within a few milliseconds. */
+  put(kind: Kind, key: string, value: Uint8Array): void
+  /** What a PoP says of one kind; undefined while it is not to be believed. */
+  heard(kind: Kind, pop: string): ReadonlyMap<string, Uint8Array> | undefined
+  view(): readonly PopView[]
+  /** Called, soon after, whenever `heard` or whether a PoP is fresh has changed. */
+  whenChanged(listener: () => void): void
+  close(): void
+}
+
+const EVERY_MS = 1000
+/** Changes that come together are told together. */
+const GATHER_MS = 20
+
+/** One other PoP, and whether it was fresh when we last looked. */
+interface Other {
+  readonly link: PopLink
+  readonly socket: PopSocket
+  isFresh: boolean
+  since: number
+}
+
+/** Opens the channel. Rejects with one line when an address cannot be used. */
+export async function openChannel(options: ChannelOptions): Promise<Channel> {
+  const { clock, after, log } = options
+  const states = new Map(Object.entries(KINDS).map(([name, kind]) => [kind as number, { state: new OwnState(), leaseMs: options.leases[name as Kind] }]))
+  const session = makeSession()
+  const others = new Map<string, Other>()
+  let listener = (): void => undefined
+  const soon = makeGathered(after, () => {
+    look()
+    listener()
+  })
+  const flush = makeGathered(after, () => {
+    for (const { link } of others.values()) link.flush()
+  })
+  const look = (): boolean => {
+    let any = false
+    for (const [name, other] of others) {
+      const isFresh = other.link.heard(KINDS.verdicts) !== undefined
+      if (isFresh === other.isFresh) continue
+      any = true
+      Object.assign(other, { isFresh, since: clock.now() })
+      if (isFresh) log.info({ pop: name }, `PoP ${name} is heard`)
+      else log.warn({ pop: name }, `PoP ${name} is not heard any more: what it said does not count`)
+    }
+    return any
+  }
+  const sockets = await openSockets(options)
+  for (const [name, socket] of sockets) {
+    const quiet = makeQuiet((line) => log.warn({ pop: name }, line), clock)
+    const link = new PopLink({ own: options.name, name, session, keys: options.keys, states, clock, skewMs: options.skewMs, send: (octets) => socket.send(octets), changed: soon, refused: (_, line) => quiet(line) })
+    socket.whenReceived((octets) => link.receive(octets))
+    others.set(name, { link, socket, isFresh: false, since: clock.now() })
+  }
+  const beat = (): void => {
+    cancelBeat = after(EVERY_MS, beat)
+    for (const { link } of others.values()) link.tick()
+    if (look()) listener()
+  }
+  let cancelBeat = (): void => undefined
+  beat()
+  return {
+    put: (kind, key, value) => {
+      if (states.get(KINDS[kind])!.state.put(key, value)) flush()
+    },
+    heard: (kind, pop) => others.get(pop)?.link.heard(KINDS[kind]),
+    view: () => [...others].map(([name, { link, isFresh, since }]) => ({ name, ...options.others[name]!, isFresh, since, ...link.view() })),
+    whenChanged: (told) => {
+      listener = told
+    },
+    close: () => {
+      cancelBeat()
+      soon.cancel()
+      flush.cancel()
+      for (const { socket } of others.values()) socket.close()
+    }
+  }
+}
+
+async function openSockets({ listen, port, others, after, log }: ChannelOptions): Promise<Map<string, PopSocket>> {
+  const sockets = new Map<string, PopSocket>()
+  await PopSocket.tryAll(listen, port)
+  for (const [name, at] of Object.entries(others)) {
+    const own = listen.find((address) => address.includes(':') === at.address.includes(':'))!
+    sockets.set(name, new PopSocket({ own: { address: own, port }, other: at, after, trouble: (line) => log.warn({ pop: name }, `PoP ${name}: ${line}`) }))
+  }
+  return sockets
+}
+
+function makeSession(): string {
+  const session = randomBytes(8).toString('hex')
+  return session === NO_SESSION ? makeSession() : session
+}
+
+/** Runs once, a little after it was first called. */
+function makeGathered(after: After, run: () => void): (() => void) & { cancel(): void } {
+  let cancel: (() => void) | undefined
+  const call = (): void => {
+    cancel ??= after(GATHER_MS, () => {
+      cancel = undefined
+      run()
+    })
+  }
+  return Object.assign(call, { cancel: () => cancel?.() })
+}

@@ -1,0 +1,90 @@
+import { LONGEST_KEY, LONGEST_VALUE, sizeOf, type Entry, type Part } from './message.ts'
+
+// State of one kind, as its owner has it and as others have it. It is not a log of changes but the entries themselves, each
+// with the version at which it last changed: a part is what changed past one version up to another, so that one that was lost,
+// came twice or came late is simply asked for again.
+
+/** Entries of one kind that a PoP may have. */
+const MOST_ENTRIES = 16_384
+
+/** Our own state of one kind. */
+export class OwnState {
+  readonly #entries = new Map<string, { readonly value: Uint8Array; readonly version: number }>()
+  #version = 0
+
+  /** Counts the changes. */
+  get version(): number {
+    return this.#version
+  }
+
+  /**
+   * @param key hexadecimal digits, 64 octets at most
+   * @param value 400 octets at most; empty: the entry goes
+   * @returns whether that changed anything
+   */
+  put(key: string, value: Uint8Array): boolean {
+    if (key.length === 0 || key.length > 2 * LONGEST_KEY || value.length > LONGEST_VALUE) throw new RangeError('an entry for other PoPs is too long')
+    const before = this.#entries.get(key)
+    if (before === undefined && (value.length === 0 || this.#entries.size === MOST_ENTRIES)) return false
+    if (before !== undefined && Buffer.compare(before.value, value) === 0) return false
+    // Re-inserted, so that the map stays in the order of its versions.
+    this.#entries.delete(key)
+    this.#entries.set(key, { value, version: ++this.#version })
+    return true
+  }
+
+  /**
+   * What changed past a version, in parts that each fit into so many octets.
+   * @param most parts at once
+   */
+  partsSince(kind: number, from: number, octets: number, most: number): Part[] {
+    if (from >= this.#version) return []
+    const parts: Part[] = []
+    let entries: Entry[] = []
+    let size = 0
+    let past = from
+    let last = from
+    for (const [key, { value, version }] of this.#entries) {
+      if (version <= from) continue
+      const entry = { key, value }
+      if (size + sizeOf(entry) > octets) {
+        parts.push({ kind, from: past, to: last, entries })
+        if (parts.length === most) return parts
+        past = last
+        entries = []
+        size = 0
+      }
+      entries.push(entry)
+      size += sizeOf(entry)
+      last = version
+    }
+    return [...parts, { kind, from: past, to: this.#version, entries }]
+  }
+}
+
+/** The state of one kind of another PoP, as far as it has come in. */
+export class HeardState {
+  readonly #entries = new Map<string, Uint8Array>()
+  #have = 0
+
+  /** Up to which version of its owner. */
+  get have(): number {
+    return this.#have
+  }
+
+  get entries(): ReadonlyMap<string, Uint8Array> {
+    return this.#entries
+  }
+
+  /** Takes a part that goes on where we are, or says that it changes nothing for us; `full` when there is no room for it. */
+  take({ from, to, entries }: Part): 'taken' | 'nothing' | 'full' {
+    if (from > this.#have || to <= this.#have) return 'nothing'
+    for (const { key, value } of entries) {
+      if (value.length === 0) this.#entries.delete(key)
+      else if (this.#entries.has(key) || this.#entries.size < MOST_ENTRIES) this.#entries.set(key, value)
+      else return 'full'
+    }
+    this.#have = to
+    return 'taken'
+  }
+}
