@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
 import {
-  assemble, beginSteering, classByNetwork, closedGate, COOKIE, COUNT, drawVariant, ENTRY, findForClass, findPrepared, findQuestion, finish, forgetImage, forgetOld, forgetSteered, HAND_OVER, HEADER, identityOctets, introduce, judgeCookie, keep, makeAssembly,
+  assemble, beginSteering, classByNetwork, closedGate, COOKIE, COUNT, drawVariant, ENTRY, findForClass, findPrepared, findQuestion, finish, forgetImage, forgetOld, forgetSteered, HAND_OVER, HEADER, identityOctets, introduce, judgeCookie, keep, lookAhead, makeAssembly,
   makeCookieJar, makeCounters, makePrepared, makeSteering, movePointers, nextRandom, noteQuestion, optLength, OUTCOMES, placeOf, putBody, putUnknownKey, putWords, STATE, steer, useSecrets, VARIANT,
   type Assembly, type Exchange, type Gate, type Identity, type Prepared, type Source, type Steering, type Transport
 } from './answer/index.ts'
@@ -51,6 +51,8 @@ export interface Answerer {
   readonly client: Client
   /** From now on answers come from this world. */
   use(world: World): void
+  /** Looks ahead at a query that will be answered soon, so that others may be looked at meanwhile. */
+  expect(query: Uint8Array, start: number, length: number, source: Source): void
   /**
    * Answers the query in query[start…], `length` octets. Never throws.
    * @param out another array than `query`, or a part of it that lies apart
@@ -74,6 +76,8 @@ interface State extends Exchange {
   readonly assembly: Assembly
   readonly steering: Steering
   readonly random: Int32Array
+  /** What was looked at ahead: of no meaning. */
+  readonly ahead: Int32Array
   readonly nextRandom: () => number
 
   source: Source
@@ -106,7 +110,7 @@ export function makeAnswerer(options: AnswererOptions): Answerer {
     cookies: makeCookieJar(), client: { hasCookie: false }, transport: 'udp',
     counters: options.counters ?? makeCounters(), prepared: makePrepared(options.preparedSize ?? PREPARED_SIZE),
     query: makeQuery(), finding: makeFinding(), assembly: makeAssembly((rrset, type, name) => steer(state.steering, state, state.world, state.source, nextNumber, rrset, type, name)), steering: makeSteering(),
-    random, nextRandom: nextNumber, address: new Uint8Array(16),
+    random, nextRandom: nextNumber, ahead: new Int32Array(1), address: new Uint8Array(16),
     bytes: nowhere, view: noView, source: { family: 4, bytes: nowhere, at: 0 }, isTcp: false, out: nowhere, outView: noView, outStart: 0, room: 0,
     scope: 0, failOpen: false, isWithheld: false
   }
@@ -146,6 +150,7 @@ export function makeAnswerer(options: AnswererOptions): Answerer {
         return ownTrouble(state, error)
       }
     },
+    expect: (query, start, length, source) => void (state.ahead[0]! ^= lookAhead(state.world.places, query, start + length, source)),
     decline: () => refuse(state, RCODE.SERVFAIL)
   }
 }

@@ -43,6 +43,7 @@ export function openResponder(data: unknown, world: unknown, { trouble, notice }
   reclaim(first.zones)
   return {
     ...(rateLimit === undefined ? { answer: answerer.answer, decline: answerer.decline } : limited(answerer, rateLimit, own.seed, notice)),
+    expect: answerer.expect,
     use: (next) => {
       const image = next as WorldImage
       current = openWorld(image, current)

@@ -58,6 +58,11 @@ export function openNear(take: (words: number) => Uint32Array, blocks: number, v
   return blocks === 0 ? undefined : { index: take(INDEX), blocks: take(blocks), values: take(values) }
 }
 
+/** A look at where the blocks of a /16 stand, and at one of them. */
+export function touchNear({ index, blocks }: Near): (top: number) => number {
+  return (top) => blocks[(index[top]! + index[top + 1]!) >>> 1]! | 0
+}
+
 /** The look-up: `place << 8 | length`. */
 export function findNear({ index, blocks, values }: Near): (address: number) => number {
   return (address) => {

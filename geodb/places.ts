@@ -25,6 +25,8 @@ export interface Places {
   find4(address: number): number
   /** Reads 16 octets from `at`. IPv4-mapped and 6to4 addresses are where their IPv4 address is, with the longer length. */
   find6(bytes: Uint8Array, at: number): number
+  /** Reads what `find4` reads for addresses that begin with these 16 bits. Absent where all of it is at hand anyway. */
+  touch4?(top: number): number
   /** How many places there are; their numbers go from 0 (NOWHERE) to `size - 1`. */
   readonly size: number
   /** Where the clients of known resolvers are, NOWHERE for the other addresses; absent when none is known. */

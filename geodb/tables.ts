@@ -1,5 +1,5 @@
 import type { Blocks } from './blocks.ts'
-import { findNear, nearWords, openNear, packNear, type Near } from './near.ts'
+import { findNear, nearWords, openNear, packNear, touchNear, type Near } from './near.ts'
 import type { Place, Places, PlacesImage } from './places.ts'
 
 // The tables, one run of 32-bit words in shared memory:
@@ -156,7 +156,7 @@ export function openPlaces(image: PlacesImage): Places {
     decoded.set(number, value)
     return value
   }
-  return { ...openSection(networks, near), size, place, resolvers: known && openSection(known) }
+  return { ...openSection(networks, near), ...(near !== undefined && { touch4: touchNear(near) }), size, place, resolvers: known && openSection(known) }
 }
 
 function openSection({ index4, start4, value4, index6, start6, value6 }: Section, near?: Near): Pick<Places, 'find4' | 'find6'> {

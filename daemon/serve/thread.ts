@@ -48,6 +48,7 @@ function guard(inner: Responder): Responder {
   return {
     use: (world) => inner.use(world),
     tick: (now) => inner.tick?.(now),
+    ...(inner.expect !== undefined && { expect: inner.expect }),
     decline: () => inner.decline(),
     answer: (query, start, length, source, transport, out, outStart, outSize) => {
       try {

@@ -16,6 +16,8 @@ export interface Responder {
    * @returns the length of the answer; 0 for none; HAND_OVER
    */
   answer(query: Uint8Array, start: number, length: number, source: Readonly<Source>, transport: 'udp' | 'tcp', out: Uint8Array, outStart: number, outSize: number): number
+  /** Told of each query of several that have come together, before the first of them is answered: it may look at what it will need. */
+  expect?(query: Uint8Array, start: number, length: number, source: Readonly<Source>): void
   /** Answers what it has just said HAND_OVER to, where it cannot be handed over; to the same place. */
   decline(): number
   /** Answers from this world from now on. */

@@ -100,6 +100,12 @@ function answerBatch(loop: Loop, port: Port, count: number): void {
   const { traffic } = loop
   const { batch, source, family } = port
   const addressOffset = family === 4 ? 4 : 8
+  if (count > 1 && loop.responder.expect !== undefined) {
+    for (let index = 0; index < count; index++) {
+      source.at = nameAt(index) + addressOffset
+      loop.responder.expect(batch.bytes, queryAt(index), receivedLength(batch, index), source)
+    }
+  }
   let answers = 0
   for (let index = 0; index < count; index++) {
     const name = nameAt(index)

@@ -180,6 +180,23 @@ t.test('an answer kept ready is the answer put together, whatever was asked befo
   t.pass()
 })
 
+t.test('where the client of a query will be looked for is looked at ahead', async (t) => {
+  const world = worldWith('d1 20 ROUTE nearest\n')
+  const touched: number[] = []
+  const answerer = makeAnswerer({ world: { ...world, places: { ...world.places, touch4: (top) => touched.push(top) } }, onError: noTrouble })
+  const expect = (text: string, cut = 0): readonly number[] => {
+    const { bytes, source } = words(text)
+    touched.length = 0
+    answerer.expect(bytes, 0, bytes.length - cut, source)
+    return [...touched]
+  }
+  t.same(expect('A d1.example.test subnet=168.126.63.0/24'), [0xa87e])
+  t.same(expect('A d1.example.test subnet=168.126.63.7/32'), [0xa87e])
+  t.same(expect('A d1.example.test from=192.0.2.1'), [0xc000], 'of a query without a subnet it is its sender')
+  t.same(expect('A d1.example.test from=2001:db8::1'), [])
+  t.ok(Array.from({ length: 17 }, (_, cut) => expect('A . from=192.0.2.1', cut)).every(({ length }) => length === 1), 'however short it is')
+})
+
 t.test('a reply is whole, or cut at the size that was offered', async (t) => {
   const counts = Array.from({ length: 61 }, (_, more) => more + 20)
   const zone = counts.flatMap((count) => Array.from({ length: count }, (_, index) => `g${count} 300 A 10.0.1.${index}\n`)).join('')
