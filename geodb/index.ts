@@ -8,6 +8,7 @@
 //   buildNetworks lists of prefixes, autonomous systems, measurements -> tables of what a network is beside its place
 //
 // Knows no socket, no zone and no policy. Nothing here waits but buildPlaces.
+export { findAsDatabase, readAsDatabase } from './as-database.ts'
 export { buildPlaces } from './build.ts'
 export { CONTINENTS, COUNTRIES, countryName } from './countries.ts'
 export { findDatabase } from './database.ts'
@@ -19,6 +20,7 @@ export { buildNetworks, type AsPrefixes, type NamedPrefixes, type NetworkSources
 export { NO_NETWORK, UNKNOWN_NETWORK, type Network, type Networks, type NetworksImage } from './networks.ts'
 export { openNetworks } from './networks-table.ts'
 export { NOWHERE, type Place, type Places, type PlacesImage } from './places.ts'
-export { prefixListOf, type PrefixList } from './prefixes.ts'
+export { readAsFile, readPrefixFile } from './prefix-file.ts'
+export { joinPrefixes, prefixListOf, type PrefixList } from './prefixes.ts'
 export { noPlaces, openPlaces } from './tables.ts'
 export { weighAddresses, type Weighed } from './weigh.ts'

@@ -32,6 +32,23 @@ export function prefixListOf(prefixes: readonly Prefix[]): PrefixList {
   return list
 }
 
+/** All that is in several lists. */
+export function joinPrefixes(lists: readonly PrefixList[]): PrefixList {
+  return lists.length === 1 ? lists[0]! : { v4: join(1, lists.map(({ v4 }) => v4)), v6: join(4, lists.map(({ v6 }) => v6)) }
+}
+
+function join(width: 1 | 4, parts: readonly Prefixes[]): Prefixes {
+  const count = parts.reduce((sum, part) => sum + part.count, 0)
+  const joined: Prefixes = { count, width, starts: new Uint32Array(Math.max(FEWEST, count) * width), lengths: new Uint8Array(Math.max(FEWEST, count)) }
+  let at = 0
+  for (const part of parts) {
+    joined.starts.set(part.starts.subarray(0, part.count * width), at * width)
+    joined.lengths.set(part.lengths.subarray(0, part.count), at)
+    at += part.count
+  }
+  return joined
+}
+
 /** Adds a prefix, of which the bits past its length must be clear. @param octets of its first address: 4 or 16 */
 export function addOctets(prefixes: Prefixes, octets: Uint8Array, length: number): void {
   const { width, count } = prefixes

@@ -11,7 +11,7 @@ import { changeZone, expireZone, replaceZone, restoreSecondaries, type Changed, 
 import { beginBatch, dropZone, holdNothing, putZone, type Batch } from './loader-contents.ts'
 import { shownAs, wholeFault } from './loader-files.ts'
 import { nothingOver } from './loader-over.ts'
-import { noPolicies, POLICIES, readPolicyFile, restorePolicies, type Policies } from './loader-policies.ts'
+import { noPolicies, POLICIES, readPolicyFile, restorePolicies, type Policies, type PolicyAttempt } from './loader-policies.ts'
 import { contextOf, isOther, putEntry, resultOf, type CatalogueOptions, type Change, type Entry, type LoadResult, type State } from './loader-state.ts'
 import { openSecondaries } from './loader-transfers.ts'
 import { readSame, readZoneFile, restoreZone, type Attempt } from './loader-zone.ts'
@@ -55,7 +55,7 @@ export function openCatalogue(options: CatalogueOptions): Catalogue {
   const state: State = {
     options, lastGood, over, store: stateFolder === undefined ? storesNothing : openSecondaryStore(stateFolder), held: holdNothing(),
     zones: new Map(), files: new Map(), secondaries: openSecondaries(secondaries), faulty: new Set(), including: new Set(), routing: new Set(), touched: new Set(),
-    policies: texts === undefined ? none : (restorePolicies(options, texts) ?? none), policyFaults: [], folderFaults: [], hasLoaded: false
+    policies: texts === undefined ? none : (restorePolicies(options, texts) ?? none), policyFaults: [], policyFollows: NONE, folderFaults: [], hasLoaded: false
   }
   return {
     load: (request) => load(state, request),
@@ -67,7 +67,7 @@ export function openCatalogue(options: CatalogueOptions): Catalogue {
       return changed.size === 0 ? { reply } : { reply, result: load(state, { changed }) }
     },
     networks: () => state.policies.networks,
-    follows: () => new Set([...state.including].flatMap((name) => [...followsOf(state.zones.get(name))])),
+    follows: () => new Set([...state.policyFollows, ...[...state.including].flatMap((name) => [...followsOf(state.zones.get(name))])]),
     flush: () => {
       const trouble = lastGood.flush()
       return trouble === undefined ? undefined : `no copies of zones could be kept for the next start: ${trouble}`
@@ -89,8 +89,9 @@ interface Readings {
 function load(state: State, request: LoadRequest): LoadResult {
   const { options, policies: before } = state
   const force = request.force === true
-  const isPolicyDue = isDue(request, join(options.folder.path, POLICIES), state.policyFaults.length > 0)
-  const read = isPolicyDue ? readPolicyFile(options, before, force) : { policies: before, faults: state.policyFaults }
+  const isPolicyDue = isDue(request, [join(options.folder.path, POLICIES), ...state.policyFollows], state.policyFaults.length > 0)
+  const read: PolicyAttempt = isPolicyDue ? readPolicyFile(options, before, force) : { policies: before, faults: state.policyFaults, follows: state.policyFollows }
+  state.policyFollows = read.follows
   const due = dueFiles(state, request)
   let readings = readFiles(state, due, (read.policies ?? before).names, force)
   state.policies = read.policies ?? before
@@ -116,10 +117,10 @@ function load(state: State, request: LoadRequest): LoadResult {
   return { ...resultOf(state, batch, changes, isFirst), ...(isFirst || state.policies !== before ? { routing: state.policies.image } : {}) }
 }
 
-/** Whether a file may have something new to say: it has changed, or it has faults that another file may have mended. */
-function isDue({ changed, moving }: LoadRequest, file: string, hasFaults: boolean): boolean {
+/** Whether files may have something new to say: one has changed, or it has faults that another file may have mended. */
+function isDue({ changed, moving }: LoadRequest, files: readonly string[], hasFaults: boolean): boolean {
   if (changed === undefined) return true
-  return moving?.has(file) !== true && (hasFaults || changed.has(file))
+  return !files.some((file) => moving?.has(file) === true) && (hasFaults || files.some((file) => changed.has(file)))
 }
 
 function dueFiles(state: State, request: LoadRequest): string[] {

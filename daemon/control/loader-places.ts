@@ -9,9 +9,10 @@ import { buildPlaces, findDatabase, mergeOverrides, NO_OVERRIDES, readOverrides,
 export interface GeoSettings {
   /** Absolute: where databases and overrides.yaml are looked for. */
   readonly folder: string
-  /** `geo.database`, `geo.overrides` and `geo.local`. */
+  /** `geo.database`, `geo.overrides`, `geo.asn` and `geo.local`. */
   readonly setting: string
   readonly overrides: string
+  readonly asn: string
   readonly local: string
 }
 
@@ -39,7 +40,7 @@ const OVERRIDES = 'overrides.yaml'
 
 /** What nearcast.yaml says of places, with the folder of databases that comes with us. */
 export function geoSettings({ geo }: Pick<Config, 'geo'>): GeoSettings {
-  return { folder: fileURLToPath(new URL('../../../geodb', import.meta.url)), setting: geo.database, overrides: geo.overrides, local: geo.local }
+  return { folder: fileURLToPath(new URL('../../../geodb', import.meta.url)), setting: geo.database, overrides: geo.overrides, asn: geo.asn, local: geo.local }
 }
 
 /** Places as a daemon of this configuration would have them, for whoever is none: from the tables kept in a state folder where they are of the same database. */

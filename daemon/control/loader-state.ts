@@ -97,6 +97,8 @@ export interface State {
   readonly touched: Set<string>
   policies: Policies
   policyFaults: readonly Fault[]
+  /** Files that the policies name, or that they would if they were taken. */
+  policyFollows: ReadonlySet<string>
   folderFaults: readonly Fault[]
   hasLoaded: boolean
 }

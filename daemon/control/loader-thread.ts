@@ -1,8 +1,8 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemAfter, systemClock } from '../../core/clock.ts'
 import { messageOf, never } from '../../core/trouble.ts'
-import { noPlaces, type LatencyImage } from '../../geodb/index.ts'
+import { findAsDatabase, noPlaces, type LatencyImage } from '../../geodb/index.ts'
 import { collector } from '../reclaim.ts'
 import type { Target } from '../routing/index.ts'
 import { openJournals } from './journals.ts'
@@ -106,7 +106,7 @@ function makeSettler(catalogue: Pick<Catalogue, 'flush'>): (result: LoadResult) 
 
 function run(): void {
   const over = openJournals({ auto: new Set(autoSerials), ...(stateFolder !== undefined && { folder: join(stateFolder, 'journal') }) })
-  const catalogue = openCatalogue({ folder, targets, mostTargets, secondaries, over, ...(stateFolder !== undefined && { stateFolder }) })
+  const catalogue = openCatalogue({ folder, targets, mostTargets, hasAsDatabase: () => findAsDatabase({ folder: geo.folder, setting: geo.asn }) !== undefined, secondaries, over, ...(stateFolder !== undefined && { stateFolder }) })
   // Before the first load, so that what changes during it is seen.
   const watcher = new FileWatcher({
     folder: folder.path,
@@ -115,15 +115,15 @@ function run(): void {
     clock: systemClock,
     after: systemAfter
   })
-  const geoWatcher = new FileWatcher({ folder: geo.folder, wants: reader.wants, changed: refreshPlaces, clock: systemClock, after: systemAfter })
-  geoWatcher.follow(reader.follows())
+  const geoWatcher = new FileWatcher({ folder: geo.folder, wants: reader.wants, changed: (files) => refreshGeo(files), clock: systemClock, after: systemAfter })
+  geoWatcher.follow([...reader.follows(), ...(geo.asn === 'auto' ? [] : [resolve(geo.asn)])])
   let said = Promise.resolve()
   const tell = (message: () => FromLoader, ready?: Promise<unknown>): void => {
     // Loads are told in their order, and policies not before the places they speak of.
     said = said.then(() => ready).then(() => say(message()))
   }
   const settle = makeSettler(catalogue)
-  const networks = makeNetworksKeeper()
+  const networks = makeNetworksKeeper(geo)
   const tellLoad = (result: LoadResult, more: { readonly id?: number; readonly reply?: ChangeReply }): void => {
     const ready = result.usesPolicies ? (places ??= bringPlaces().catch((error: unknown) => say({ kind: 'refused', reason: messageOf(error) }))) : undefined
     // Policies and the networks they go by are put in service together.
@@ -136,6 +136,15 @@ function run(): void {
     const result = catalogue.load(request)
     watcher.follow(catalogue.follows())
     tellLoad(result, id === undefined ? {} : { id })
+  }
+  /** Policies that were refused for want of a database may be taken now. */
+  const refreshGeo = (files: ReadonlySet<string>): void => {
+    refreshPlaces()
+    const database = findAsDatabase({ folder: geo.folder, setting: geo.asn })
+    if (database !== undefined && !files.has(database)) return
+    load({ changed: new Set([join(folder.path, POLICIES)]) })
+    const fresh = networks.refresh()
+    if (fresh !== undefined) tell(() => ({ kind: 'networks', ...fresh }))
   }
   const tellChange = (id: number, { reply, result }: Changed): void => {
     if (result === undefined) tell(() => ({ kind: 'unchanged', id, reply }))

@@ -59,6 +59,7 @@ export class Loader {
   #report: LoadReport = { zones: [], isFirst: true, gone: [], faults: [], names: [], routedTtl: 0, changes: [] }
   readonly #zones = new Map<string, ZoneStatus>()
   #placeFaults: readonly Fault[] = []
+  #networkFaults: readonly Fault[] = []
   #lastAt: number | undefined
   #generation = 0
   /** Counts what policies and places have been in service. */
@@ -154,7 +155,7 @@ export class Loader {
     const { names, routedTtl } = this.#report
     const lastAt = this.#lastAt === undefined ? {} : { lastAt: this.#lastAt }
     const geo = { about: this.#parts.places?.about ?? '', local: this.#options.setup.config.geo.local }
-    return { geo, names, routedTtl, zones: sortedStatuses(this.#zones), reload: { ...lastAt, faults: [...this.#placeFaults.map(formatFault), ...errorLines(this.#report)] } }
+    return { geo, names, routedTtl, zones: sortedStatuses(this.#zones), reload: { ...lastAt, faults: [...[...this.#placeFaults, ...this.#networkFaults].map(formatFault), ...errorLines(this.#report)] } }
   }
 
   async close(): Promise<void> {
@@ -216,8 +217,7 @@ export class Loader {
 
   async #takePlaces({ places, faults, change }: BroughtPlaces): Promise<void> {
     const { log } = this.#options
-    const known = new Set(this.#placeFaults.map(formatFault))
-    for (const line of faults.map(formatFault)) if (!known.has(line)) log.error(line)
+    logFresh(log, this.#placeFaults, faults)
     if (change !== undefined) log.info(change)
     this.#placeFaults = faults
     this.#parts.places = places
@@ -231,8 +231,10 @@ export class Loader {
     if (this.#settle === undefined) await this.#use([])
   }
 
-  #putNetworks({ image }: FreshNetworks): void {
+  #putNetworks({ image, faults }: FreshNetworks): void {
     const parts = this.#parts
+    logFresh(this.#options.log, this.#networkFaults, faults)
+    this.#networkFaults = faults
     // Policies that go by measurements are asked in another way while there are any.
     if ((image?.latencies === undefined) !== (parts.networks?.latencies === undefined)) this.#policies++
     parts.networks = image
@@ -284,6 +286,12 @@ const LOADER_DIED: ChangeReply = {
 }
 
 const isError = ({ severity }: Fault): boolean => severity === 'error'
+
+/** Logs the faults that were not there before. */
+function logFresh(log: Logger, before: readonly Fault[], now: readonly Fault[]): void {
+  const known = new Set(before.map(formatFault))
+  for (const line of now.map(formatFault)) if (!known.has(line)) log.error(line)
+}
 
 /** What is new is logged, once: a fault that stays is not said again with every load. */
 function logChanges(log: Logger, before: LoadReport, now: LoadReport): void {

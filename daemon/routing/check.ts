@@ -71,13 +71,17 @@ function findUnreachable({ policies, targets, file, nodePaths }: Draft): Fault[]
   const { nodes } = policies
   const faults: Fault[] = []
   const alwaysAnswers = memo(policies, (branch, family: Family): boolean => {
+    if (branch.kind === 'nothing') return true
     if (branch.kind === 'target') return !targets[branch.target]!.checked && hasFamily(targets[branch.target]!, family)
     if (branch.kind === 'policy') return alwaysAnswers(policies.policies[branch.policy]!.root, family)
     const { arms, onAllDown, verb } = nodes[branch.node]!
     if (onAllDown !== undefined) return mayAnswer(branch, family)
-    return arms.some(({ to, key }) => (verb !== 'geolocation' || key === 'default') && alwaysAnswers(to, family))
+    const { reaches } = VERBS[verb]!
+    if (reaches === 'one') return arms.every(({ to }) => alwaysAnswers(to, family))
+    return arms.some(({ to, key }) => (reaches !== 'default' || key === 'default') && alwaysAnswers(to, family))
   })
   const mayAnswer = memo(policies, (branch, family: Family): boolean => {
+    if (branch.kind === 'nothing') return true
     if (branch.kind === 'target') return hasFamily(targets[branch.target]!, family)
     if (branch.kind === 'policy') return mayAnswer(policies.policies[branch.policy]!.root, family)
     return nodes[branch.node]!.arms.some(({ to }) => mayAnswer(to, family))
@@ -100,14 +104,14 @@ function findUnreachable({ policies, targets, file, nodePaths }: Draft): Fault[]
 function findTooLarge({ policies, file }: Draft): Fault[] {
   const { nodes } = policies
   const candidates = memo(policies, (branch): number => {
-    if (branch.kind === 'target') return 1
+    if (branch.kind === 'target' || branch.kind === 'nothing') return 1
     if (branch.kind === 'policy') return candidates(policies.policies[branch.policy]!.root, undefined)
     const { arms, onAllDown } = nodes[branch.node]!
     const own = arms.reduce((sum, { to }) => sum + candidates(to, undefined), 0)
     return own + (typeof onAllDown === 'object' ? candidates(policies.policies[onAllDown.policy]!.root, undefined) : 0)
   })
   const alternatives = memo(policies, (branch): number => {
-    if (branch.kind === 'target') return 1
+    if (branch.kind === 'target' || branch.kind === 'nothing') return 1
     if (branch.kind === 'policy') return alternatives(policies.policies[branch.policy]!.root, undefined)
     const { arms, onAllDown, verb, count } = nodes[branch.node]!
     const each = arms.map(({ to }) => alternatives(to, undefined))
@@ -145,7 +149,7 @@ export function hasFamily(target: Target, family: Family): boolean {
 function memo<Argument extends Family | undefined, Result>({ policies }: Policies, compute: (branch: Branch, argument: Argument) => Result): (branch: Branch, argument: Argument) => Result {
   const known = new Map<string, Result>()
   return (branch, argument) => {
-    if (branch.kind === 'target') return compute(branch, argument)
+    if (branch.kind === 'target' || branch.kind === 'nothing') return compute(branch, argument)
     const key = `${branch.kind === 'policy' ? `policy ${policies[branch.policy]!.name}` : branch.node} ${argument}`
     let result = known.get(key)
     if (result === undefined) {

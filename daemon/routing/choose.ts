@@ -65,6 +65,8 @@ function pick(order: Order, trust: Trust, judge: Judge, notes: Notes): readonly 
   switch (order.kind) {
     case 'target':
       return pickTarget(order.target, trust, judge, notes)
+    case 'nothing':
+      return []
     case 'first-of':
       for (const part of order.of) {
         const found = pick(part, trust, judge, notes)

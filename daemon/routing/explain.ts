@@ -8,7 +8,8 @@ import { VERBS } from './verbs.ts'
 export function explain(order: Order, policies: Policies, view: View, judge: Judge): Explanation {
   const choice = choose(order, judge)
   const telling: Telling = { policies, view, judge, steps: [], skipped: undefined }
-  if ([...leavesOf(order)].some((target) => isCandidate(target, judge))) tell(order, telling, 0)
+  const leaves = [...leavesOf(order)]
+  if (leaves.length === 0 || leaves.some((target) => isCandidate(target, judge))) tell(order, telling, 0)
   else telling.steps.push({ depth: 0, text: `no target of it has an IPv${judge.family} address` })
   const steps = [...telling.steps, { depth: 0, text: outcome(choice, judge) }]
   const shares = sharesOf(choice)
@@ -29,6 +30,10 @@ interface Telling {
 function tell(order: Order, telling: Telling, depth: number): boolean {
   const { policies, view, judge, steps } = telling
   if (order.kind === 'target') return tellTarget(order.target, telling, depth)
+  if (order.kind === 'nothing') {
+    telling.steps.push({ depth, text: 'answered with nothing' })
+    return true
+  }
   if (order.kind === 'or-else') {
     if (tell(order.of, telling, depth)) return true
     const { otherwise } = order

@@ -15,6 +15,7 @@ import type { Verb } from './verbs.ts'
 export const geolocation: Verb = {
   does: 'by prefix, city, subdivision, country, then continent, then `default`',
   usesPlace: true,
+  reaches: 'default',
   usesNetwork: (node) => node.arms.some(({ key }) => isPrefixKey(key)),
   together: false,
   options: [],
@@ -63,7 +64,7 @@ function armsFor(node: Node, view: View): readonly Arm[] {
 
 function keyOf(written: string, reading: Reading): string | undefined {
   if (written === 'default') return 'default'
-  if (isPrefixLike(written)) return reading.prefix(written)
+  if (isPrefixLike(written)) return reading.network(written, written, false)
   const narrow = narrowKeyOf(written, reading)
   if (narrow !== 'broad') return narrow
   const [, kind, code] = /^(?:(country|continent)-)?(.+)$/s.exec(written)!

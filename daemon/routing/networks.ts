@@ -1,5 +1,5 @@
 import { formatAddress, maskBytes, parseAddress, parsePrefix, type Prefix } from '../../core/address.ts'
-import type { NamedPrefixes, Network } from '../../geodb/index.ts'
+import type { AsPrefixes, NamedPrefixes, Network } from '../../geodb/index.ts'
 import type { Arm } from './tree.ts'
 
 // Branches by network: their keys, and which of them a viewer's network goes by.
@@ -7,9 +7,11 @@ import type { Arm } from './tree.ts'
 /** What the policies of a file go by beside places: the table of networks is made from it. */
 export interface NetworkPlan {
   readonly named: readonly NamedPrefixes[]
+  /** Autonomous systems, and the collections that each stands in. */
+  readonly asns: readonly Pick<AsPrefixes, 'asn' | 'lists'>[]
 }
 
-export const NO_PLAN: NetworkPlan = { named: [] }
+export const NO_PLAN: NetworkPlan = { named: [], asns: [] }
 
 /** Whether a key is meant as a prefix, sound or not. */
 export function isPrefixLike(written: string): boolean {
@@ -22,6 +24,21 @@ export function prefixKey({ bytes, length }: Prefix): string {
 }
 
 export const isPrefixKey = (key: string): boolean => /^[\da-f:.]+\/\d+$/.test(key)
+
+/** Whether a key is meant as an autonomous system, sound or not. */
+export const isAsLike = (written: string): boolean => /^as-?\d*$/i.test(written) && written.length > 2
+
+/** `as-64500`, of 1 to 4294967295; undefined for what is none. */
+export function asKey(written: string): string | undefined {
+  const [, digits = ''] = /^as-?([1-9]\d{0,9})$/i.exec(written) ?? []
+  return digits === '' || Number(digits) > 0xffffffff ? undefined : `as-${digits}`
+}
+
+/** The number in a key that `asKey` made; undefined for other keys. */
+export function asOfKey(key: string): number | undefined {
+  const [, digits] = /^as-(\d+)$/.exec(key) ?? []
+  return digits === undefined ? undefined : Number(digits)
+}
 
 /** Reads a prefix written by hand; a text says what is wrong with it. */
 export function readPrefix(written: string): Prefix | { readonly reason: string; readonly hint?: string } {
@@ -51,4 +68,10 @@ export function armsWithin(arms: readonly Arm[], network: Network): Arm[] {
     })
     .sort((a, b) => b.length - a.length)
     .map(({ arm }) => arm)
+}
+
+/** The branch of a network's autonomous system, then those of the collections that hold it. */
+export function armsByAs(arms: readonly Arm[], { asn, as = [] }: Network): Arm[] {
+  if (asn === undefined) return []
+  return [...arms.filter(({ key }) => asOfKey(key) === asn), ...arms.filter(({ key }) => as.includes(key))]
 }

@@ -7,7 +7,7 @@ import { simplify } from './simplify.ts'
 import type { View } from './tree.ts'
 import type { Routing, RoutingImage } from './types.ts'
 import { usesOf } from './uses.ts'
-import { makeView, rootOrder } from './view.ts'
+import { makeView, rootOrder } from './seen.ts'
 
 /**
  * Opens compiled policies over places and networks. Each thread opens its own; what it keeps is bounded and can be computed again.

@@ -1,10 +1,10 @@
-import { formatAddress, parseAddress, type Prefix } from '../../core/address.ts'
+import { formatAddress, parseAddress } from '../../core/address.ts'
 import { suggestion } from '../../core/suggest.ts'
 import type { Fault } from '../../core/trouble.ts'
 import { readYaml, type YamlFile } from '../../core/yaml-file.ts'
-import { prefixListOf } from '../../geodb/index.ts'
 import { checkPolicies, findLoops, unusedPolicies, type Draft, type Reference } from './check.ts'
-import { NO_PLAN, prefixKey, readPrefix, type NetworkPlan } from './networks.ts'
+import { CollectionReader, type NetworkOptions } from './collections.ts'
+import { NO_PLAN, type NetworkPlan } from './networks.ts'
 import { isRecord, type Reading, type Spot } from './reading.ts'
 import type { Branch, Node, OnAllDown } from './tree.ts'
 import type { RoutingImage, Target } from './types.ts'
@@ -32,16 +32,18 @@ export interface ReadPolicies {
 /**
  * Reads and checks policies.yaml; tells every fault of the file at once.
  * @param options.file its path as shown in messages
+ * @param options.read for collections of networks that stand in files of their own
  * @param options.targets the edges of nearcast.yaml in order; addresses found in policies are appended in the image
  */
-export function readPolicies({ file, text, targets }: { file: string; text: string; targets: readonly Target[] }): ReadPolicies {
+export function readPolicies({ file, text, targets, ...options }: { file: string; text: string; targets: readonly Target[] } & NetworkOptions): ReadPolicies {
   const source = readYaml(file, text)
   const faults = [...source.faults]
   const nothing = { names: new Set<string>(), networks: NO_PLAN, faults, unused: () => [] }
   if (faults.length > 0) return nothing
   const written = topLevel(source, faults)
   if (written === undefined) return nothing
-  const reader = new PolicyReader(source, faults, targets, Object.keys(written))
+  const networks = new CollectionReader(source, faults, networksOf(source), options)
+  const reader = new PolicyReader(source, faults, { targets, names: Object.keys(written), networks })
   const policies: { name: string; root: Branch }[] = []
   for (const [name, value] of Object.entries(written)) {
     reader.checkName(name)
@@ -51,12 +53,12 @@ export function readPolicies({ file, text, targets }: { file: string; text: stri
   }
   const draft: Draft = { policies: { nodes: reader.nodes, policies }, targets: reader.targets, references: reader.references, file: source, nodePaths: reader.nodePaths }
   // Loops show in the references alone; the rest takes nodes that are whole.
-  faults.push(...(faults.some((fault) => fault.severity === 'error') ? findLoops(draft) : checkPolicies(draft)))
+  faults.push(...(faults.some((fault) => fault.severity === 'error') ? findLoops(draft) : [...checkPolicies(draft), ...networks.unused()]))
   const names = new Set(Object.keys(written))
   const unused = (used: ReadonlySet<string>): Fault[] => unusedPolicies(draft, used)
-  faults.sort((a, b) => a.line - b.line || a.column - b.column)
+  faults.sort((a, b) => Number(a.file !== file) - Number(b.file !== file) || (a.file === b.file ? a.line - b.line || a.column - b.column : 0))
   if (faults.some((fault) => fault.severity === 'error')) return { names, networks: NO_PLAN, faults, unused }
-  return { image: { policies: draft.policies, targets: reader.targets }, names, networks: reader.plan(), faults, unused }
+  return { image: { policies: draft.policies, targets: reader.targets }, names, networks: networks.plan(), faults, unused }
 }
 
 function topLevel(source: YamlFile, faults: Fault[]): Record<string, unknown> | undefined {
@@ -68,12 +70,14 @@ function topLevel(source: YamlFile, faults: Fault[]): Record<string, unknown> | 
     fault([], 'expected policies by name', 'policies: { nearest: { latency: [icn, nrt] } }')
     return undefined
   }
-  for (const key of Object.keys(value)) if (key !== 'policies') fault([key], `unknown key ${key}`, 'the one key here is policies:, and every policy stands under it')
+  for (const key of Object.keys(value)) if (key !== 'policies' && key !== 'networks') fault([key], `unknown key ${key}`, suggestion(key, ['policies', 'networks']) ?? 'the keys here are policies:, under which every policy stands, and networks:')
   const policies = value['policies'] ?? {}
   if (isRecord(policies)) return policies
   fault(['policies'], 'policies: expected policies by name', 'policies: { nearest: { latency: [icn, nrt] } }')
   return undefined
 }
+
+const networksOf = ({ value }: YamlFile): unknown => (isRecord(value) ? value['networks'] : undefined)
 
 /** Turns YAML values into nodes. A class for what it gathers on the way; it lives as long as one reading. */
 class PolicyReader {
@@ -82,8 +86,7 @@ class PolicyReader {
   readonly nodePaths: Path[] = []
   readonly targets: Target[]
   readonly references: Reference[] = []
-  /** Prefixes that stand in branches, by their keys. */
-  readonly #prefixes = new Map<string, Prefix>()
+  readonly #networks: CollectionReader
   readonly #source: YamlFile
   readonly #faults: Fault[]
   readonly #policyNumbers: Map<string, number>
@@ -91,8 +94,9 @@ class PolicyReader {
   /** The policy that is being read. */
   #policy = 0
 
-  constructor(source: YamlFile, faults: Fault[], targets: readonly Target[], names: readonly string[]) {
+  constructor(source: YamlFile, faults: Fault[], { targets, names, networks }: { readonly targets: readonly Target[]; readonly names: readonly string[]; readonly networks: CollectionReader }) {
     this.#source = source
+    this.#networks = networks
     this.#faults = faults
     this.targets = [...targets]
     this.#policyNumbers = new Map(names.map((name, number) => [name, number]))
@@ -102,10 +106,6 @@ class PolicyReader {
   policy(name: string, value: unknown): Branch | undefined {
     this.#policy = this.#policyNumbers.get(name)!
     return this.#branch(value, ['policies', name], `policy ${name}`, false, 0)
-  }
-
-  plan(): NetworkPlan {
-    return { named: [...this.#prefixes].map(([name, prefix]) => ({ name, prefixes: prefixListOf([prefix]) })) }
   }
 
   checkName(name: string): void {
@@ -188,14 +188,6 @@ class PolicyReader {
     return this.#fault(path, 'on-all-down: expected all, last-good, empty or the name of a policy', typeof value === 'string' ? suggestion(value, known) : undefined)
   }
 
-  #prefix(written: string, path: Path): string | undefined {
-    const prefix = readPrefix(written)
-    if ('reason' in prefix) return this.#fault(path, prefix.reason, prefix.hint, 'error', true)
-    const key = prefixKey(prefix)
-    this.#prefixes.set(key, prefix)
-    return key
-  }
-
   #reading(verb: string, path: Path, label: string, depth: number): Reading {
     const full = (part: Path, spot: Spot): Path => (spot === 'option' ? [...path, ...part] : [...path, verb, ...part])
     const inner = (part: Path): string => [label.replace(/^policy /, ''), ...part.map(String)].join('.')
@@ -204,7 +196,7 @@ class PolicyReader {
       fault: (part, reason, hint, spot = 'value') => this.#fault(full(part, spot), reason, hint, 'error', spot === 'key'),
       warn: (part, reason, hint, spot = 'value') => this.#fault(full(part, spot), reason, hint, 'warning', spot === 'key'),
       branch: (value, part, spot = 'value') => this.#branch(value, full(part, spot), inner(part), spot === 'key', depth + 1),
-      prefix: (written) => this.#prefix(written, [...path, verb, written])
+      network: (written, at, mayBeAs) => this.#networks.key(written, [...path, verb, at], mayBeAs)
     }
   }
 }

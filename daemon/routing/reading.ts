@@ -11,8 +11,12 @@ export interface Reading {
   warn(path: readonly PropertyKey[], reason: string, hint?: string, spot?: Spot): void
   /** Reads a branch: a name, an address, or a node. Undefined when it has told a fault. */
   branch(value: unknown, path: readonly PropertyKey[], spot?: Spot): Branch | undefined
-  /** Reads a key that is meant as a prefix. Undefined when it has told a fault. @returns the key it has as a branch */
-  prefix(written: string): string | undefined
+  /**
+   * Reads the key of a branch by network: a prefix, the name of a collection, and if it may be that an autonomous system.
+   * @param at the key as it stands under the verb
+   * @returns the key that it has among arms; undefined when it has told a fault
+   */
+  network(written: string, at: string, mayBeAs: boolean): string | undefined
 }
 
 /** A list of branches, or one alone: what simple, failover and latency hold. */

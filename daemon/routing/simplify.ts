@@ -8,6 +8,7 @@ import type { Order } from './tree.ts'
 export function simplify(order: Order): Order {
   switch (order.kind) {
     case 'target':
+    case 'nothing':
       return order
     case 'first-of':
       return firstOf(order.of.map(simplify))
@@ -39,6 +40,8 @@ export function orderKey(order: Order): string {
   switch (order.kind) {
     case 'target':
       return String(order.target)
+    case 'nothing':
+      return 'n'
     case 'first-of':
       return `f(${order.of.map(orderKey).join()})`
     case 'split':

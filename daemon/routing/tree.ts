@@ -4,11 +4,12 @@ import type { Target } from './types.ts'
 
 // Two trees. What the operator wrote, compiled: policies -> nodes -> arms. And what it comes to for one place: an Order.
 
-/** Where an arm leads: a target, a policy by number, or a node written on the spot. */
+/** Where an arm leads: a target, a policy by number, a node written on the spot, or to no address at all. */
 export type Branch =
   | { readonly kind: 'target'; readonly target: number }
   | { readonly kind: 'policy'; readonly policy: number }
   | { readonly kind: 'node'; readonly node: number }
+  | { readonly kind: 'nothing' }
 
 /** One branch of a node, under the key it has there: a name, `country-KR`, `default`. */
 export interface Arm {
@@ -48,6 +49,8 @@ export interface Policies {
  */
 export type Order =
   | { readonly kind: 'target'; readonly target: number }
+  /** No address, which is an answer like any other. */
+  | { readonly kind: 'nothing' }
   /** The first of them that can answer. */
   | { readonly kind: 'first-of'; readonly node: number; readonly of: readonly Order[] }
   /** One of those that can answer, by weight; those of weight 0 when none else can. `sticky`: drawn by who asks, not by chance. */
@@ -86,6 +89,7 @@ export interface View {
 /** Every target of an order, first to last, each once. */
 export function leavesOf(order: Order, into: Set<number> = new Set()): Set<number> {
   if (order.kind === 'target') into.add(order.target)
+  else if (order.kind === 'nothing') return into
   else if (order.kind === 'or-else') {
     leavesOf(order.of, into)
     if (typeof order.otherwise === 'object') leavesOf(order.otherwise, into)

@@ -18,7 +18,7 @@ export function usesOf(policies: Policies, isMeasured: boolean): Uses[] {
 }
 
 function look(branch: Branch, policies: Policies, isMeasured: boolean, uses: { -readonly [Key in keyof Uses]: boolean }, seen: Set<number>): void {
-  if (branch.kind === 'target') return
+  if (branch.kind === 'target' || branch.kind === 'nothing') return
   if (branch.kind === 'policy') {
     if (seen.has(branch.policy)) return
     seen.add(branch.policy)

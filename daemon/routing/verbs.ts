@@ -6,8 +6,10 @@ import { geolocation } from './geolocation.ts'
 import { geoproximity } from './geoproximity.ts'
 import { hash } from './hash.ts'
 import { latency } from './latency.ts'
+import { network } from './network.ts'
 import { multivalue } from './multivalue.ts'
 import { simple } from './simple.ts'
+import { view } from './view.ts'
 import { weighted } from './weighted.ts'
 
 /** What a verb makes of its text: its arms and its own settings. */
@@ -25,6 +27,8 @@ export interface Verb {
   readonly usesSource?: boolean
   /** Whether it goes by round trips, so that the network has a say where some were measured; absent: no. */
   readonly usesMeasured?: boolean
+  /** Which of its branches a viewer may come to: any; its own and the default; its own alone. Absent: any. */
+  readonly reaches?: 'default' | 'one'
   /** Whether its branches are answered together, not one in the place of another. */
   readonly together: boolean
   /** Keys that may stand beside the verb. */
@@ -38,4 +42,4 @@ export interface Verb {
 }
 
 /** Every verb. A new one is its file and its row here. */
-export const VERBS: Readonly<Record<string, Verb>> = { simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest, hash }
+export const VERBS: Readonly<Record<string, Verb>> = { simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest, hash, network, view }

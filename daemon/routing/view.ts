@@ -1,53 +1,28 @@
-import type { LatencyImage, Network, Place } from '../../geodb/index.ts'
-import { greatCircle } from './distance.ts'
-import { makeRoundTrips } from './round-trips.ts'
-import type { Order, Policies, View } from './tree.ts'
-import type { Target } from './types.ts'
-import { VERBS } from './verbs.ts'
+import { readNetworkArms } from './network.ts'
+import { armsWithin } from './networks.ts'
+import type { Arm, Node, View } from './tree.ts'
+import type { Verb } from './verbs.ts'
 
-/** Where somebody asks from. */
-export interface Viewer {
-  readonly place: Place
-  readonly network: Network
-  readonly source: Network
+/**
+ * By the network that the query came from, whatever client subnet it carries: anybody may write what he likes into that
+ * (RFC 7871 §11.1), and it must open nothing. The branch of the longest prefix alone, or else `default`: when all of it is
+ * down nobody is let into another view. `empty` as a branch is no address at all. Autonomous systems are no keys here.
+ */
+export const view: Verb = {
+  does: 'by the network that the query came from, whatever its client subnet; one branch alone',
+  usesPlace: false,
+  usesSource: true,
+  reaches: 'one',
+  together: false,
+  options: [],
+  parse(value, _options, reading) {
+    const arms = readNetworkArms(value, reading, false)
+    return arms && { arms }
+  },
+  order: (node, number, seen) => ({ kind: 'first-of', node: number, of: [seen.order(armFor(node, seen).to)] }),
+  say: (node, seen) => `a query from there goes by ${armFor(node, seen).key} alone`
 }
 
-/** What verbs see of a viewer. */
-export function makeView(policies: Policies, targets: readonly Target[], { place, network, source }: Viewer, latencies?: LatencyImage): View {
-  const { latitude, longitude } = place
-  const known = new Map<number, number>()
-  const kilometres = (target: number): number | undefined => {
-    const { at } = targets[target]!
-    if (at === undefined || latitude === undefined || longitude === undefined) return undefined
-    let distance = known.get(target)
-    if (distance === undefined) {
-      distance = greatCircle([latitude, longitude], at)
-      known.set(target, distance)
-    }
-    return distance
-  }
-  const view: View = {
-    place,
-    network,
-    source,
-    targets,
-    kilometres,
-    ...makeRoundTrips({ place, network, targets, kilometres, latencies }),
-    order(branch) {
-      if (branch.kind === 'target') return { kind: 'target', target: branch.target }
-      if (branch.kind === 'policy') return view.order(policies.policies[branch.policy]!.root)
-      const node = policies.nodes[branch.node]!
-      const of = VERBS[node.verb]!.order(node, branch.node, view)
-      const { onAllDown } = node
-      if (onAllDown === undefined) return of
-      return { kind: 'or-else', node: branch.node, of, otherwise: typeof onAllDown === 'string' ? onAllDown : rootOrder(policies, onAllDown.policy, view) }
-    }
-  }
-  return view
-}
-
-/** The order of a policy that a name stands for: `all` is what it answers when all is down and it says nothing else. */
-export function rootOrder(policies: Policies, policy: number, view: View): Order {
-  const order = view.order(policies.policies[policy]!.root)
-  return order.kind === 'or-else' ? order : { kind: 'or-else', node: -1, of: order, otherwise: 'all' }
+function armFor({ arms }: Node, { source }: View): Arm {
+  return armsWithin(arms, source)[0] ?? arms.find(({ key }) => key === 'default')!
 }

@@ -1,6 +1,7 @@
 // Golden cases as text: a stage (zones, policies, edges, places), then what happens and what is asked on it.
 //
 //   zone NAME / policies        the indented lines below are the file's
+//   networks                    the indented lines below stand beside the policies
 //   edge NAME ADDRESS… [LATITUDE LONGITUDE]
 //   place PREFIX COUNTRY CONTINENT LATITUDE LONGITUDE
 //   cookies on|enforced SECONDS SECRET…      what the clock says, and the secrets in hexadecimal; without, cookies are off
@@ -49,12 +50,13 @@ export function readCase(file: string, text: string): Case {
     else if (line.startsWith('    ')) blocks.at(-1)!.body.push(line.slice(4))
     else if (line.trim() !== '' && !line.startsWith(';')) blocks.push({ line: index + 1, head: line, body: [] })
   }
-  const found = { about: about.join(' '), zones: [] as { name: string; text: string }[], policies: '', edges: [] as string[][], places: [] as string[][], cookies: undefined as Case['cookies'], steps: [] as (Question | Change)[] }
+  const found = { about: about.join(' '), zones: [] as { name: string; text: string }[], policies: '', edges: [] as string[][], places: [] as string[][], cookies: undefined as Case['cookies'], networks: '', steps: [] as (Question | Change)[] }
   for (const { line, head, body } of blocks) {
     const [word, ...words] = head.split(/\s+/)
     switch (word) {
       case 'zone': found.zones.push({ name: words[0]!, text: `${body.join('\n')}\n` }); break
       case 'policies': found.policies = `policies:\n${body.map((each) => `  ${each}\n`).join('')}`; break
+      case 'networks': found.networks = `networks:\n${body.map((each) => `  ${each}\n`).join('')}`; break
       case 'edge': found.edges.push(words); break
       case 'place': found.places.push(words); break
       case 'cookies': found.cookies = { isEnforced: words[0] === 'enforced', seconds: Number(words[1]), secrets: words.slice(2).map((hex) => Buffer.from(hex, 'hex')) }; break
@@ -63,7 +65,8 @@ export function readCase(file: string, text: string): Case {
       default: throw new Error(`${file}:${line}: ${word}?`)
     }
   }
-  const { cookies, ...rest } = found
+  const { cookies, networks, ...others } = found
+  const rest = { ...others, policies: others.policies + networks }
   return cookies === undefined ? rest : { ...rest, cookies }
 }
 

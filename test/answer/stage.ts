@@ -21,7 +21,7 @@ export function worldOf({ zones, policies, edges, places }: Pick<Case, 'zones' |
   const read = readPolicies({ file: 'policies.yaml', text: policies === '' ? 'policies: {}\n' : policies, targets })
   if (read.image === undefined) throw new Error(read.faults.map(formatFault).join('\n'))
   const image = buildZoneImage(zones.map(({ name, text }) => zoneOf(name, text)))
-  const laid = buildNetworks(read.networks)
+  const laid = buildNetworks({ named: read.networks.named })
   const networks = laid && openNetworks(laid)
   const health = makeHealthTable(targets.length)
   for (const target of targets.keys()) setHealth(health, target, healthWord('UP', 'none', false))

@@ -17,7 +17,7 @@ t.test('every mistake is told where it stands', async (t) => {
     ['YAML that is none', 'policies: {a: [', ['1:16: Flow sequence in block collection must be sufficiently indented and end with a ]', '1:16: Flow map in block collection must be sufficiently indented and end with a }']],
     ['a list at the top', '- a', ['1:1: expected policies by name (policies: { nearest: { latency: [icn, nrt] } })']],
     ['policies as a list', 'policies: [a]', ['1:1: policies: expected policies by name (policies: { nearest: { latency: [icn, nrt] } })']],
-    ['another key at the top', 'policy: {}\npolicies: {}', ['1:1: unknown key policy (the one key here is policies:, and every policy stands under it)']],
+    ['another key at the top', 'policy: {}\npolicies: {}', ['1:1: unknown key policy (known: policies, networks)']],
     ['an unknown verb', 'policies:\n  a:\n    latancy: [icn]', ['3:5: there is no verb latancy (did you mean latency?)']],
     ['no verb', 'policies:\n  a: {}', [`2:6: expected a verb (verbs: ${ALL})`]],
     ['only on-all-down', 'policies:\n  a: { on-all-down: all }', [`2:6: expected a verb (verbs: ${ALL})`]],
