@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseAddress } from '../core/address.ts'
 import { checkZoneNames, parseConfig } from '../core/config-file.ts'
@@ -8,7 +8,7 @@ import { readRegularFile } from '../core/regular-file.ts'
 import { formatFault, whyUnreadable, type Fault, type Position } from '../core/trouble.ts'
 import { readYaml } from '../core/yaml-file.ts'
 import { readPolicies, type ReadPolicies, type Target } from '../daemon/routing/index.ts'
-import { readOverrides } from '../geodb/index.ts'
+import { findAsDatabase, readOverrides } from '../geodb/index.ts'
 import { nameFromText, nameToText } from '../daemon/wire/name.ts'
 import { readZone, TYPE_ROUTE, type Zone } from '../daemon/zone/index.ts'
 import { mistyped, textOf, type Call, type Command } from './command.ts'
@@ -84,6 +84,13 @@ function gather(call: Call): Source[] | string {
   return readAll([config, ...overridesFile(config.path), ...policies, ...names.map(inZones)])
 }
 
+/** Whether there is a database that policies by autonomous systems can go by. */
+function hasAsDatabase(call: Call): boolean {
+  const { path } = configFile(call)
+  const { config } = existsSync(path) ? parseConfig(path, readFileSync(path, 'utf8')) : {}
+  return findAsDatabase({ folder: fileURLToPath(new URL('../../geodb', import.meta.url)), setting: config?.geo.asn ?? 'auto' }) !== undefined
+}
+
 /** The operator's overrides of places, where the configuration names a file or there is one in geodb/. */
 function overridesFile(configPath: string): { label: string; path: string }[] {
   const { config } = existsSync(configPath) ? parseConfig(configPath, readFileSync(configPath, 'utf8')) : {}
@@ -129,7 +136,7 @@ function readAll(files: readonly { label: string; path: string }[]): Source[] | 
 function kindOf(label: string, text: string): Source['kind'] | undefined {
   const name = basename(label)
   if (name.endsWith('.zone')) return 'zone'
-  if (name === 'overrides.yaml' || (/\.ya?ml$/.test(name) && /^(networks|resolvers)\s*:/m.test(text))) return 'overrides'
+  if (name === 'overrides.yaml' || (/\.ya?ml$/.test(name) && name !== 'policies.yaml' && !/^["']?policies["']?\s*:/m.test(text) && /^(networks|resolvers)\s*:/m.test(text))) return 'overrides'
   if (/\.ya?ml$/.test(name)) return name === 'policies.yaml' || /^["']?policies["']?\s*:/m.test(text) ? 'policies' : 'config'
   return /^\$(ORIGIN|TTL)\b|\bSOA\b/m.test(text) ? 'zone' : undefined
 }
@@ -155,7 +162,7 @@ function checkAll(call: Call, sources: readonly Source[], origin: string | undef
       faults.push(...found)
       if (overrides !== undefined) about.push(`${label} (${count(overrides.networks.length + overrides.resolvers.length, 'network')})`)
     } else if (kind === 'policies') {
-      const read = readPolicies({ file: label, text, targets })
+      const read = readPolicies({ file: label, text, targets, read: (name) => readRegularFile(resolve(dirname(path), relative(dirname(label), name))), hasAsDatabase: hasAsDatabase(call) })
       readings.push(read)
       faults.push(...read.faults)
       about.push(`${label} (${count(read.names.size, 'policy', 'policies')})`)

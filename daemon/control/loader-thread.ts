@@ -104,17 +104,17 @@ function makeSettler(catalogue: Pick<Catalogue, 'flush'>): (result: LoadResult) 
   }
 }
 
-function run(): void {
+const asDatabase = (): string | undefined => findAsDatabase({ folder: geo.folder, setting: geo.asn })
+
+function openFiles(): Catalogue {
   const over = openJournals({ auto: new Set(autoSerials), ...(stateFolder !== undefined && { folder: join(stateFolder, 'journal') }) })
-  const catalogue = openCatalogue({ folder, targets, mostTargets, hasAsDatabase: () => findAsDatabase({ folder: geo.folder, setting: geo.asn }) !== undefined, secondaries, over, ...(stateFolder !== undefined && { stateFolder }) })
+  return openCatalogue({ folder, targets, mostTargets, hasAsDatabase: () => asDatabase() !== undefined, secondaries, over, ...(stateFolder !== undefined && { stateFolder }) })
+}
+
+function run(): void {
+  const catalogue = openFiles()
   // Before the first load, so that what changes during it is seen.
-  const watcher = new FileWatcher({
-    folder: folder.path,
-    wants: (name) => name === POLICIES || isZoneFile(name),
-    changed: (changed, moving) => load({ changed, moving }),
-    clock: systemClock,
-    after: systemAfter
-  })
+  const watcher = new FileWatcher({ folder: folder.path, wants: (name) => name === POLICIES || isZoneFile(name), changed: (changed, moving) => load({ changed, moving }), clock: systemClock, after: systemAfter })
   const geoWatcher = new FileWatcher({ folder: geo.folder, wants: reader.wants, changed: (files) => refreshGeo(files), clock: systemClock, after: systemAfter })
   geoWatcher.follow([...reader.follows(), ...(geo.asn === 'auto' ? [] : [resolve(geo.asn)])])
   let said = Promise.resolve()
@@ -137,14 +137,14 @@ function run(): void {
     watcher.follow(catalogue.follows())
     tellLoad(result, id === undefined ? {} : { id })
   }
+  const tellNetworks = (fresh: FreshNetworks | undefined): void => void (fresh !== undefined && tell(() => ({ kind: 'networks', ...fresh })))
   /** Policies that were refused for want of a database may be taken now. */
   const refreshGeo = (files: ReadonlySet<string>): void => {
     refreshPlaces()
-    const database = findAsDatabase({ folder: geo.folder, setting: geo.asn })
+    const database = asDatabase()
     if (database !== undefined && !files.has(database)) return
     load({ changed: new Set([join(folder.path, POLICIES)]) })
-    const fresh = networks.refresh()
-    if (fresh !== undefined) tell(() => ({ kind: 'networks', ...fresh }))
+    tellNetworks(networks.refresh())
   }
   const tellChange = (id: number, { reply, result }: Changed): void => {
     if (result === undefined) tell(() => ({ kind: 'unchanged', id, reply }))
@@ -167,10 +167,7 @@ function run(): void {
       case 'replace': return tellChange(message.id, catalogue.replace(message.origin, [...unpackRecords(message.records)]))
       case 'expire': return tellChange(message.id, catalogue.expire(message.origin))
       case 'flush': return flush(message.id, message.zone, message.isDry)
-      case 'measured': {
-        const fresh = networks.measured(message.measured)
-        return tell(() => ({ kind: 'networks', ...fresh }))
-      }
+      case 'measured': return tellNetworks(networks.measured(message.measured))
       case 'stop':
         watcher.close()
         geoWatcher.close()

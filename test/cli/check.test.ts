@@ -140,3 +140,33 @@ t.test('a secondary zone that has a file is told of, as the daemon would', async
   edit('nearcast.yaml', (text) => `${text}peers: { west: { address: 192.0.2.53 } }\nzones: { nearcast.test: { primaries: [west] } }\n`)
   t.match(await check(), { status: 1, out: [/^zones\/nearcast\.test\.zone:1:1: nearcast\.test\. is a secondary zone, which has no file \(take the file away/] })
 })
+
+t.test('networks are read with the policies, from files of their own too, and every mistype of them is told at its place', async (t) => {
+  const { check, edit, folder } = makeBench(t)
+  mkdirSync(join(folder, 'zones/networks'))
+  writeFileSync(join(folder, 'zones/networks/office.txt'), '# the office\n192.0.2.0/24\n2001:db8::/32 # and its IPv6\n')
+  edit('zones/policies.yaml', (text) => `${text}  inside: { view: { office: icn, default: empty } }\n  by: { network: { office: icn, 198.51.100.0/24: fra, default: nearest } }\nnetworks:\n  office: { file: networks/office.txt }\n`)
+  const { status, out } = await check()
+  t.equal(status, 0, out.join('\n'))
+  t.match(out.at(-1), /zones\/policies\.yaml \(5 policies\)/)
+
+  writeFileSync(join(folder, 'zones/networks/office.txt'), '192.0.2.1/24\n\n 300.0.0.0/8\n2001:db8::/129\n::ffff:192.0.2.0/120\n')
+  edit('zones/policies.yaml', (text) => text.replace('{ office: icn, 198.51.100.0/24: fra,', '{ offise: icn, as-64500: gru, 198.51.100.1/24: fra,').replace('{ view: { office: icn,', '{ view: { as-1: icn,'))
+  edit('zones/policies.yaml', (text) => `${text}  gone: { file: networks/gone.txt }\n  as-7: [192.0.2.0/24]\n  other: { prefix: 192.0.2.0/24, as: [0] }\n`)
+  const faults = await check()
+  t.equal(faults.status, 1)
+  for (const wanted of [
+    /^zones\/policies\.yaml:\d+:\d+: there are no networks offise \(did you mean office\?\)/,
+    /as-64500: no database says which networks are whose \(put GeoLite2-ASN\.mmdb into geodb\/, or name a database under geo\.asn\)/,
+    /198\.51\.100\.1\/24: expected .* \(did you mean 198\.51\.100\.0\/24\?\)/,
+    /as-1: /,
+    /there is no file networks\/gone\.txt \(its path is from the folder of this file\)/,
+    /as-7: the name of networks /,
+    /unknown key prefix \(did you mean prefixes\?\)/,
+    /0: expected the number of an autonomous system, such as 64500/,
+    /^zones\/networks\/office\.txt:1:1: 192\.0\.2\.1\/24: has bits set behind its length \(did you mean 192\.0\.2\.0\/24\?\)/,
+    /^zones\/networks\/office\.txt:3:2: 300\.0\.0\.0\/8: expected an address or a prefix/,
+    /^zones\/networks\/office\.txt:4:1: 2001:db8::\/129: expected a length of 0 to 128/,
+    /^zones\/networks\/office\.txt:5:1: .* \(write 192\.0\.2\.0\/24\)/
+  ]) t.ok(faults.out.some((line) => wanted.test(line)), `${String(wanted)} in\n${faults.out.join('\n')}`)
+})

@@ -77,7 +77,7 @@ t.test('viewers in networks that a policy goes by are told apart, also where onl
   const image = mergeOverrides(noPlaces(), overrides!)
   const sides = ['{ KR: icn, default: fra }', '{ 20.64.0.0/10: nrt, KR: icn, default: fra }'].map((text) => {
     const read = readPolicies({ file: 'p', text: `policies: { geo: { geolocation: ${text} } }`, targets: edges })
-    const networks = buildNetworks(read.networks!)
+    const networks = buildNetworks({ named: read.networks.named })
     return { networks, routing: openRouting(read.image!, openPlaces(image), networks && openNetworks(networks)) }
   })
   const [old, next] = sides as [(typeof sides)[0], (typeof sides)[0]]
