@@ -1,13 +1,14 @@
-import { join } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { existsSync, readFileSync } from 'node:fs'
 import { parseConfig } from '../core/config-file.ts'
 import type { Config } from '../core/config.ts'
+import { readRegularFile } from '../core/regular-file.ts'
 import { formatFault } from '../core/trouble.ts'
-import { bringPlaces, edgeTargets } from '../daemon/control/index.ts'
+import { bringNetworks, bringPlaces, edgeTargets, hasAsDatabase } from '../daemon/control/index.ts'
 import type { Status } from '../daemon/control/api.ts'
 import { openRouting, readPolicies, type ReadPolicies, type Routing } from '../daemon/routing/index.ts'
 import { isSame, planChange, weighViewers, type Asked } from '../daemon/traffic/index.ts'
-import { buildNetworks, openNetworks, openPlaces, type NetworksImage, type PlacesImage } from '../geodb/index.ts'
+import { openNetworks, openPlaces, type NetworksImage, type PlacesImage } from '../geodb/index.ts'
 import { openAdmin, Refused } from './admin-client.ts'
 import { isSet, mistyped, type Call, type Command } from './command.ts'
 import { planLines } from './diff-lines.ts'
@@ -40,7 +41,7 @@ export const diff: Command = {
     const { texts, config, sides } = prepared
     const live = await askFleet(call)
     const { places } = await placesFor(call, config)
-    const worlds = sides.map((side) => openSide(side, places))
+    const worlds = sides.map((side) => openSide(side, places, config))
     const [old, next] = worlds as [Opened, Opened]
     const viewers = weighViewers(places, worlds.map(({ networks }) => networks))
     const plan = planChange({ old: { routing: old.routing, side: 0 }, next: { routing: next.routing, side: 1 }, names: prepared.names, viewers, words: live?.words ?? new Map(), ...(live?.asked !== undefined && { asked: live.asked }) })
@@ -73,7 +74,7 @@ function prepare(call: Call): Prepared | number {
   const { config, faults } = parseConfig(file.label, readFileSync(file.path, 'utf8'))
   if (config === undefined) return refuse(call, faults.map(formatFault))
   const targets = edgeTargets(config)
-  const sides = texts.map(({ label, text }) => readPolicies({ file: label, text, targets }))
+  const sides = texts.map(({ label, text }) => readPolicies({ file: label, text, targets, read: (name) => readRegularFile(resolve(zones.path, relative(dirname(label), name))), hasAsDatabase: hasAsDatabase(config) }))
   const wrong = sides.flatMap((side) => (side.image === undefined ? side.faults.filter(({ severity }) => severity === 'error') : []))
   if (wrong.length > 0) return refuse(call, wrong.map(formatFault))
   const steered = namesSteered(zones.path)
@@ -87,8 +88,9 @@ function refuse(call: Call, lines: readonly string[]): number {
   return 2
 }
 
-function openSide({ image, networks: plan }: ReadPolicies, places: PlacesImage): Opened {
-  const networks = plan === undefined ? undefined : buildNetworks(plan)
+/** Lists that stand in files of their own are read as they are now, whatever revision names them. */
+function openSide({ image, networks: plan }: ReadPolicies, places: PlacesImage, config: Config): Opened {
+  const networks = bringNetworks(plan, config).image
   return { networks, routing: openRouting(image!, openPlaces(places), networks && openNetworks(networks)) }
 }
 

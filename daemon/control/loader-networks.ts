@@ -1,6 +1,8 @@
+import type { Config } from '../../core/config.ts'
 import { ConfigError, messageOf, type Fault } from '../../core/trouble.ts'
 import { buildNetworks, findAsDatabase, readAsDatabase, type AsPrefixes, type LatencyImage, type NetworksImage } from '../../geodb/index.ts'
 import { NO_PLAN, type NetworkPlan } from '../routing/index.ts'
+import { geoSettings } from './loader-places.ts'
 
 /** Networks that have just been laid out anew; the image is absent where there is nothing to tell of any. */
 export interface FreshNetworks {
@@ -56,4 +58,9 @@ export function makeNetworksKeeper(geo: { readonly folder: string; readonly asn:
       return build()
     }
   }
+}
+
+/** Networks as a daemon of this configuration would have them for a plan, for whoever is none: without measurements. */
+export function bringNetworks(plan: NetworkPlan, config: Pick<Config, 'geo'>): FreshNetworks {
+  return makeNetworksKeeper(geoSettings(config)).plan(plan)
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { Config } from '../../core/config.ts'
 import { readRegularFile } from '../../core/regular-file.ts'
 import { messageOf, type Fault } from '../../core/trouble.ts'
-import { buildPlaces, findDatabase, mergeOverrides, NO_OVERRIDES, readOverrides, type Overrides, type PlacesImage } from '../../geodb/index.ts'
+import { buildPlaces, findAsDatabase, findDatabase, mergeOverrides, NO_OVERRIDES, readOverrides, type Overrides, type PlacesImage } from '../../geodb/index.ts'
 
 export interface GeoSettings {
   /** Absolute: where databases and overrides.yaml are looked for. */
@@ -41,6 +41,12 @@ const OVERRIDES = 'overrides.yaml'
 /** What nearcast.yaml says of places, with the folder of databases that comes with us. */
 export function geoSettings({ geo }: Pick<Config, 'geo'>): GeoSettings {
   return { folder: fileURLToPath(new URL('../../../geodb', import.meta.url)), setting: geo.database, overrides: geo.overrides, asn: geo.asn, local: geo.local }
+}
+
+/** Whether policies can go by autonomous systems. */
+export function hasAsDatabase(config: Pick<Config, 'geo'>): boolean {
+  const { folder, asn } = geoSettings(config)
+  return findAsDatabase({ folder, setting: asn }) !== undefined
 }
 
 /** Places as a daemon of this configuration would have them, for whoever is none: from the tables kept in a state folder where they are of the same database. */
