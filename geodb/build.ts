@@ -4,7 +4,8 @@ import { formatAddress } from '../core/address.ts'
 import { ConfigError, messageOf } from '../core/trouble.ts'
 import { cacheKey, keepTables, keptTables } from './cache.ts'
 import { COUNTRIES } from './countries.ts'
-import { attribution, databaseTitle } from './database.ts'
+import { attribution, databaseTitle, twinOf } from './database.ts'
+import { joinFamilies } from './merge.ts'
 import { localOverlay } from './overlay.ts'
 import type { Place, PlacesImage } from './places.ts'
 import { placeOfCountry, placeOfRecord } from './record.ts'
@@ -12,7 +13,7 @@ import { makeTables } from './tables.ts'
 import { flatten, openTree } from './tree.ts'
 
 export interface BuildOptions {
-  /** Path of a MaxMind-format database. */
+  /** Path of a MaxMind-format database; where it is one of a pair for IPv4 and IPv6, the other one is read too. */
   readonly database: string
   /** Country code of loopback, private and link-local networks: `geo.local`. */
   readonly local: string
@@ -31,27 +32,36 @@ export async function buildPlaces(options: BuildOptions): Promise<PlacesImage> {
   if (!Object.hasOwn(COUNTRIES, local)) {
     throw new ConfigError([{ file: 'nearcast.yaml', line: 1, column: 1, severity: 'error', reason: `geo.local: there is no country ${local}`, hint: 'codes are those of ISO 3166-1, such as KR' }])
   }
-  let bytes: Buffer
+  const twin = twinOf(options.database)
+  let files: { readonly database: string; readonly bytes: Buffer }[]
   let key = ''
   try {
     if (cacheFolder !== undefined) {
-      key = await cacheKey(options.database, local)
+      key = await cacheKey(twin === undefined ? [options.database] : [options.database, twin], local)
       const kept = await keptTables(cacheFolder, key)
       if (kept !== undefined) return kept
     }
-    bytes = await readFile(options.database)
+    files = await Promise.all([options.database, ...(twin === undefined ? [] : [twin])].map(async (database) => ({ database, bytes: await readFile(database) })))
   } catch (error) {
     throw refuse(`cannot be read: ${messageOf(error)}`)
   }
   let image: PlacesImage | undefined
   try {
-    image = flattenDatabase(bytes, options)
+    image = flattenAll(files, local)
   } catch (error) {
     throw refuse(`is not a MaxMind-format database that can be used: ${messageOf(error)}`)
   }
   if (image === undefined) throw refuse('has neither countries nor coordinates in it')
   if (cacheFolder !== undefined) await keepTables(cacheFolder, key, image)
   return image
+}
+
+/** One database, or two that hold an address family each. */
+function flattenAll(files: readonly { readonly database: string; readonly bytes: Buffer }[], local: string): PlacesImage | undefined {
+  const [first, second] = files.map(({ database, bytes }) => ({ database, image: flattenDatabase(bytes, { database, local }) }))
+  if (second?.image === undefined || first?.image === undefined) return first?.image
+  const [four, six] = /ipv4\.mmdb$/i.test(first.database) ? [first, second] : [second, first]
+  return joinFamilies(four.image!, six.image!)
 }
 
 /** The tables of a database held in memory; undefined when it has no geography in it (an ASN database). */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { COUNTRIES } from './countries.ts'
@@ -12,15 +12,20 @@ const DIGEST = 32
 /** MaxMind databases have their metadata, build date included, within this many octets of their end. */
 const TAIL = 128 * 1024
 
-/** Names what the tables are made from: the file as it is now, `geo.local`, and this program's own data and layout. */
-export async function cacheKey(database: string, local: string): Promise<string> {
+/** Names what the tables are made from: the files as they are now, `geo.local`, and this program's own data and layout. */
+export async function cacheKey(databases: readonly string[], local: string): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify([FORMAT, local, COUNTRIES]))
+  for (const database of databases) await addFile(hash, database)
+  return hash.digest('hex').slice(0, 32)
+}
+
+async function addFile(hash: Hash, database: string): Promise<void> {
   const file = await open(database)
   try {
     const { size, mtimeMs } = await file.stat()
     const tail = Buffer.alloc(Math.min(size, TAIL))
     await file.read(tail, 0, tail.length, size - tail.length)
-    const hash = createHash('sha256').update(JSON.stringify([FORMAT, resolve(database), size, mtimeMs, local, COUNTRIES]))
-    return hash.update(tail).digest('hex').slice(0, 32)
+    hash.update(JSON.stringify([resolve(database), size, mtimeMs])).update(tail)
   } finally {
     await file.close()
   }

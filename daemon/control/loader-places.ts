@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { Config } from '../../core/config.ts'
 import { readRegularFile } from '../../core/regular-file.ts'
 import { messageOf, type Fault } from '../../core/trouble.ts'
-import { buildPlaces, findAsDatabase, findDatabase, mergeOverrides, NO_OVERRIDES, readOverrides, type Overrides, type PlacesImage } from '../../geodb/index.ts'
+import { buildPlaces, findAsDatabase, findDatabase, mergeOverrides, NO_OVERRIDES, readOverrides, twinOf, type Overrides, type PlacesImage } from '../../geodb/index.ts'
 
 export interface GeoSettings {
   /** Absolute: where databases and overrides.yaml are looked for. */
@@ -84,7 +84,7 @@ export function makePlacesReader(geo: GeoSettings, stateFolder: string | undefin
 
   return {
     wants: (name) => name === OVERRIDES || name.endsWith('.mmdb'),
-    follows: () => [...(isAuto ? [] : [path]), ...(geo.setting === 'auto' ? [] : [isAbsolute(geo.setting) ? geo.setting : resolve(geo.setting)])],
+    follows: () => [...(isAuto ? [] : [path]), ...(geo.setting === 'auto' ? [] : databaseFiles(geo.setting))],
     async bring() {
       const database = findDatabase({ folder: geo.folder, setting: geo.setting })
       if ('fault' in database) throw new Error(`${database.fault.file}: ${database.fault.reason}`)
@@ -95,6 +95,13 @@ export function makePlacesReader(geo: GeoSettings, stateFolder: string | undefin
       return { places: isPlain ? base : mergeOverrides(base, overrides), ...read }
     }
   }
+}
+
+/** The database that is named, and the other one of the pair where it is one. */
+function databaseFiles(setting: string): string[] {
+  const path = isAbsolute(setting) ? setting : resolve(setting)
+  const twin = twinOf(path)
+  return twin === undefined ? [path] : [path, twin]
 }
 
 const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`

@@ -198,6 +198,19 @@ t.test('a database of one family says nothing of the other', async (t) => {
   t.same([find(v6, '2001:db8::1').place.country, find(v6, '2001:db8::1').length], ['US', 3])
 })
 
+t.test('of a pair, each says where the addresses of its own family are', async (t) => {
+  const us = { country_code: 'US', city: 'Ashburn' }
+  await writeFile(join(folder, 'pair-ipv4.mmdb'), writeMmdb([['192.0.2.0/24', us], ['198.51.100.0/24', { country_code: 'JP' }]], { ipVersion: 4 }))
+  await writeFile(join(folder, 'pair-ipv6.mmdb'), writeMmdb([['2001:db8::/32', { country_code: 'FR' }], ['2001:db8:1::/48', us]], { ipVersion: 6 }))
+  for (const family of [4, 6]) {
+    const image = await buildPlaces({ database: join(folder, `pair-ipv${family}.mmdb`), local: 'KR', cacheFolder: join(folder, 'pair') })
+    const places = openPlaces(image)
+    t.same(['192.0.2.1', '198.51.100.1', '2001:db8::1', '2001:db8:1::1', '::1', '127.0.0.1'].map((text) => find(places, text).place.country), ['US', 'JP', 'FR', 'US', 'KR', 'KR'])
+    t.same([find(places, '203.0.113.1').number, find(places, '2002::1').number, find(places, '2001:db9::1').number], [NOWHERE, NOWHERE, NOWHERE])
+    t.match(image.about, /pair-ipv4.*pair-ipv6/)
+  }
+})
+
 t.test('IPv4 that hangs in the tree a second time is not taken for IPv6', async (t) => {
   const places = await built([['192.0.2.0/24', { country_code: 'JP' }], ['2001:db8::/32', { country_code: 'FR' }]], { ipVersion: 6, aliases: ['::ffff:0:0/96', '2002::/16', '2001::/32'] })
   t.same([find(places, '::ffff:192.0.2.9').place.country, find(places, '::ffff:192.0.2.9').length], ['JP', 120])
