@@ -1,6 +1,6 @@
 import { drawChart, type Bar, type Panel } from './chart.ts'
 import type { CaseName } from './dns-questions.ts'
-import { bestPeer, cost, FLOOR, isOurs, judgeTargets } from './dns-targets.ts'
+import { bestPeer, cost, FLOOR, isFloor, isOurs, judgeTargets } from './dns-targets.ts'
 import { median, table } from './processes.ts'
 import { markdownTable, say, writeResult, type Circumstances } from './results.ts'
 
@@ -98,13 +98,13 @@ function rowsOf(result: CaseResult): string[][] {
   return [
     ['server', 'µs CPU', 'range', '× floor', '× best peer', 'answered/s', 'answered in, median and 99 %', 'lost', 'wrong', 'largest load/s', 'range', 'busy', ...(isChecked ? ['µs CPU under dnsperf'] : [])],
     ...rows.map((row) => [
-      row.server, cost(row).toFixed(2), rangeOf(row.cpu, 2), ratio(row, floor), ratio(row, best), `${thousands(median(row.answeredPerSecond))} k`, waitedText(row), `${row.lost} of ${row.sent}`, row.server === FLOOR ? 'not read' : String(row.wrong),
+      row.server, cost(row).toFixed(2), rangeOf(row.cpu, 2), ratio(row, floor), ratio(row, best), `${thousands(median(row.answeredPerSecond))} k`, waitedText(row), `${row.lost} of ${row.sent}`, isFloor(row) ? 'not read' : String(row.wrong),
       mostText(row), `${thousands(Math.min(...row.most))} – ${thousands(Math.max(...row.most))} k`, median(row.busy).toFixed(2), ...(isChecked ? [row.dnsperf.length === 0 ? '' : median(row.dnsperf).toFixed(2)] : [])
     ])
   ]
 }
 
-const kindOf = (row: Row): Bar['kind'] => (isOurs(row) ? 'ours' : row.server === FLOOR ? 'floor' : 'peer')
+const kindOf = (row: Row): Bar['kind'] => (isOurs(row) ? 'ours' : isFloor(row) ? 'floor' : 'peer')
 
 function costPanel(result: CaseResult): Panel {
   const bars = result.rows.map((row) => ({ label: row.server, kind: kindOf(row), value: cost(row), low: Math.min(...row.cpu), high: Math.max(...row.cpu), text: cost(row).toFixed(2) }))

@@ -6,9 +6,12 @@ import { median } from './processes.ts'
 
 export const OURS = ['nearcast', 'nearcast steering']
 export const FLOOR = 'C floor'
+/** Those that parse nothing. */
+const FLOORS = [FLOOR, 'C floor, napping']
 
 export const isOurs = ({ server }: Row): boolean => OURS.includes(server)
-export const isPeer = (row: Row): boolean => row.server !== FLOOR && !isOurs(row)
+export const isFloor = ({ server }: Row): boolean => FLOORS.includes(server)
+export const isPeer = (row: Row): boolean => !isFloor(row) && !isOurs(row)
 export const cost = ({ cpu }: Row): number => median(cpu)
 
 /** The cheapest peer; undefined where none took part. */

@@ -1,5 +1,6 @@
 // The floor of what answering over UDP costs: receives in batches and sends each query back with an A record behind it,
-// without reading a word of it. cc -O2 -o floor floor.c && ./floor PORT [PROCESSES]
+// without reading a word of it. With NAP it sleeps for so many nanoseconds before each receive that does not follow upon a
+// large one, so that queries gather. cc -O2 -o floor floor.c && ./floor PORT [PROCESSES [NAP]]
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -9,10 +10,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BATCH 64
 #define QUERY 1232
+#define ENOUGH 24
 #define RECORD "\xc0\x0c\0\1\0\1\0\0\0\74\0\4\177\0\0\1"
 
 static unsigned char octets[BATCH][QUERY + sizeof RECORD];
@@ -27,7 +30,7 @@ static void fail(const char *what) {
 
 int main(int count, char **words) {
   if (count < 2) {
-    fprintf(stderr, "floor PORT [PROCESSES]\n");
+    fprintf(stderr, "floor PORT [PROCESSES [NAP]]\n");
     return 2;
   }
   prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -48,9 +51,12 @@ int main(int count, char **words) {
     pieces[i].iov_base = octets[i];
     messages[i].msg_hdr = (struct msghdr){.msg_name = &senders[i], .msg_namelen = sizeof senders[i], .msg_iov = &pieces[i], .msg_iovlen = 1};
   }
+  struct timespec nap = {.tv_nsec = count < 4 ? 0 : atol(words[3])};
+  int received = 0;
   for (;;) {
+    if (nap.tv_nsec > 0 && received < ENOUGH) nanosleep(&nap, NULL);
     for (int i = 0; i < BATCH; i++) pieces[i].iov_len = QUERY;
-    int received = recvmmsg(fd, messages, BATCH, MSG_WAITFORONE, NULL);
+    received = recvmmsg(fd, messages, BATCH, MSG_WAITFORONE, NULL);
     if (received < 0) continue;
     for (int i = 0; i < received; i++) {
       unsigned char *message = octets[i];

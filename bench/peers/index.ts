@@ -2,7 +2,7 @@
 // given the same zones, the same database of places and the same number of workers. To add one, write its file and a row here.
 // Knows how to start and stop them; nothing of what they are asked.
 import { bind } from './bind.ts'
-import { floor } from './floor.ts'
+import { floor, floorNapping } from './floor.ts'
 import { gdnsd, gdnsdGeo, gdnsdWeighted } from './gdnsd.ts'
 import { knot, knotGeo } from './knot.ts'
 import { nearcast, nearcastSteering } from './nearcast.ts'
@@ -12,6 +12,6 @@ import type { Peer } from './types.ts'
 
 export type { Data, Peer, Running, StartOptions } from './types.ts'
 
-/** The floor first, ours last. */
-export const peers: readonly Peer[] = [floor, knot, knotGeo, nsd, gdnsd, gdnsdGeo, gdnsdWeighted, bind, powerdns, powerdnsGeo, nearcast, nearcastSteering]
+/** The floors first, ours last. */
+export const peers: readonly Peer[] = [floor, floorNapping, knot, knotGeo, nsd, gdnsd, gdnsdGeo, gdnsdWeighted, bind, powerdns, powerdnsGeo, nearcast, nearcastSteering]
 export { startNearcast } from './nearcast.ts'
