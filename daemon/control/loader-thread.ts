@@ -104,7 +104,9 @@ function makeSettler(catalogue: Pick<Catalogue, 'flush'>): (result: LoadResult) 
   }
 }
 
-const asDatabase = (): string | undefined => findAsDatabase({ folder: geo.folder, setting: geo.asn })
+function asDatabase(): string | undefined {
+  return findAsDatabase({ folder: geo.folder, setting: geo.asn })
+}
 
 function openFiles(): Catalogue {
   const over = openJournals({ auto: new Set(autoSerials), ...(stateFolder !== undefined && { folder: join(stateFolder, 'journal') }) })
