@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../../core/trouble.ts'
@@ -259,7 +259,18 @@ export function replaceFile(file: string, parts: readonly Buffer[]): void {
 
 /** Tells texts apart without keeping them. */
 export function fingerprint(texts: Texts): string {
-  const hash = createHash('sha256')
-  for (const [path, text] of texts) hash.update(`${path}\0${text.length}\0`).update(text)
-  return hash.digest('base64')
+  // Of most zones there is one short text, and there may be very many of them.
+  if (texts.size === 1) {
+    const [path, text] = [...texts][0]!
+    const head = `${path}\0${text.length}\0`
+    if (head.length * 3 + text.length <= scratch.length) {
+      const at = scratch.write(head)
+      return hash('sha256', scratch.subarray(0, at + text.copy(scratch, at)), 'base64')
+    }
+  }
+  const whole = createHash('sha256')
+  for (const [path, text] of texts) whole.update(`${path}\0${text.length}\0`).update(text)
+  return whole.digest('base64')
 }
+
+const scratch = Buffer.alloc(1 << 14)

@@ -3,6 +3,7 @@ import { isAbsolute, join, relative, resolve } from 'node:path'
 import { readRegularFile } from '../../core/regular-file.ts'
 import { messageOf, type Fault } from '../../core/trouble.ts'
 import type { Texts } from './last-good.ts'
+import { stampIn } from './watch.ts'
 
 /** Where the files of a zones folder are, and how the operator calls them. */
 export interface Folder {
@@ -10,6 +11,8 @@ export interface Folder {
   readonly path: string
   /** As it stands in messages: `zones/`. */
   readonly label: string
+  /** Where what files look like, as they are read, is noted for whoever watches them: by absolute path, as `stampOf` tells it. */
+  readonly stamps?: Map<string, string>
 }
 
 /** A file was not there, or could not be read. */
@@ -31,20 +34,26 @@ export function shownAs({ label }: Folder, path: string): string {
   return path.includes('/') || !/[^./]$/.test(label) || label.includes('//') ? join(label, path) : `${label}/${path}`
 }
 
+/** `resolve` for what is mostly the name of a file: there may be very many. */
+function joined(folder: string, path: string): string {
+  return path.includes('/') || folder.endsWith('/') ? resolve(folder, path) : `${folder}/${path}`
+}
+
 /** Reads from the disk, each file once. @param known texts that were read just now */
 export function readingFromDisk(folder: Folder, known?: Texts): Reading {
   const texts = new Map<string, Buffer>()
   const asked = new Set<string>()
+  const seen = folder.stamps
   return {
     texts,
     asked,
     read: (shown) => {
       const path = keyOf(folder, shown)
-      const absolute = resolve(folder.path, path)
+      const absolute = joined(folder.path, path)
       asked.add(absolute)
       const before = texts.get(path)
       if (before !== undefined) return before
-      const text = known?.get(path) ?? readRegularFile(absolute)
+      const text = known?.get(path) ?? readRegularFile(absolute, seen === undefined ? undefined : (stat) => void seen.set(absolute, stampIn(stat)))
       texts.set(path, text)
       return text
     }

@@ -60,7 +60,9 @@ export type ToLoader =
 const LARGE = 8 << 20
 
 const port = parentPort!
-const { folder, stateFolder, targets, mostTargets, secondaries, autoSerials, geo } = workerData as LoaderData
+const { folder: place, stateFolder, targets, mostTargets, secondaries, autoSerials, geo } = workerData as LoaderData
+/** Whatever is read is known to the watcher as it was then. */
+const folder: Folder & Required<Pick<Folder, 'stamps'>> = { ...place, stamps: new Map() }
 const say = (message: FromLoader): void => port.postMessage(message)
 
 /** Places are read once, when they are first needed. */
@@ -116,7 +118,7 @@ function openFiles(): Catalogue {
 function run(): void {
   const catalogue = openFiles()
   // Before the first load, so that what changes during it is seen.
-  const watcher = new FileWatcher({ folder: folder.path, wants: (name) => name === POLICIES || isZoneFile(name), changed: (changed, moving) => load({ changed, moving }), clock: systemClock, after: systemAfter })
+  const watcher = new FileWatcher({ folder: folder.path, wants: (name) => name === POLICIES || isZoneFile(name), changed: (changed, moving) => load({ changed, moving }), stamps: folder.stamps, clock: systemClock, after: systemAfter })
   const geoWatcher = new FileWatcher({ folder: geo.folder, wants: reader.wants, changed: (files) => refreshGeo(files), clock: systemClock, after: systemAfter })
   geoWatcher.follow([...reader.follows(), ...(geo.asn === 'auto' ? [] : [resolve(geo.asn)])])
   let said = Promise.resolve()

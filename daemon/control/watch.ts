@@ -1,4 +1,4 @@
-import { readdirSync, statSync, watch, type FSWatcher } from 'node:fs'
+import { readdirSync, statSync, watch, type FSWatcher, type Stats } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { After, Clock } from '../../core/clock.ts'
 
@@ -18,6 +18,8 @@ export interface WatchOptions {
   wants(name: string): boolean
   /** Told of the files (absolute paths) that have come to rest after a change, or are gone, and of those that have not yet. */
   changed(files: ReadonlySet<string>, moving: ReadonlySet<string>): void
+  /** What files look like that are read before anything else is done here: what differs from that is a change. Absent: what they look like now. */
+  readonly stamps?: Map<string, string>
   readonly clock: Clock
   readonly after: After
 }
@@ -33,14 +35,17 @@ interface Moving {
 /** What a file looks like from outside; `gone` when there is none. */
 export function stampOf(file: string): string {
   const stat = statSync(file, { throwIfNoEntry: false })
-  return stat === undefined ? 'gone' : `${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.ctimeMs}`
+  return stat === undefined ? 'gone' : stampIn(stat)
 }
+
+/** The same, of a file that has been looked at. */
+export const stampIn = ({ ino, size, mtimeMs, ctimeMs }: Stats): string => `${ino} ${size} ${mtimeMs} ${ctimeMs}`
 
 /** Tells which files of a folder, and which others that are followed, have changed and come to rest. */
 export class FileWatcher {
   readonly #options: WatchOptions
   /** Stamps of the files as they were last taken. */
-  readonly #known = new Map<string, string>()
+  readonly #known: Map<string, string>
   readonly #moving = new Map<string, Moving>()
   readonly #folders = new Map<string, FSWatcher>()
   #followed: ReadonlySet<string> = new Set()
@@ -50,9 +55,10 @@ export class FileWatcher {
   /** Everything that is there now is known: what differs later is a change. */
   constructor(options: WatchOptions) {
     this.#options = options
+    this.#known = options.stamps ?? new Map()
     this.#openFolders()
-    for (const file of this.#files()) this.#known.set(file, stampOf(file))
-    options.after(POLL_MS, () => this.#poll())
+    if (options.stamps === undefined) for (const file of this.#files()) this.#known.set(file, stampOf(file))
+    this.#pollIn(POLL_MS)
   }
 
   /** From now on these files too (absolute paths), and no others that were followed before. */
@@ -70,13 +76,13 @@ export class FileWatcher {
 
   #files(): Set<string> {
     const { folder, wants } = this.#options
-    let names: string[] = []
+    const files = new Set(this.#followed)
     try {
-      names = readdirSync(folder).filter(wants)
+      for (const name of readdirSync(folder)) if (wants(name)) files.add(folder.endsWith('/') ? join(folder, name) : `${folder}/${name}`)
     } catch {
       // A folder that is gone has no files.
     }
-    return new Set([...names.map((name) => join(folder, name)), ...this.#followed])
+    return files
   }
 
   #mark(file: string): void {
@@ -109,13 +115,26 @@ export class FileWatcher {
     this.#options.changed(new Set(still.map(([file]) => file)), new Set(this.#moving.keys()))
   }
 
+  #pollIn(milliseconds: number): void {
+    const { clock, after } = this.#options
+    const due = clock.elapsed() + milliseconds
+    after(milliseconds, () => {
+      const late = clock.elapsed() - due
+      // Whatever kept this thread for so long has most likely just read them all.
+      if (late > POLL_MS) this.#pollIn(late)
+      else this.#poll()
+    })
+  }
+
   #poll(): void {
     if (this.#isClosed) return
-    const { clock, after } = this.#options
+    const { clock } = this.#options
     const start = clock.elapsed()
     this.#openFolders()
-    for (const file of new Set([...this.#files(), ...this.#known.keys()])) this.#mark(file)
-    after(Math.max(POLL_MS, POLL_SHARE * (clock.elapsed() - start)), () => this.#poll())
+    const files = this.#files()
+    for (const file of files) this.#mark(file)
+    for (const file of this.#known.keys()) if (!files.has(file)) this.#mark(file)
+    this.#pollIn(Math.max(POLL_MS, POLL_SHARE * (clock.elapsed() - start)))
   }
 
   #openFolders(): void {

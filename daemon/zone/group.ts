@@ -30,7 +30,19 @@ export function groupRecords(table: Table): Groups {
   return { order, starts }
 }
 
+const FEW = 24
+
+/** Records of a type stay in their order. */
 function sortByType(order: Uint32Array, type: Uint16Array): void {
+  if (order.length <= FEW) {
+    for (let at = 1; at < order.length; at++) {
+      const record = order[at]!
+      let to = at
+      for (; to > 0 && type[order[to - 1]!]! > type[record]!; to--) order[to] = order[to - 1]!
+      order[to] = record
+    }
+    return
+  }
   const keys = Float64Array.from(order, (record) => type[record]! * 2 ** 32 + record).sort()
   for (const [at, key] of keys.entries()) order[at] = key % 2 ** 32
 }
