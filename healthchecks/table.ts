@@ -1,3 +1,5 @@
+import { ownLines } from '../core/own-lines.ts'
+
 /**
  * The health of every target, one word each in shared memory: one writer (the daemon's main thread), many plain readers.
  *
@@ -25,7 +27,7 @@ const SUSPECT = 1 << 4
 
 export function makeHealthTable(targets: number): HealthTable {
   const words = (): Uint32Array => new Uint32Array(new SharedArrayBuffer(Math.max(1, targets) * 4))
-  return { words: words(), lastUp: words(), generation: new Int32Array(new SharedArrayBuffer(4)) }
+  return { words: words(), lastUp: words(), generation: new Int32Array(...ownLines(4), 1) }
 }
 
 export function healthWord(verdict: Verdict, forced: Forced, suspect: boolean): number {

@@ -1,3 +1,4 @@
+import { ownLines } from '../../core/own-lines.ts'
 import type { Outcome } from '../zone/index.ts'
 
 /** What the zones can say, in the order of their counters. */
@@ -31,7 +32,7 @@ export const RCODE_SLOTS = Uint8Array.from({ length: 32 }, (_, rcode) =>
 
 /** A set of counters in shared memory: one thread counts, any may read. Exact up to 2^53. */
 export function makeCounters(): Float64Array {
-  return new Float64Array(new SharedArrayBuffer(COUNTERS.length * 8))
+  return new Float64Array(...ownLines(COUNTERS.length * 8), COUNTERS.length)
 }
 
 /** The counters by name; several sets are added up. */

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { Logger } from '../../core/log.ts'
+import { ownLines } from '../../core/own-lines.ts'
 import type { Lane } from './lane.ts'
 import { TRAFFIC, BEAT, type FromThread, type Listener, type ThreadData, type ToThread } from './types.ts'
 
@@ -46,7 +47,7 @@ export class BindError extends Error {
 export class ServingThread {
   /** Resolves when it serves for the first time; rejects with a BindError and others. */
   readonly ready: Promise<void>
-  readonly traffic = new Float64Array(new SharedArrayBuffer(TRAFFIC.length * 8))
+  readonly traffic = new Float64Array(...ownLines(TRAFFIC.length * 8), TRAFFIC.length)
   readonly #held = new Int32Array(new SharedArrayBuffer(MOST_DESCRIPTORS / 8))
   readonly #plan: ThreadPlan
   readonly #waiting = new Set<{ number: number; resolve: () => void }>()

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram'
 import { availableParallelism } from 'node:os'
 import { parseAddress } from '../../core/address.ts'
 import type { Logger } from '../../core/log.ts'
+import { ownLines } from '../../core/own-lines.ts'
 import { messageOf } from '../../core/trouble.ts'
 import { portOwner } from './port-owner.ts'
 import { BindError, ServingThread, type ThreadPlan } from './serving-thread.ts'
@@ -59,7 +60,7 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
   const listeners = await usableListeners(options, notes)
   const system = options.backend === 'dgram' ? 'set so' : await loadSystem()
   if (typeof system === 'string') notes.push(`UDP is served through node:dgram, at about twice the cost per query: ${system}`)
-  const control = new Int32Array(new SharedArrayBuffer(4))
+  const control = new Int32Array(...ownLines(4), 1)
   const now = { world: options.world, number: 0 }
   const threads: ServingThread[] = []
   const start = (plan: Pick<ThreadPlan, 'name' | 'kind' | 'listeners'>): ServingThread => {
