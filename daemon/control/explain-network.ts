@@ -33,7 +33,7 @@ function describeNetwork({ in: lists, asn, as = [], row }: Network, from: Addres
   })
   const where = parts.length === 0 ? [] : [`in ${parts.join(', ')}`]
   const owner = asn === undefined ? [] : [`AS${asn}${as.length === 0 ? '' : ` of ${as.join(', ')}`}`]
-  const measured = row === undefined ? [] : [`measured in ${prefixText(from, from.family === 4 ? 24 : 48)}`]
+  const measured = row === undefined ? [] : ['in a network with measured round trips']
   const told = [...where, ...owner, ...measured]
   return told.length === 0 ? 'in no network that is known' : told.join('; ')
 }
