@@ -45,7 +45,7 @@ function takeReport(worker: Worker, viewers: Viewers, request: RequestHead, repl
   const pieces: Buffer[] = []
   let size = 0
   const end = (): void => {
-    const taken = size > LONGEST_REPORT ? { wrong: `a report has at most ${LONGEST_REPORT} octets` } : viewers.report(reply.remoteAddress, Buffer.concat(pieces).toString('latin1'))
+    const taken = viewers.report(reply.remoteAddress, Buffer.concat(pieces).toString('latin1'))
     if (taken === 'taken') return put(worker, request, reply, 204, FOR_ALL)
     if (taken === 'too soon') return say(worker, request, reply, { status: 429, text: 'one report every few seconds is enough', lines: `${FOR_ALL}Retry-After: 2\r\n` })
     say(worker, request, reply, { status: 400, text: taken.wrong, lines: FOR_ALL })
@@ -56,7 +56,9 @@ function takeReport(worker: Worker, viewers: Viewers, request: RequestHead, repl
     {
       data: (piece) => {
         size += piece.length
-        if (size <= LONGEST_REPORT) pieces.push(Buffer.from(piece))
+        // Whoever did not say how long it would be is not listened to for longer.
+        if (size > LONGEST_REPORT) reply.abort()
+        else pieces.push(Buffer.from(piece))
       },
       end,
       broken: () => undefined

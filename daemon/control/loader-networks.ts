@@ -49,7 +49,8 @@ export function makeNetworksKeeper(geo: { readonly folder: string; readonly asn:
       return build()
     },
     measured(rows) {
-      measured = rows
+      // When all of it has been forgotten, policies are asked as if there had never been any.
+      measured = rows.prefixes.length === 0 ? undefined : rows
       return build()
     },
     refresh() {
