@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
 import {
-  assemble, beginSteering, classByNetwork, closedGate, COOKIE, COUNT, drawVariant, ENTRY, findForClass, findPrepared, findQuestion, finish, forgetImage, forgetOld, forgetSteered, HAND_OVER, HEADER, identityOctets, introduce, judgeCookie, keep, lookAhead, makeAssembly,
+  assemble, beginSteering, classByNetwork, closedGate, COOKIE, COUNT, drawVariant, ENTRY, findForClass, findPrepared, findQuestion, finish, forgetImage, forgetOld, forgetSteered, HAND_OVER, HEADER, identityOctets, introduce, judgeCookie, keep, leadsOn, lookAhead, makeAssembly,
   makeCookieJar, makeCounters, makePrepared, makeSteering, movePointers, nextRandom, noteQuestion, optLength, OUTCOMES, placeOf, putBody, putUnknownKey, putWords, STATE, steer, useSecrets, VARIANT,
   type Assembly, type Exchange, type Gate, type Identity, type Prepared, type Source, type Steering, type Transport
 } from './answer/index.ts'
@@ -109,7 +109,7 @@ export function makeAnswerer(options: AnswererOptions): Answerer {
     serverId: identityOctets(options.serverId), payload: options.payload ?? UDP_PAYLOAD, idleTime: Math.min(65535, Math.ceil((options.idleMs ?? IDLE_MS) / 100)),
     cookies: makeCookieJar(), client: { hasCookie: false }, transport: 'udp',
     counters: options.counters ?? makeCounters(), prepared: makePrepared(options.preparedSize ?? PREPARED_SIZE),
-    query: makeQuery(), finding: makeFinding(), assembly: makeAssembly((rrset, type, name) => steer(state.steering, state, state.world, state.source, nextNumber, rrset, type, name)), steering: makeSteering(),
+    query: makeQuery(), finding: makeFinding(), assembly: makeAssembly((rrset, type, name) => steer(state.steering, state, state.world, state.source, nextNumber, rrset, type, name), (rrset) => leadsOn(state.world, rrset)), steering: makeSteering(),
     random, nextRandom: nextNumber, ahead: new Int32Array(1), address: new Uint8Array(16),
     bytes: nowhere, view: noView, source: { family: 4, bytes: nowhere, at: 0 }, isTcp: false, out: nowhere, outView: noView, outStart: 0, room: 0,
     scope: 0, failOpen: false, isWithheld: false
@@ -318,7 +318,9 @@ function theLongWay(state: State, node: number, kind: number): number {
   const limit = state.room - optLength(state)
   const isWhole = state.isTcp && options.hasMinimalAny !== true
   assemble(assembly, world.zones, query, isWhole, limit, 0)
-  const entry = kind < 0 ? -1 : keep(state, node, kind, limit)
+  // Where a policy answers CNAMEs to whatever is asked for, types do not share what it answers.
+  const isShared = kind >>> 2 === NO_DATA && steering.policy >= 0
+  const entry = kind < 0 || isShared ? -1 : keep(state, node, kind, limit)
   if (entry >= 0) return sendPrepared(state, entry)
   steering.isLive = true
   if (steering.turns.length > 1) assemble(assembly, world.zones, query, isWhole, limit, nextRandom(state.random) >>> 0)

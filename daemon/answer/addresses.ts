@@ -8,6 +8,8 @@ export interface Addresses {
   readonly addresses: readonly Uint8Array[]
   /** Seconds that they may be kept. */
   readonly ttl: number
+  /** In their place: a policy answers a CNAME, to this name in wire form. */
+  readonly cname?: Uint8Array
 }
 
 /** Aliases that one name may lead through. */
@@ -24,7 +26,14 @@ export function addressesAt(assembly: Assembly, image: ZoneImage, start: number,
     const flags = nodeWord(image, node, NODE.SHAPE)
     const rrset = findRrset(image, node, type)
     if (rrset >= 0) return { addresses: recordsOf(image, rrset), ttl: Math.min(longestTtl, rrsetWord(image, rrset, RRSET.TTL)) }
-    if ((flags & FLAG.ROUTE) !== 0) return routed(assembly, image, node, type, longestTtl)
+    if ((flags & FLAG.ROUTE) !== 0) {
+      const found = routed(assembly, image, node, type, longestTtl)
+      if (found?.cname === undefined || (hop === 0 && !throughCname)) return found
+      longestTtl = found.ttl
+      node = nodeOf(assembly, image, found.cname, 0)
+      if (node === 0) return undefined
+      continue
+    }
     const leads = (flags & FLAG.ALIAS) !== 0 ? TYPE_ALIAS : throughCname && (flags & FLAG.CNAME) !== 0 ? TYPE.CNAME : 0
     if (leads === 0) return undefined
     const alias = findRrset(image, node, leads)
@@ -47,7 +56,9 @@ function routed({ steer, pick, beside }: Assembly, image: ZoneImage, node: numbe
   scanName(image.bytes, nodeWord(image, node, NODE.SHOWN), image.bytes.length, beside)
   const steered = steer(rrset, type, beside.hashes[0]!)
   const variant = pickVariant(steered, pick)
-  return variant && { addresses: variant.addresses, ttl: Math.min(longestTtl, rrsetWord(image, rrset, RRSET.TTL), steered.longestTtl) }
+  if (variant === undefined) return undefined
+  const { addresses, cname } = variant
+  return { addresses, ttl: Math.min(longestTtl, rrsetWord(image, rrset, RRSET.TTL), steered.longestTtl), ...(cname !== undefined && { cname }) }
 }
 
 function recordsOf(image: ZoneImage, rrset: number): Uint8Array[] {

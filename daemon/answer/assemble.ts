@@ -32,8 +32,7 @@ export function assemble(assembly: Assembly, image: ZoneImage, query: Query, isT
     const { outcome, node, rrset } = finding
     if (query.type === TYPE.ANY && (outcome === 'cname' || outcome === 'nodata')) return answerAny(assembly, image, node, isTcp)
     switch (outcome) {
-      case 'not ours':
-        return aliasNode === 0 ? undefined : fail(assembly)
+      case 'not ours': return aliasNode === 0 ? undefined : fail(assembly)
       case 'found':
         longestTtl = Math.min(longestTtl, rrsetWord(image, rrset, RRSET.TTL))
         assembly.isOwn = hops === 0 && !hasTargets(query.type)
@@ -42,9 +41,13 @@ export function assemble(assembly: Assembly, image: ZoneImage, query: Query, isT
         return
       case 'routed':
         assembly.isRouted = hops === 0
-        return answerRouted(assembly, image, query.type, (hops === 0 ? query.name : assembly.chased).hashes[0]!, aliasNode || node, Math.min(longestTtl, rrsetWord(image, rrset, RRSET.TTL)))
+        if (!answerRouted(assembly, image, query.type, hops === 0 ? query.name : assembly.chased, aliasNode, Math.min(longestTtl, rrsetWord(image, rrset, RRSET.TTL)))) return
+        if (aliasNode !== 0) longestTtl = Math.min(longestTtl, rrsetWord(image, rrset, RRSET.TTL))
+        break
       case 'nodata':
-        return negative(assembly, image, nodeWord(image, aliasNode || node, NODE.APEX), Infinity)
+        if (!renamed(assembly, image, hops === 0 ? query.name : assembly.chased, aliasNode)) return negative(assembly, image, nodeWord(image, aliasNode || node, NODE.APEX), Infinity)
+        if (query.type === TYPE.CNAME || reply.truncated) return
+        break
       case 'nxdomain':
         if (aliasNode === 0) assembly.rcode = RCODE.NXDOMAIN
         return negative(assembly, image, nodeWord(image, aliasNode || node, NODE.APEX), Infinity)
@@ -82,19 +85,39 @@ export function assemble(assembly: Assembly, image: ZoneImage, query: Query, isT
   }
 }
 
-/** What a policy allows the client to have; `zoneNode` stands in the zone that says no when that is nothing. */
-function answerRouted(assembly: Assembly, image: ZoneImage, type: number, name: number, zoneNode: number, ttl: number): void {
+/** What a policy allows the client to have of the name; the zone of an ALIAS before it says no when that is nothing. True: a CNAME leads on. */
+function answerRouted(assembly: Assembly, image: ZoneImage, type: number, name: ScannedName, aliasNode: number, ttl: number): boolean {
   const { owner, finding, reply } = assembly
-  const apex = nodeWord(image, zoneNode, NODE.APEX)
+  const apex = nodeWord(image, aliasNode || finding.node, NODE.APEX)
   assembly.ttl = ttl
   assembly.apex = apex
-  const steered = assembly.steer(finding.rrset, type, name)
+  const steered = assembly.steer(finding.rrset, type, name.hashes[0]!)
   const chosen = pickVariant(steered, assembly.pick)
-  assembly.isOwn = assembly.isRouted && chosen !== undefined
+  assembly.isOwn = assembly.isRouted && chosen !== undefined && !steered.hasNames
   // What every such name of the zone is answered with may point to the zone's name alone.
   if (assembly.isRouted) reply.shared = nodeWord(image, apex, NODE.SHAPE) >>> 24
-  if (chosen === undefined) negative(assembly, image, apex, steered.longestTtl)
+  if (chosen?.cname !== undefined) return lead(assembly, chosen.cname, Math.min(ttl, steered.longestTtl), aliasNode)
+  if (chosen === undefined || chosen.addresses.length === 0) negative(assembly, image, apex, steered.longestTtl)
   else if (!writeRecords(assembly, owner, type, Math.min(ttl, steered.longestTtl), chosen.addresses, 'answers')) reply.truncated = true
+  return false
+}
+
+/** What a policy answers as a CNAME it answers so whatever type is asked for (RFC 1034 §3.6.2). True: it leads on, or there was no room for it. */
+function renamed(assembly: Assembly, image: ZoneImage, name: ScannedName, aliasNode: number): boolean {
+  const { finding, reply } = assembly
+  const rrset = (nodeWord(image, finding.node, NODE.SHAPE) & FLAG.ROUTE) === 0 ? -1 : findRrset(image, finding.node, TYPE_ROUTE)
+  if (rrset < 0 || !assembly.leads(rrset)) return false
+  const steered = assembly.steer(rrset, TYPE.A, name.hashes[0]!)
+  const chosen = pickVariant(steered, assembly.pick)
+  return chosen?.cname !== undefined && (lead(assembly, chosen.cname, Math.min(rrsetWord(image, rrset, RRSET.TTL), steered.longestTtl), aliasNode) || reply.truncated)
+}
+
+/** The CNAME that a policy has chosen: written, unless an ALIAS hides the way, and followed. False: there was no room for it. */
+function lead(assembly: Assembly, cname: Uint8Array, ttl: number, aliasNode: number): boolean {
+  const { reply, owner, before } = assembly
+  if (aliasNode !== 0) return scanName(cname, 0, cname.length, assembly.chased) > 0
+  mark(reply, before)
+  return chain(assembly, writeRecord(reply, owner, TYPE.CNAME, ttl, cname, 0, cname.length), cname, 0)
 }
 
 /** How often the DNAME of a node has been met before this hop; -1 when it was by this very name. */

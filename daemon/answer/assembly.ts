@@ -34,6 +34,8 @@ export interface Assembly {
   readonly target: Uint8Array
   /** What a routed name answers, and which of its variants: the first whose `upTo` is not below `pick`. */
   readonly steer: Steer
+  /** Whether the policy of a ROUTE record may answer CNAMEs. */
+  readonly leads: (rrset: number) => boolean
   pick: number
   /** For names whose addresses are looked up beside the answer. */
   readonly beside: ScannedName
@@ -51,13 +53,13 @@ export const QUESTION = 12
 /** The largest message, and room to see that a record did not fit. */
 const REPLY_OCTETS = 65535 + 512
 
-export function makeAssembly(steer: Steer): Assembly {
+export function makeAssembly(steer: Steer, leads: (rrset: number) => boolean = () => false): Assembly {
   const reply = makeReply(REPLY_OCTETS)
   return {
     reply, finding: makeFinding(), rcode: 0, authoritative: true, outcome: 'found', single: false, isOwn: false, isRouted: false, ttl: 0, apex: 0, chased: makeScannedName(),
     owner: { pointer: QUESTION, bytes: reply.bytes, at: 0 }, other: { pointer: 0, bytes: reply.bytes, at: 0 },
     before: { at: 0, pointerCount: 0 }, visited: new Int32Array(Math.max(LONGEST_CHAIN + 1, MOST_ADDITIONAL)), hashes: new Int32Array(LONGEST_CHAIN + 1), added: 0,
-    target: new Uint8Array(512), steer, pick: 0, beside: makeScannedName(), found: makeFinding()
+    target: new Uint8Array(512), steer, leads, pick: 0, beside: makeScannedName(), found: makeFinding()
   }
 }
 

@@ -57,7 +57,8 @@ function keepChoice(kept: Kept, keeping: Keeping, limit: number, bodyAt: number)
     if (!isKeepable(reply, bodyAt)) return -1
     octets = Math.max(octets, bodyOctets(reply, bodyAt))
   }
-  const family = assembly.isRouted ? `${policy} ${assembly.ttl} ${assembly.apex} ${query.type === TYPE.A ? 4 : 6}` : undefined
+  // What a CNAME leads to may be the name itself, and then others are answered otherwise.
+  const family = assembly.isRouted && !steering.hasNames ? `${policy} ${assembly.ttl} ${assembly.apex} ${query.type === TYPE.A ? 4 : 6}` : undefined
   const state = keeping.state | (steering.isByNetwork ? STATE.BY_NETWORK : 0) | (steering.drawn === undefined ? 0 : STATE.DRAWN)
   const entry = keepSteered(prepared, { ...keeping, state, count: turns.length, octets }, policy, placeClass, family)
   if (entry < 0) return -1

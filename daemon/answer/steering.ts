@@ -14,6 +14,8 @@ export interface Steered {
   readonly failOpen: boolean
   /** Which variant a client has, where that goes by who asks. */
   readonly drawn?: Drawn
+  /** The policy may answer CNAMEs: what stands behind them is more than it has decided. */
+  readonly hasNames: boolean
 }
 
 /** What policies have had to say in the answer at hand, and what they said in others under the same health. */
@@ -30,6 +32,8 @@ export interface Steering {
   name: number
   /** The answer is for the client at hand alone, and not to be kept: what goes by who asks is drawn at once. */
   isLive: boolean
+  /** Its answer may be a CNAME. */
+  hasNames: boolean
   /** Random numbers at which the answer changes to its next variant: ascending, unsigned, the last 2^32 - 1. Empty: it has one. */
   turns: readonly number[]
   /** Choices by policy, class and type, so that many names of one policy cost one decision. */
@@ -40,7 +44,7 @@ export interface Steering {
 const MOST_CHOICES = 1 << 14
 
 export function makeSteering(): Steering {
-  return { policy: -1, placeClass: -1, isByNetwork: false, isMixed: false, drawn: undefined, name: 0, isLive: false, turns: [], choices: new Map() }
+  return { policy: -1, placeClass: -1, isByNetwork: false, isMixed: false, drawn: undefined, name: 0, isLive: false, hasNames: false, turns: [], choices: new Map() }
 }
 
 /** Another answer begins. */
@@ -50,6 +54,7 @@ export function beginSteering(steering: Steering): void {
   steering.isMixed = false
   steering.drawn = undefined
   steering.isLive = false
+  steering.hasNames = false
   steering.turns = NONE
 }
 
@@ -74,6 +79,7 @@ export function steer(steering: Steering, exchange: Exchange, world: World, sour
     if (steering.choices.size >= MOST_CHOICES) steering.choices.clear()
     steering.choices.set(key, steered)
   }
+  if (steered.hasNames) steering.hasNames = true
   if (steered.failOpen) exchange.failOpen = true
   if (steered.variants.length < 2) return steered
   const { drawn } = steered
@@ -88,6 +94,11 @@ export function steer(steering: Steering, exchange: Exchange, world: World, sour
   return steered
 }
 
+/** Whether the policy of a ROUTE record may answer CNAMEs. */
+export function leadsOn(world: World, rrset: number): boolean {
+  return world.routing.leadsToNames(policyOf(world, rrset))
+}
+
 function policyOf({ zones, routing }: World, rrset: number): number {
   const at = rrsetWord(zones, rrset, RRSET.DATA) + 2
   const name = Buffer.from(zones.bytes.slice(at, at - 2 + rrsetWord(zones, rrset, RRSET.LENGTH))).toString('latin1')
@@ -97,10 +108,11 @@ function policyOf({ zones, routing }: World, rrset: number): number {
 }
 
 function decide({ routing, health, targets, suspectTtl }: World, policy: number, placeClass: number, type: number): Steered {
+  const hasNames = routing.leadsToNames(policy)
   const choice = routing.choose(policy, placeClass, health, type === TYPE.A ? 4 : 6)
-  const variants = variantsOf(choice, targets, type)
+  const variants = variantsOf(choice, targets, type, hasNames)
   const drawn = drawnOf(choice, variants)
-  return { variants, longestTtl: choice.unsettled ? suspectTtl : Infinity, failOpen: choice.failOpen, ...(drawn !== undefined && { drawn }) }
+  return { variants, longestTtl: choice.unsettled ? suspectTtl : Infinity, failOpen: choice.failOpen, hasNames, ...(drawn !== undefined && { drawn }) }
 }
 
 /** A and AAAA of one policy may be shared out differently: the answer that has both changes wherever either does. */

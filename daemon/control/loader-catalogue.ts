@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { messageOf, type Fault } from '../../core/trouble.ts'
 import type { NetworkPlan } from '../routing/index.ts'
 import { nameToText } from '../wire/index.ts'
-import { buildZoneImage, openZoneImage, type PlainRecord, type ZoneChange, type ZoneStep } from '../zone/index.ts'
+import { buildZoneImage, openZoneImage, type PlainRecord, type PolicyNames, type ZoneChange, type ZoneStep } from '../zone/index.ts'
 import type { FlushReply } from './api.ts'
 import { writeBack } from './flush.ts'
 import { keepsNothing, openLastGood, type Texts } from './last-good.ts'
@@ -143,7 +143,7 @@ function dueFiles(state: State, request: LoadRequest): string[] {
   return [...new Set([...touched, ...mended, ...includes])].sort().filter((name) => request.moving?.has(join(folder, name)) !== true)
 }
 
-function readFiles(state: State, due: readonly string[], policies: ReadonlySet<string>, force: boolean): Readings {
+function readFiles(state: State, due: readonly string[], policies: PolicyNames, force: boolean): Readings {
   const { zones, lastGood, hasLoaded } = state
   const context = { ...contextOf(state), policies }
   const readings: Readings = { attempts: new Map(), restored: new Map() }
@@ -200,7 +200,7 @@ function refuseTwins({ files, secondaries, options }: State, attempts: Map<strin
   }
 }
 
-/** A fault for each policy that zones refer to and that would no longer be there. */
+/** A fault for each policy that zones refer to and that would no longer be there, or would answer CNAMEs where none can stand. */
 function missingPolicies({ zones, options }: State, attempts: ReadonlyMap<string, Attempt>, policies: Policies): Fault[] {
   const faults = new Map<string, Fault>()
   for (const name of new Set([...zones.keys(), ...attempts.keys()])) {
@@ -209,6 +209,10 @@ function missingPolicies({ zones, options }: State, attempts: ReadonlyMap<string
     for (const [policy, at] of file?.policies ?? []) {
       if (policies.names.has(policy) || faults.has(policy)) continue
       faults.set(policy, wholeFault(shownAs(options.folder, POLICIES), `policy ${policy} is missing, and ${at.file}:${at.line}:${at.column} refers to it`, 'the policies as they were are served on; take it out of the zone first'))
+    }
+    for (const [policy, at] of file?.crowded ?? []) {
+      if (policies.names.renaming?.has(policy) !== true || faults.has(policy)) continue
+      faults.set(policy, wholeFault(shownAs(options.folder, POLICIES), `policy ${policy} may answer a CNAME, which cannot stand at ${at.file}:${at.line}:${at.column} beside what is there`, 'the policies as they were are served on'))
     }
   }
   return [...faults.values()]

@@ -1,5 +1,6 @@
 import type { Fault } from '../../core/trouble.ts'
 import { readPolicies, type NetworkPlan, type RoutingImage, type Target } from '../routing/index.ts'
+import type { PolicyNames } from '../zone/index.ts'
 import { fingerprint, type Texts } from './last-good.ts'
 import { absoluteOf, FORCE_HINT, isBlank, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Folder, type Reading } from './loader-files.ts'
 
@@ -8,7 +9,7 @@ export const POLICIES = 'policies.yaml'
 /** Policies that have been read without a fault. */
 export interface Policies {
   readonly image: RoutingImage
-  readonly names: ReadonlySet<string>
+  readonly names: PolicyNames
   readonly networks: NetworkPlan
   readonly texts: Texts
   readonly print: string

@@ -1,6 +1,6 @@
 import type { Fault, Position } from '../../core/trouble.ts'
 import { nameToText, TYPE } from '../wire/index.ts'
-import { applyChange, LARGE_TEXT, lowerName, packZone, readRecords, readZone, rereadZone, serialIn, TYPE_ALIAS, TYPE_ROUTE, withOtherSoa, type KeptText, type Zone, type ZoneChange, type ZoneImage, type ZoneReading, type ZoneRecord } from '../zone/index.ts'
+import { applyChange, LARGE_TEXT, lowerName, packZone, readRecords, readZone, rereadZone, serialIn, TYPE_ALIAS, TYPE_ROUTE, withOtherSoa, type KeptText, type PolicyNames, type Zone, type ZoneChange, type ZoneImage, type ZoneReading, type ZoneRecord } from '../zone/index.ts'
 import { fingerprint, type Texts } from './last-good.ts'
 import type { FreshZone, ZoneOver } from './loader-over.ts'
 import { danglingTarget, FORCE_HINT, isBlank, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Folder, type Reading } from './loader-files.ts'
@@ -20,6 +20,8 @@ export interface ZoneFile {
   readonly follows: ReadonlySet<string>
   /** Policies it refers to, and where first. */
   readonly policies: ReadonlyMap<string, Position>
+  /** Those of them that may not answer CNAMEs, and where they stand beside other data. */
+  readonly crowded: ReadonlyMap<string, Position>
   /** Names that are answered by a policy, and the greatest TTL among them. */
   readonly routed: readonly string[]
   readonly routedTtl: number
@@ -43,7 +45,7 @@ export type Attempt =
 export interface ZoneContext {
   readonly folder: Folder
   /** Names of the policies that ROUTE may name. */
-  readonly policies: ReadonlySet<string>
+  readonly policies: PolicyNames
   readonly over: ZoneOver
   /** What is served. */
   image(): ZoneImage
@@ -161,7 +163,7 @@ function isAlike(one: Texts, other: Texts): boolean {
 }
 
 /** Of zones without ROUTE and ALIAS: there may be very many. */
-const PLAIN: Pick<ZoneFile, 'policies' | 'routed' | 'routedTtl' | 'aliases'> = { policies: new Map(), routed: [], routedTtl: 0, aliases: [] }
+const PLAIN: Pick<ZoneFile, 'policies' | 'crowded' | 'routed' | 'routedTtl' | 'aliases'> = { policies: new Map(), crowded: new Map(), routed: [], routedTtl: 0, aliases: [] }
 
 /** What is asked of a zone when others change. */
 export function describe(zone: Zone, warnings: readonly Fault[]): Omit<ZoneFile, 'paths' | 'print' | 'follows'> {
@@ -179,5 +181,5 @@ export function describe(zone: Zone, warnings: readonly Fault[]): Omit<ZoneFile,
     routed.add(nameToText(owner))
     routedTtl = Math.max(routedTtl, ttl)
   }
-  return { wire: lowerName(zone.origin), origin: nameToText(zone.origin), serial: serialIn(zone), records: zone.records.length, policies, aliases, routed: [...routed], routedTtl, warnings }
+  return { wire: lowerName(zone.origin), origin: nameToText(zone.origin), serial: serialIn(zone), records: zone.records.length, policies, crowded: zone.crowded ?? PLAIN.crowded, aliases, routed: [...routed], routedTtl, warnings }
 }

@@ -48,14 +48,15 @@ export function* plainRecords(world: World, origin: Uint8Array, place: number): 
     // What lies hidden beneath a lower zone of ours is nothing that anybody is answered with.
     if (node === 0 || nodeWord(zones, node, NODE.APEX) !== apex) continue
     assembly ??= makeAssembly(makeSteer(world, place))
-    if (isPointer) yield* addressesOf(assembly, world, node, owner)
+    if (isPointer) yield* addressesOf(assembly, world, node, owner, type === TYPE_ALIAS)
     else yield* hinted(assembly, world, node, record)
   }
 }
 
-function* addressesOf(assembly: Assembly, { zones }: World, node: number, owner: Uint8Array): Generator<PlainRecord, void, void> {
+function* addressesOf(assembly: Assembly, { zones }: World, node: number, owner: Uint8Array, isAlias: boolean): Generator<PlainRecord, void, void> {
   for (const type of [TYPE.A, TYPE.AAAA]) {
-    const found = addressesAt(assembly, zones, node, type, true)
+    const found = addressesAt(assembly, zones, node, type, isAlias)
+    if (found?.cname !== undefined) return yield { owner, type: TYPE.CNAME, ttl: found.ttl, rdata: found.cname }
     for (const rdata of found?.addresses ?? []) yield { owner, type, ttl: found!.ttl, rdata }
   }
 }
@@ -80,7 +81,7 @@ function makeSteer({ zones, routing, targets, health }: World, place: number): (
       const number = routing.find(policy)
       const choice = number === undefined ? undefined : routing.choose(number, routing.classOf(number, routing.usesPlace(number) ? place : 0), allUp, type === TYPE.A ? 4 : 6)
       const best = choice === undefined ? undefined : commonest(variantsOf(choice, targets, type))
-      steered = { variants: best === undefined ? [] : [{ ...best, upTo: 0xffffffff }], longestTtl: Infinity, failOpen: false }
+      steered = { variants: best === undefined ? [] : [{ ...best, upTo: 0xffffffff }], longestTtl: Infinity, failOpen: false, hasNames: best?.cname !== undefined }
       choices.set(key, steered)
     }
     return steered

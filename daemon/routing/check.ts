@@ -1,5 +1,6 @@
 import type { Fault, Position } from '../../core/trouble.ts'
 import type { YamlFile } from '../../core/yaml-file.ts'
+import { findMixed } from './check-names.ts'
 import type { Branch, Policies } from './tree.ts'
 import type { Family, Target } from './types.ts'
 import { VERBS } from './verbs.ts'
@@ -35,7 +36,7 @@ const MAX_ALTERNATIVES = 1024
 export function checkPolicies(draft: Draft): Fault[] {
   const loops = findLoops(draft)
   if (loops.length > 0) return loops
-  return [...findUnreachable(draft), ...findTooLarge(draft)]
+  return [...findUnreachable(draft), ...findMixed(draft), ...findTooLarge(draft)]
 }
 
 /** Each loop once, at the reference that closes it, with its whole path. */
@@ -142,7 +143,7 @@ export function unusedPolicies({ policies: { policies }, references, file }: Dra
 }
 
 export function hasFamily(target: Target, family: Family): boolean {
-  return (family === 4 ? target.ipv4 : target.ipv6).length > 0
+  return target.cname !== undefined || (family === 4 ? target.ipv4 : target.ipv6).length > 0
 }
 
 /** Each policy and node once: names are shared, and what they stand for may be large. Only for policies without loops. */

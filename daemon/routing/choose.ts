@@ -42,11 +42,11 @@ export function choose(order: Order, judge: Judge): Choice {
   return { alternatives, ...(draw !== undefined && { draw }), rotate: notes.rotate, shuffle: notes.shuffle, failOpen: notes.failOpen, unsettled: notes.unsettled }
 }
 
-/** Whether a target has an address of the family asked for. */
+/** Whether a target has an address of the family asked for, or a name that leads to one. */
 export function isCandidate(target: number, { targets, family }: Judge): boolean {
   if (family === undefined) return true
-  const { ipv4, ipv6 } = targets[target]!
-  return (family === 4 ? ipv4 : ipv6).length > 0
+  const { ipv4, ipv6, cname } = targets[target]!
+  return cname !== undefined || (family === 4 ? ipv4 : ipv6).length > 0
 }
 
 /** The word of a target in the health table. */

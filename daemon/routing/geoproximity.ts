@@ -1,5 +1,5 @@
 import { ranked, sayRanked, type Ranked } from './ranking.ts'
-import { isRecord, type Reading } from './reading.ts'
+import { isRecord, keyOf, type Reading } from './reading.ts'
 import type { Arm, Node, View } from './tree.ts'
 import type { Verb } from './verbs.ts'
 
@@ -51,7 +51,7 @@ function readList(list: readonly unknown[], reading: Reading): Arm[] {
     }
     const to = reading.branch(written['to'], typeof item === 'string' ? [index] : [index, 'to'])
     const { bias } = written
-    const key = typeof written['to'] === 'string' ? written['to'] : `${index + 1}`
+    const key = keyOf(written['to'], index)
     return isBias(bias, 'bias' in written ? [index, 'bias'] : [index], key, reading) && to !== undefined ? [{ key, to, bias }] : []
   })
 }

@@ -1,11 +1,13 @@
-import { formatAddress, parseAddress } from '../../core/address.ts'
+import { parseAddress } from '../../core/address.ts'
 import { suggestion } from '../../core/suggest.ts'
 import type { Fault } from '../../core/trouble.ts'
 import { readYaml, type YamlFile } from '../../core/yaml-file.ts'
+import { policiesWithNames } from './check-names.ts'
 import { checkPolicies, findLoops, unusedPolicies, type Draft, type Reference } from './check.ts'
 import { CollectionReader, type NetworkOptions } from './collections.ts'
 import { NO_PLAN, type NetworkPlan } from './networks.ts'
 import { isRecord, type Reading, type Spot } from './reading.ts'
+import { addressTarget, isTarget, readTarget } from './targets.ts'
 import type { Branch, Node, OnAllDown } from './tree.ts'
 import type { RoutingImage, Target } from './types.ts'
 import { VERBS } from './verbs.ts'
@@ -22,8 +24,8 @@ export interface ReadPolicies {
   readonly image?: RoutingImage
   /** What the table of networks is to hold for them. */
   readonly networks: NetworkPlan
-  /** Every policy that is named in the file, those with faults too. */
-  readonly names: ReadonlySet<string>
+  /** Every policy that is named in the file, those with faults too; `renaming` are those that may answer a CNAME. */
+  readonly names: ReadonlySet<string> & { readonly renaming?: ReadonlySet<string> }
   readonly faults: readonly Fault[]
   /** A warning for each policy that neither a name in `used` nor a policy that is used leads to. */
   unused(used: ReadonlySet<string>): Fault[]
@@ -33,9 +35,10 @@ export interface ReadPolicies {
  * Reads and checks policies.yaml; tells every fault of the file at once.
  * @param options.file its path as shown in messages
  * @param options.read for collections of networks that stand in files of their own
- * @param options.targets the edges of nearcast.yaml in order; addresses found in policies are appended in the image
+ * @param options.targets the edges of nearcast.yaml in order; what is written out in policies is appended in the image
+ * @param options.checks names of the checks of nearcast.yaml that such targets may have
  */
-export function readPolicies({ file, text, targets, ...options }: { file: string; text: string; targets: readonly Target[] } & NetworkOptions): ReadPolicies {
+export function readPolicies({ file, text, targets, checks = [], ...options }: { file: string; text: string; targets: readonly Target[]; checks?: readonly string[] } & NetworkOptions): ReadPolicies {
   const source = readYaml(file, text)
   const faults = [...source.faults]
   const nothing = { names: new Set<string>(), networks: NO_PLAN, faults, unused: () => [] }
@@ -43,7 +46,7 @@ export function readPolicies({ file, text, targets, ...options }: { file: string
   const written = topLevel(source, faults)
   if (written === undefined) return nothing
   const networks = new CollectionReader(source, faults, networksOf(source), options)
-  const reader = new PolicyReader(source, faults, { targets, names: Object.keys(written), networks })
+  const reader = new PolicyReader(source, faults, { targets, names: Object.keys(written), checks, networks })
   const policies: { name: string; root: Branch }[] = []
   for (const [name, value] of Object.entries(written)) {
     reader.checkName(name)
@@ -58,7 +61,8 @@ export function readPolicies({ file, text, targets, ...options }: { file: string
   const unused = (used: ReadonlySet<string>): Fault[] => unusedPolicies(draft, used)
   faults.sort((a, b) => Number(a.file !== file) - Number(b.file !== file) || (a.file === b.file ? a.line - b.line || a.column - b.column : 0))
   if (faults.some((fault) => fault.severity === 'error')) return { names, networks: NO_PLAN, faults, unused }
-  return { image: { policies: draft.policies, targets: reader.targets }, names, networks: networks.plan(), faults, unused }
+  const renaming = new Set([...policiesWithNames(draft.policies, reader.targets)].map((policy) => policies[policy]!.name))
+  return { image: { policies: draft.policies, targets: reader.targets }, names: Object.assign(names, { renaming }), networks: networks.plan(), faults, unused }
 }
 
 function topLevel(source: YamlFile, faults: Fault[]): Record<string, unknown> | undefined {
@@ -91,14 +95,16 @@ class PolicyReader {
   readonly #faults: Fault[]
   readonly #policyNumbers: Map<string, number>
   readonly #targetNumbers: Map<string, number>
+  readonly #checks: readonly string[]
   /** The policy that is being read. */
   #policy = 0
 
-  constructor(source: YamlFile, faults: Fault[], { targets, names, networks }: { readonly targets: readonly Target[]; readonly names: readonly string[]; readonly networks: CollectionReader }) {
+  constructor(source: YamlFile, faults: Fault[], { targets, names, checks, networks }: { readonly targets: readonly Target[]; readonly names: readonly string[]; readonly checks: readonly string[]; readonly networks: CollectionReader }) {
     this.#source = source
     this.#networks = networks
     this.#faults = faults
     this.targets = [...targets]
+    this.#checks = checks
     this.#policyNumbers = new Map(names.map((name, number) => [name, number]))
     this.#targetNumbers = new Map(targets.map((target, number) => [target.name, number]))
   }
@@ -124,6 +130,7 @@ class PolicyReader {
     if (typeof value === 'string') return this.#named(value, path, key)
     if (Array.isArray(value)) return this.#fault(path, 'a list needs a verb that says what it is for', `such as failover: [${value.filter((item) => typeof item === 'string').join(', ')}]`)
     if (!isRecord(value)) return this.#fault(path, 'expected an edge, an address, the name of a policy, or a verb', `verbs: ${Object.keys(VERBS).join(', ')}`)
+    if (isTarget(value)) return this.#written(value, path)
     if (depth > MAX_DEPTH) return this.#fault(path, `nested deeper than ${MAX_DEPTH}`, 'give inner parts names of their own')
     return this.#node(value, path, label, depth)
   }
@@ -141,14 +148,22 @@ class PolicyReader {
       const names = [...[...this.#targetNumbers.keys()].filter((each) => parseAddress(each) === undefined), ...this.#policyNumbers.keys()]
       return this.#fault(path, `there is no edge or policy ${name}`, suggestion(name, names), 'error', key)
     }
-    // One address written in two ways is one target.
-    const text = formatAddress(address.bytes)
-    let target = this.#targetNumbers.get(text)
-    if (target === undefined) {
-      target = this.targets.push({ name: text, checked: false, ipv4: address.family === 4 ? [address.bytes] : [], ipv6: address.family === 6 ? [address.bytes] : [] }) - 1
-      this.#targetNumbers.set(text, target)
+    return this.#target(addressTarget(address))
+  }
+
+  #target(target: Target): Branch {
+    let number = this.#targetNumbers.get(target.name)
+    if (number === undefined) {
+      number = this.targets.push(target) - 1
+      this.#targetNumbers.set(target.name, number)
     }
-    return { kind: 'target', target }
+    return { kind: 'target', target: number }
+  }
+
+  #written(value: Record<string, unknown>, path: Path): Branch | undefined {
+    const read = readTarget(value, this.#checks)
+    if ('reason' in read) return this.#fault(read.key === undefined ? path : [...path, read.key], read.reason, read.hint)
+    return this.#target(read)
   }
 
   #node(value: Record<string, unknown>, path: Path, label: string, depth: number): Branch | undefined {

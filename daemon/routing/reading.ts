@@ -33,12 +33,18 @@ export function readArms(value: unknown, reading: Reading): Arm[] | undefined {
     const path = single ? [] : [index]
     const to = reading.branch(item, path)
     if (to === undefined) continue
-    const key = typeof item === 'string' ? item : `${index + 1}`
+    const key = keyOf(item, index)
     if (typeof item === 'string' && seen.has(item)) reading.warn(path, `${item} stands in this ${reading.verb} twice; only the first counts`)
     else arms.push({ key, to })
     if (typeof item === 'string') seen.add(item)
   }
   return arms.length === 0 ? undefined : arms
+}
+
+/** What a branch of a list is called: by its name, and a node by its place. */
+export function keyOf(item: unknown, index: number): string {
+  const written = isRecord(item) ? (item['cname'] ?? item['address']) : item
+  return typeof written === 'string' ? written : `${index + 1}`
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -3,15 +3,17 @@ import type { HealthTable } from '../../healthchecks/index.ts'
 import type { Draw } from './draw.ts'
 import type { Policies } from './tree.ts'
 
-/** What an answer can name: an edge of the fleet, or a plain address of a policy. Its index is its word in the health table, where it has no other. */
+/** What an answer can name: an edge of the fleet, or an address or a name that a policy writes out. Its index is its word in the health table, where it has no other. */
 export interface Target {
   readonly name: string
-  /** Plain addresses without a check have no word in the health table, and are always up. */
+  /** What has no check has no word in the health table, and is always up. */
   readonly checked: boolean
   /** The named check of a target that is no edge. */
   readonly check?: string
   /** Its word in the health table, told by whoever checks it. */
   readonly word?: number
+  /** It is answered as a CNAME to this name, whatever type is asked for: lower case, with the dot at its end. */
+  readonly cname?: string
   readonly ipv4: readonly Uint8Array[]
   readonly ipv6: readonly Uint8Array[]
   /** Degrees; absent for plain addresses. */
@@ -62,6 +64,8 @@ export interface Routing {
   find(name: string): number | undefined
   /** Whether the place has any say in this policy; when none of place and network has, answers hold for everybody (ECS scope 0). */
   usesPlace(policy: number): boolean
+  /** Whether some of its answers are CNAMEs. */
+  leadsToNames(policy: number): boolean
   /** Whether the client's network has any say in this policy. */
   usesNetwork(policy: number): boolean
   /** Whether the network that the query came from has any say in this policy, whatever its client subnet. */
@@ -74,7 +78,7 @@ export interface Routing {
   /**
    * Pure: the same arguments and words of health give the same choice.
    * @param family counts only targets that have an address of it, as if the others did not stand in the policy: with edges
-   *   of IPv4 alone beside others, AAAA goes to the nearest edge that has IPv6. Absent: every target counts, and an
+   *   of IPv4 alone beside others, AAAA goes to the nearest edge that has IPv6. Absent, and where a policy may answer CNAMEs: every target counts, and an
    *   alternative may hold targets that lack the family in the end asked for.
    */
   choose(policy: number, placeClass: number, health: HealthTable, family?: Family): Choice

@@ -1,4 +1,4 @@
-import { isRecord, type Reading } from './reading.ts'
+import { isRecord, keyOf, type Reading } from './reading.ts'
 import { readSticky, saySticky, stickyOf } from './sticky.ts'
 import type { Arm } from './tree.ts'
 import type { Verb } from './verbs.ts'
@@ -49,7 +49,7 @@ function readList(list: readonly unknown[], reading: Reading): Arm[] {
     }
     const to = reading.branch(item['to'], [index, 'to'])
     const { weight } = item
-    const key = typeof item['to'] === 'string' ? item['to'] : `${index + 1}`
+    const key = keyOf(item['to'], index)
     return isWeight(weight, [index, 'weight'], key, reading) && to !== undefined ? [{ key, to, weight }] : []
   })
 }

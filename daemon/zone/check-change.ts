@@ -1,6 +1,6 @@
 import { isSubdomain, makeScannedName, nameToText, scanName, TYPE, type ScannedName } from '../wire/index.ts'
 import { nameKey, rdataOf, type OwnerAfter } from './change-owners.ts'
-import { conflictAmong, isSingle } from './check.ts'
+import { conflictAmong, isSingle, whyNotRenamed, type PolicyNames } from './check.ts'
 import { findNode, findRrset, NODE, nodeWord, RRSET, rrsetWord, type ZoneImage } from './image.ts'
 import { isRdata, recordTypeToText } from './rdata.ts'
 import type { PlainRecord } from './change.ts'
@@ -24,7 +24,7 @@ export interface JudgeOptions {
   readonly origin: Uint8Array
   readonly owners: ReadonlyMap<string, OwnerAfter>
   /** Names of the policies that ROUTE may name; without it any is taken. */
-  readonly policies?: ReadonlySet<string>
+  readonly policies?: PolicyNames
   /** Owners of ALIAS in the zone. */
   readonly aliases: Iterable<Uint8Array>
 }
@@ -43,11 +43,21 @@ export function judgeOwners(options: JudgeOptions): string[] {
       const policy = type === TYPE_ROUTE && rdata[0] !== undefined ? String.fromCharCode(...rdata[0]) : undefined
       if (policy !== undefined && policies?.has(policy) === false) reasons.push(`there is no policy ${policy}`)
     }
+    reasons.push(...judgeRenaming(options, text, rrsets, key === apexKey))
     const conflict = conflictAmong(rrsets.map(({ type }) => type), key === apexKey)
     if (conflict !== undefined) reasons.push(`${text}: ${conflict}`)
     if (key === apexKey && !rrsets.some(({ type }) => type === TYPE.SOA)) reasons.push(`the zone ${nameToText(origin)} has no SOA`)
   }
   return [...reasons, ...judgeAliases(options)]
+}
+
+/** A policy that may answer a CNAME has its name for itself. */
+function judgeRenaming({ image, policies }: JudgeOptions, text: string, rrsets: OwnerAfter['rrsets'], isApex: boolean): string[] {
+  const route = policies?.renaming === undefined ? undefined : rrsets.find(({ type }) => type === TYPE_ROUTE)
+  if (route === undefined) return []
+  const policy = String.fromCharCode(...(route.rdata?.[0] ?? rdataOf(image, route.kept)[0]!))
+  const why = policies!.renaming!.has(policy) ? whyNotRenamed(rrsets.map(({ type }) => type), isApex) : undefined
+  return why === undefined ? [] : [`${text}: policy ${policy} may answer a CNAME, ${why}`]
 }
 
 /** What ALIAS leads to must be there: also where the change only takes it away. */

@@ -1,12 +1,13 @@
 // What one record alone cannot show: rules between the records of a name, and between names.
 import { suggestion } from '../../core/suggest.ts'
+import type { Position } from '../../core/trouble.ts'
 import { isSubdomain, labelCount, nameToText } from '../wire/name.ts'
 import { TYPE } from '../wire/types.ts'
 import { type Groups, whereIs } from './group.ts'
 import { recordTypeToText } from './rdata.ts'
 import type { Reading } from './reader.ts'
 import { TYPE_ALIAS, TYPE_ROUTE } from './record.ts'
-import { note, sourceAt } from './sources.ts'
+import { note, positionOf, sourceAt } from './sources.ts'
 import { findName, ownerOf, rdataOf, TYPE_UNREAD } from './table.ts'
 import { tokenBehind } from './entry.ts'
 
@@ -167,16 +168,34 @@ export function conflictAmong(types: readonly number[], isApex: boolean): string
   return undefined
 }
 
-/** Every ROUTE names a policy that is there. */
-export function checkPolicies({ table, trouble }: Reading, groups: Groups, names: Names, policies: ReadonlySet<string>): void {
+/** Names of the policies that ROUTE may name. `renaming`: those of them that may answer a CNAME. */
+export type PolicyNames = ReadonlySet<string> & { readonly renaming?: ReadonlySet<string> }
+
+/** Why a policy that may answer a CNAME cannot stand at a name. @param types all that stand there */
+export function whyNotRenamed(types: readonly number[], isApex: boolean): string | undefined {
+  if (isApex) return 'which the zone\'s own name cannot have (RFC 1034 §3.6.2)'
+  const beside = types.find((type) => (BIT[type]! & ~(ROUTE | PROOF | UNREAD)) !== 0)
+  return beside === undefined ? undefined : `which cannot stand beside ${recordTypeToText(beside)} (RFC 1034 §3.6.2)`
+}
+
+/** Every ROUTE names a policy that is there, and that may stand there. @returns see Zone.crowded */
+export function checkPolicies({ table, trouble }: Reading, groups: Groups, names: Names, policies?: PolicyNames): Map<string, Position> {
+  const crowded = new Map<string, Position>()
   for (let name = 0; name < table.names; name++) {
     if ((names.has[name]! & ROUTE) === 0) continue
-    for (const record of groups.order.subarray(groups.starts[name], groups.starts[name + 1])) {
+    const records = groups.order.subarray(groups.starts[name], groups.starts[name + 1])
+    const why = name === names.apex || (names.has[name]! & ~(ROUTE | PROOF | UNREAD)) !== 0 ? whyNotRenamed([...records].map((record) => table.type[record]!), name === names.apex) : undefined
+    for (const record of records) {
       if (table.type[record] !== TYPE_ROUTE || table.rdata[record] === 0) continue
       const policy = String.fromCharCode(...rdataOf(table, record))
-      if (!policies.has(policy)) note(trouble, 'error', dataPlace(trouble.sources, table.place[record]!, 1), `there is no policy ${policy}`, () => suggestion(policy, policies))
+      const place = dataPlace(trouble.sources, table.place[record]!, 1)
+      if (policies !== undefined && !policies.has(policy)) note(trouble, 'error', place, `there is no policy ${policy}`, () => suggestion(policy, policies))
+      if (why === undefined) continue
+      if (!crowded.has(policy)) crowded.set(policy, positionOf(trouble.sources, place))
+      if (policies?.renaming?.has(policy) === true) note(trouble, 'error', place, `policy ${policy} may answer a CNAME, ${why}`)
     }
   }
+  return crowded
 }
 
 /** The place of the token so many behind the type at `place`. */

@@ -1,5 +1,6 @@
 import { nameToText, scanName, makeScannedName, TYPE } from '../wire/index.ts'
 import type { PlainRecord } from './change.ts'
+import type { PolicyNames } from './check.ts'
 import { checkReading, type ZoneReading } from './read-zone.ts'
 import { isRdata, recordTypeToText } from './rdata.ts'
 import type { Reading } from './reader.ts'
@@ -14,7 +15,7 @@ export interface CheckRecordsOptions {
   readonly origin: Uint8Array
   readonly records: Iterable<PlainRecord>
   /** Names of the policies that ROUTE may name; without it any is taken. */
-  readonly policies?: ReadonlySet<string>
+  readonly policies?: PolicyNames
 }
 
 /** Makes a zone of records that were read elsewhere, with the checks that a zone file has to pass; RDATA and owners are judged too. */

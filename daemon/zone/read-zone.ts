@@ -1,6 +1,6 @@
 import type { Fault } from '../../core/trouble.ts'
 import { nameFromText } from '../wire/name.ts'
-import { checkHidden, checkNames, checkPolicies } from './check.ts'
+import { checkHidden, checkNames, checkPolicies, type PolicyNames } from './check.ts'
 import { checkTargets } from './check-targets.ts'
 import { groupRecords, settleRRsets } from './group.ts'
 import { makePointed } from './pointed.ts'
@@ -19,7 +19,7 @@ export interface ReadZoneOptions {
   /** The text of the file, or of one that it includes (a path relative to that of the including file); octets are taken as they are. Throws when it cannot be read. */
   readonly read: (path: string) => string | Uint8Array
   /** Names of the policies that ROUTE may name; without it any is taken. */
-  readonly policies?: ReadonlySet<string>
+  readonly policies?: PolicyNames
   /** What is needed to read only what changes is kept of a large text. */
   readonly keeps?: Keeping
 }
@@ -47,12 +47,12 @@ export function readZone(options: ReadZoneOptions): ZoneReading {
 }
 
 /** Checks what has been read as a whole, and makes a zone of it. */
-export function checkReading(reading: Reading, policies?: ReadonlySet<string>): ZoneReading {
+export function checkReading(reading: Reading, policies?: PolicyNames): ZoneReading {
   const { table, trouble, sources } = reading
   const pointed = reading.marks === undefined ? undefined : makePointed(table.length)
   const groups = settleRRsets(table, groupRecords(table), trouble)
   const names = checkNames(reading, groups)
-  if (names !== undefined && policies !== undefined) checkPolicies(reading, groups, names, policies)
+  const crowded = names === undefined ? undefined : checkPolicies(reading, groups, names, policies)
   if (names !== undefined && names.apex >= 0) {
     checkHidden(reading, groups, names)
     if (!reading.incomplete) checkTargets(reading, groups, names, pointed)
@@ -64,7 +64,7 @@ export function checkReading(reading: Reading, policies?: ReadonlySet<string>): 
   dropTexts(sources)
   dropIndex(table)
   const notable = [...recordsOf(table, groups.order.filter((record) => isNotable(table.type[record]!)), sources)]
-  const zone = { origin: names.zone, giveUp: () => giveBack(table), records: recordsOf(table, groups.order, sources), source: sourceOfTable(names.zone, table, groups), notable }
+  const zone = { origin: names.zone, ...(crowded !== undefined && crowded.size > 0 && { crowded }), giveUp: () => giveBack(table), records: recordsOf(table, groups.order, sources), source: sourceOfTable(names.zone, table, groups), notable }
   return { zone, faults, files, ...(kept !== undefined && { kept }) }
 }
 

@@ -40,6 +40,8 @@ export interface Zone {
   readonly source?: ZoneSource
   /** Those that more is asked of than to be served, where they are known already: SOA, ROUTE and ALIAS. */
   readonly notable?: readonly ZoneRecord[]
+  /** Policies whose ROUTE stands at the zone's own name or beside other data, and where first: such may not answer CNAMEs. */
+  readonly crowded?: ReadonlyMap<string, Position>
   /** How it differs from what is served, where that was found out in reading only what changed; then records and source are read when they are asked for. */
   readonly difference?: Difference
   /** Gives up the memory of records and source, neither of which is looked at again. */

@@ -33,6 +33,14 @@ t.test('every mistake is told where it stands', async (t) => {
     ['an empty simple', 'policies:\n  a: { simple: }', ['2:16: simple holds no branch (give it edges, addresses or policies: [icn, nrt])']],
     ['an empty multivalue', 'policies:\n  a: { multivalue: [] }', ['2:20: multivalue holds no branch (give it edges, addresses or policies: [icn, nrt])']],
     ['a count beside multivalue', 'policies:\n  a: { multivalue: [icn, nrt], count: 2 }', [`2:32: unknown key count beside multivalue (known: on-all-down, ${ALL})`]],
+    ['targets that are none', 'policies:\n  a: { failover: [{ cname: pages.example.net }] }\n  b: { failover: [{ cname: "no name." }, { cname: a., address: 192.0.2.1 }] }\n  c: { simple: [{ address: 192.0.2 }, { address: 192.0.2.1, chekc: web }, { address: 192.0.2.1, check: web }] }', [
+      '2:28: cname: pages.example.net has no dot at its end (write pages.example.net.: names here are whole)', '3:28: cname: no name. is no name of a host (such as host.example.net.)',
+      '3:51: a target is an address or a cname, not both', '4:28: address: expected an address (such as 192.0.2.7 or 2001:db8::7)', '4:68: unknown key chekc of a target (did you mean check?)', '4:104: there is no check web'
+    ]],
+    ['a CNAME beside others', 'policies:\n  a: { simple: [icn, { cname: a.example. }] }\n  b: { multivalue: [c, icn] }\n  c: { weighted: [{ weight: 1, to: { cname: a.example. } }, { weight: 1, to: icn }] }\n  d: { simple: [icn, c], count: 1 }', [
+      '2:22: a.example. leads to a CNAME, which cannot be answered beside others (simple answers several together: choose one by failover or weighted)',
+      '3:21: c leads to a CNAME, which cannot be answered beside others (multivalue answers several together: choose one by failover or weighted)'
+    ]],
     ['an empty geoproximity', 'policies:\n  a: { geoproximity: {} }\n  b: { geoproximity: [] }\n  c: { geoproximity: icn }', [
       '2:22: geoproximity holds no branch (give it biases by name: { icn: 20, nrt: 0 })', '3:22: geoproximity holds no branch (give it biases by name: { icn: 20, nrt: 0 })',
       '4:22: geoproximity holds no branch (give it biases by name: { icn: 20, nrt: 0 })'
