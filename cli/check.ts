@@ -147,8 +147,8 @@ function checkAll(call: Call, sources: readonly Source[], origin: string | undef
   const zones: { source: Source; zone: Zone }[] = []
   const readings: ReadPolicies[] = []
   const configs: { source: Source; config: Config }[] = []
-  const targets = targetsOf(call, sources)
-  const policiesBeside = makePolicyFinder(zonesFolder(call).path, targets, call.positionals.length === 0)
+  const fleet = fleetOf(call, sources)
+  const policiesBeside = makePolicyFinder(zonesFolder(call).path, fleet, call.positionals.length === 0)
   for (const source of sources) {
     const { label, path, text, kind } = source
     if (kind === 'config') {
@@ -162,7 +162,7 @@ function checkAll(call: Call, sources: readonly Source[], origin: string | undef
       faults.push(...found)
       if (overrides !== undefined) about.push(`${label} (${count(overrides.networks.length + overrides.resolvers.length, 'network')})`)
     } else if (kind === 'policies') {
-      const read = readPolicies({ file: label, text, targets, read: (name) => readRegularFile(resolve(dirname(path), relative(dirname(label), name))), hasAsDatabase: hasAsDatabase(call) })
+      const read = readPolicies({ file: label, text, ...fleet, read: (name) => readRegularFile(resolve(dirname(path), relative(dirname(label), name))), hasAsDatabase: hasAsDatabase(call) })
       readings.push(read)
       faults.push(...read.faults)
       about.push(`${label} (${count(read.names.size, 'policy', 'policies')})`)
@@ -191,12 +191,12 @@ function policiesUsed(zones: readonly { zone: Zone }[]): Set<string> {
 }
 
 /** Finds the names of the policies that stand in a folder, or else in the zones folder; undefined when there is no telling. */
-function makePolicyFinder(otherwise: string, targets: readonly Target[], isWhole: boolean): (folder: string) => ReadonlySet<string> | undefined {
+function makePolicyFinder(otherwise: string, fleet: PolicyFleet, isWhole: boolean): (folder: string) => ReadonlySet<string> | undefined {
   const known = new Map<string, ReadonlySet<string> | undefined>()
   return (beside) => {
     const folder = existsSync(join(beside, 'policies.yaml')) ? beside : otherwise
     const path = join(folder, 'policies.yaml')
-    if (!known.has(folder)) known.set(folder, isWhole && !existsSync(path) ? new Set() : policyNames(path, targets))
+    if (!known.has(folder)) known.set(folder, isWhole && !existsSync(path) ? new Set() : policyNames(path, fleet))
     return known.get(folder)
   }
 }
@@ -227,30 +227,37 @@ function soaOf(zone: Zone, source: Source): Position {
 }
 
 /** The names of the policies in a file, faults or not; undefined when there is no telling. */
-function policyNames(path: string, targets: readonly Target[]): ReadonlySet<string> | undefined {
+function policyNames(path: string, fleet: PolicyFleet): ReadonlySet<string> | undefined {
   try {
-    const { names, image } = readPolicies({ file: path, text: readFileSync(path, 'utf8'), targets })
+    const { names, image } = readPolicies({ file: path, text: readFileSync(path, 'utf8'), ...fleet })
     return names.size > 0 || image !== undefined ? names : undefined
   } catch {
     return undefined
   }
 }
 
-/** The edges that policies may name. From a configuration with faults as much as can be made out, so that one fault does not make a hundred. */
-function targetsOf(call: Call, sources: readonly Source[]): Target[] {
+/** What policies may name of nearcast.yaml: edges and checks. */
+interface PolicyFleet {
+  readonly targets: readonly Target[]
+  readonly checks: readonly string[]
+}
+
+/** From a configuration with faults as much as can be made out, so that one fault does not make a hundred. */
+function fleetOf(call: Call, sources: readonly Source[]): PolicyFleet {
   const given = sources.find(({ kind }) => kind === 'config')
   const { path } = configFile(call)
   const text = given?.text ?? (existsSync(path) ? readFileSync(path, 'utf8') : '')
   const { config } = parseConfig(path, text)
-  if (config === undefined) return namesOfEdges(text).map((name) => ({ name, checked: true, ipv4: [], ipv6: [], at: [0, 0] }))
-  return Object.entries(config.edges).map(([name, { address, at, capacity }]) => {
+  if (config === undefined) return { targets: namesUnder(text, 'edges').map((name) => ({ name, checked: true, ipv4: [], ipv6: [], at: [0, 0] })), checks: namesUnder(text, 'checks') }
+  const targets = Object.entries(config.edges).map(([name, { address, at, capacity }]) => {
     const octets = (family: 4 | 6): Uint8Array[] => address.map((each) => parseAddress(each)!).filter((each) => each.family === family).map(({ bytes }) => bytes)
     return { name, checked: true, ipv4: octets(4), ipv6: octets(6), at, capacity }
   })
+  return { targets, checks: Object.keys(config.checks.named) }
 }
 
-function namesOfEdges(text: string): string[] {
+function namesUnder(text: string, key: string): string[] {
   const { value } = readYaml('', text)
-  const edges = typeof value === 'object' && value !== null && 'edges' in value ? value.edges : undefined
-  return typeof edges === 'object' && edges !== null ? Object.keys(edges) : []
+  const found = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined
+  return typeof found === 'object' && found !== null ? Object.keys(found) : []
 }

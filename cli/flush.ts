@@ -49,7 +49,7 @@ async function flushHere(call: Call, zone: string | undefined, isDry: boolean): 
     const wanted = zone?.replace(/\.?$/, '.')
     const autoSerials = Object.entries(config?.zones ?? {}).flatMap(([name, { serial }]) => (serial === 'auto' ? [name] : []))
     const { reply, origins, faults } = flushFolder({
-      folder: { path: zones.path, label: zones.label }, stateFolder: state.path, targets: config === undefined ? [] : edgeTargets(config), autoSerials, isDry, ...(wanted !== undefined && { zone: wanted })
+      folder: { path: zones.path, label: zones.label }, stateFolder: state.path, targets: config === undefined ? [] : edgeTargets(config), autoSerials, checks: Object.keys(config?.checks.named ?? {}), isDry, ...(wanted !== undefined && { zone: wanted })
     })
     for (const fault of faults) io.err(`${fault}\n`)
     if (wanted !== undefined && !origins.some((origin) => origin.toLowerCase() === wanted.toLowerCase())) {

@@ -12,6 +12,7 @@ export interface FlushFolderOptions {
   readonly stateFolder: string
   /** What policies may name beside addresses. */
   readonly targets: readonly Target[]
+  readonly checks: readonly string[]
   /** Zones whose serial rises by itself, without final dot. */
   readonly autoSerials: readonly string[]
   /** With its final dot; absent: all. */
@@ -24,11 +25,11 @@ export interface FlushFolderOptions {
  * `faults`: what stands in files that are not served as they are.
  * @throws Error with one line when a server works on the state folder
  */
-export function flushFolder({ folder, stateFolder, targets, autoSerials, zone, isDry }: FlushFolderOptions): { readonly reply: FlushReply; readonly origins: readonly string[]; readonly faults: readonly string[] } {
+export function flushFolder({ folder, stateFolder, targets, checks, autoSerials, zone, isDry }: FlushFolderOptions): { readonly reply: FlushReply; readonly origins: readonly string[]; readonly faults: readonly string[] } {
   const journals = join(stateFolder, 'journal')
   const over = openJournals({ folder: journals, auto: new Set(autoSerials) })
   try {
-    const catalogue = openCatalogue({ folder, targets, mostTargets: targets.length + 4096, stateFolder, over })
+    const catalogue = openCatalogue({ folder, targets, checks, mostTargets: targets.length + 4096, stateFolder, over })
     const { report } = catalogue.load({})
     const { reply } = catalogue.writeBack(zone, isDry)
     catalogue.flush()

@@ -20,6 +20,8 @@ export interface PolicyOptions {
   readonly folder: Folder
   /** The edges of nearcast.yaml, in order. */
   readonly targets: readonly Target[]
+  /** Names of the checks that other targets may have. */
+  readonly checks?: readonly string[]
   /** How many targets the health table has words for. */
   readonly mostTargets: number
   /** Whether there is a database of autonomous systems. Absent: nobody looked. */
@@ -78,16 +80,16 @@ export function restorePolicies(options: PolicyOptions, kept: Texts): Policies |
 }
 
 function judge(options: PolicyOptions, text: string, reading: Reading): PolicyAttempt {
-  const { folder, targets, mostTargets } = options
+  const { folder, targets, checks = [], mostTargets } = options
   const file = shownAs(folder, POLICIES)
-  const { image, names, networks, faults } = readPolicies({ file, text: text.trim() === '' ? 'policies: {}\n' : text, targets, read: reading.read, hasAsDatabase: options.hasAsDatabase?.() })
+  const { image, names, networks, faults } = readPolicies({ file, text: text.trim() === '' ? 'policies: {}\n' : text, targets, checks, read: reading.read, hasAsDatabase: options.hasAsDatabase?.() })
   const follows = followsOf(options, reading)
   const { texts } = reading
   const warnings = faults.filter(({ severity }) => severity === 'warning')
   if (image === undefined) return { faults, follows }
   if (image.targets.length > mostTargets) {
     const most = mostTargets - targets.length
-    return { faults: [...faults, wholeFault(file, `names ${image.targets.length - targets.length} plain addresses; ${most} at most are possible`)], follows }
+    return { faults: [...faults, wholeFault(file, `names ${image.targets.length - targets.length} addresses and names; ${most} at most are possible`)], follows }
   }
   return { policies: { image, names, networks, texts, print: fingerprint(texts), warnings }, faults: [], follows }
 }

@@ -24,6 +24,8 @@ export interface LoaderData {
   readonly folder: Folder
   readonly stateFolder?: string
   readonly targets: readonly Target[]
+  /** Names of the checks of nearcast.yaml. */
+  readonly checks: readonly string[]
   readonly mostTargets: number
   /** Names of the zones that have primaries, without final dot. */
   readonly secondaries: readonly string[]
@@ -60,7 +62,7 @@ export type ToLoader =
 const LARGE = 8 << 20
 
 const port = parentPort!
-const { folder: place, stateFolder, targets, mostTargets, secondaries, autoSerials, geo } = workerData as LoaderData
+const { folder: place, stateFolder, targets, checks, mostTargets, secondaries, autoSerials, geo } = workerData as LoaderData
 /** Whatever is read is known to the watcher as it was then. */
 const folder: Folder & Required<Pick<Folder, 'stamps'>> = { ...place, stamps: new Map() }
 const say = (message: FromLoader): void => port.postMessage(message)
@@ -112,7 +114,7 @@ function asDatabase(): string | undefined {
 
 function openFiles(): Catalogue {
   const over = openJournals({ auto: new Set(autoSerials), ...(stateFolder !== undefined && { folder: join(stateFolder, 'journal') }) })
-  return openCatalogue({ folder, targets, mostTargets, hasAsDatabase: () => asDatabase() !== undefined, secondaries, over, ...(stateFolder !== undefined && { stateFolder }) })
+  return openCatalogue({ folder, targets, checks, mostTargets, hasAsDatabase: () => asDatabase() !== undefined, secondaries, over, ...(stateFolder !== undefined && { stateFolder }) })
 }
 
 function run(): void {

@@ -80,6 +80,7 @@ export class Loader {
       folder: { path: zonesFolder, label: zonesLabel },
       ...(stateFolder !== undefined && { stateFolder }),
       targets: edgeTargets(config),
+      checks: Object.keys(config.checks.named),
       mostTargets: options.health.words.length,
       secondaries: Object.entries(config.zones).flatMap(([name, { primaries }]) => (primaries === undefined ? [] : [name])),
       autoSerials: Object.entries(config.zones).flatMap(([name, { serial }]) => (serial === 'auto' ? [name] : [])),

@@ -152,10 +152,11 @@ class PolicyReader {
   }
 
   #target(target: Target): Branch {
-    let number = this.#targetNumbers.get(target.name)
+    const key = target.check === undefined ? target.name : `${target.check}@${target.name}`
+    let number = this.#targetNumbers.get(key)
     if (number === undefined) {
       number = this.targets.push(target) - 1
-      this.#targetNumbers.set(target.name, number)
+      this.#targetNumbers.set(key, number)
     }
     return { kind: 'target', target: number }
   }

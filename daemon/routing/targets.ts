@@ -33,7 +33,7 @@ export function readTarget(value: Readonly<Record<string, unknown>>, checks: rea
   const target = 'cname' in value ? cnameTarget(value['cname']) : readAddress(value['address'])
   if ('reason' in target || !('check' in value)) return target
   const check = checks.find((name) => name === value['check'])
-  if (check !== undefined) return { ...target, name: `${check}@${target.name}`, checked: true, check }
+  if (check !== undefined) return { ...target, checked: true, check }
   return { key: 'check', reason: `there is no check ${String(value['check'])}`, hint: typeof value['check'] === 'string' ? suggestion(value['check'], checks) : undefined }
 }
 
