@@ -34,6 +34,7 @@ function finder({ nodes, policies }: Policies, targets: readonly Target[]): (bra
   if (!targets.some(({ cname }) => cname !== undefined)) return () => false
   const known = new Map<string, boolean>()
   const look = (branch: Branch): boolean => {
+    if (branch.kind === 'nothing') return false
     if (branch.kind === 'target') return targets[branch.target]!.cname !== undefined
     const key = branch.kind === 'policy' ? `policy ${branch.policy}` : `node ${branch.node}`
     let found = known.get(key)
