@@ -43,6 +43,7 @@ const dns = z
     'tcp-idle': duration('a TCP connection without a query for this long is closed', '10s'),
     'tcp-transfer': duration('a query that has begun over TCP must be complete, and what waits to be sent be taken (16 KiB of it at least), within this long', '5s'),
     'tcp-lifetime': duration('a TCP connection is closed after this long, once it has its answers', '10m'),
+    gather: z.boolean().default(true).meta({ description: 'from some 30,000 queries a second per thread on, wait a twentieth of a millisecond before each look at the socket, so that queries gather and each costs less CPU; `false`: every query is taken at once' }),
     exempt: z.array(prefix).max(100).default(['127.0.0.0/8', '::1']).meta({ description: 'clients that neither `dns.rate-limit` nor the limits of TCP connections per address and network hold for', unit: 'list of addresses and prefixes' }),
     any: z.enum(['full-over-tcp', 'minimal']).default('full-over-tcp').meta({ description: 'what a query for ANY is told: over UDP always little (RFC 8482), over TCP all there is, or as little' }),
     payload: z.int().min(512).max(1400).default(1232).meta({ description: 'octets of the largest answer over UDP; longer ones are cut, and asked for again over TCP' }),

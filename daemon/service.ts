@@ -105,6 +105,7 @@ function startSockets({ setup, port, rules, settings, log }: ServiceOptions & { 
     port,
     threads: dns.threads,
     tcp: tcpLimitsOf(dns),
+    gathers: dns.gather,
     backend: 'auto',
     responder: {
       module: new URL('./responder.js', import.meta.url),

@@ -20,6 +20,7 @@ const LONGEST_NS = 30_000
 
 /** How busy one thread is. */
 export interface Pace {
+  readonly mayNap: boolean
   /** Milliseconds: when the window began, and the queries in it. */
   since: number
   queries: number
@@ -31,9 +32,10 @@ export interface Pace {
   readonly nanoseconds: Uint32Array
 }
 
-export function makePace(system: System): Pace {
+/** @param mayNap whether it may gather at all */
+export function makePace(system: System, mayNap: boolean): Pace {
   const nap = system.alloc(16)
-  return { since: 0, queries: 0, isBusy: false, last: 0, nap, nanoseconds: new Uint32Array(nap.bytes.buffer, nap.bytes.byteOffset + 8, 1) }
+  return { mayNap, since: 0, queries: 0, isBusy: false, last: 0, nap, nanoseconds: new Uint32Array(nap.bytes.buffer, nap.bytes.byteOffset + 8, 1) }
 }
 
 /** Waits before the next receive where that gathers more. */
@@ -49,7 +51,7 @@ export function notePace(pace: Pace, count: number, now: number): void {
   const passed = now - pace.since
   // A clock that was set back begins a new window too.
   if (passed >= 0 && passed < WINDOW_MS) return
-  pace.isBusy = pace.queries >= BUSY * passed && passed > 0
+  pace.isBusy = pace.mayNap && pace.queries >= BUSY * passed && passed > 0
   if (pace.isBusy) pace.nanoseconds[0] = Math.max(1, Math.min(LONGEST_NS, (GATHERED * 1e6 * passed) / pace.queries - LATE_NS))
   pace.since = now
   pace.queries = 0

@@ -24,6 +24,7 @@ export interface ThreadPlan {
   readonly listeners: readonly Listener[]
   readonly responder: ThreadData['responder']
   readonly tcp: ThreadData['tcp']
+  readonly gathers: boolean
   readonly control: Int32Array
   /** The world to start with, as of now. */
   current(): { readonly world: unknown; readonly number: number }
@@ -102,10 +103,10 @@ export class ServingThread {
   }
 
   #start(): Worker {
-    const { kind, listeners, responder, tcp, control, name, log, current, openLane } = this.#plan
+    const { kind, listeners, responder, tcp, gathers, control, name, log, current, openLane } = this.#plan
     const { world, number } = current()
     const lane = openLane()
-    const data: ThreadData = { kind, held: this.#held, listeners, responder, tcp, control, traffic: this.traffic, world, worldNumber: number, ...(lane !== undefined && { lane }) }
+    const data: ThreadData = { kind, held: this.#held, listeners, responder, tcp, gathers, control, traffic: this.traffic, world, worldNumber: number, ...(lane !== undefined && { lane }) }
     const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: data, name, transferList: lane === undefined ? [] : [lane.port] })
     worker.on('message', (message: FromThread) => this.#hear(message))
     worker.on('error', (error) => log.error(`${name} died: ${error.stack ?? error.message}`))

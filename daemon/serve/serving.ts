@@ -20,6 +20,8 @@ export interface ServeOptions {
   /** UDP threads; `auto` is one per core, four at most. */
   readonly threads: number | 'auto'
   readonly tcp: TcpLimits
+  /** Under load a thread may wait a little, so that queries gather: they cost less, and are answered a tenth of a millisecond later. */
+  readonly gathers: boolean
   /** `dgram` does without batched system calls even where there are some. */
   readonly backend: 'auto' | 'dgram'
   /** The module whose `openResponder` each thread calls, and what it is given (a value per thread, numbered from 0). */
@@ -55,7 +57,7 @@ export interface Serving {
  */
 export async function startServing(options: ServeOptions): Promise<Serving> {
   // No function below may hold `options`: it has the first world, which is large and is let go once another is in use.
-  const { responder, tcp, log, openLane = () => undefined } = options
+  const { responder, tcp, gathers, log, openLane = () => undefined } = options
   const notes: string[] = []
   const listeners = await usableListeners(options, notes)
   const system = options.backend === 'dgram' ? 'set so' : await loadSystem()
@@ -65,7 +67,7 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
   const threads: ServingThread[] = []
   const start = (plan: Pick<ThreadPlan, 'name' | 'kind' | 'listeners'>): ServingThread => {
     const own = { module: responder.module.href, data: responder.data(threads.length) }
-    const thread = new ServingThread({ ...plan, responder: own, tcp, control, current: () => now, openLane, log })
+    const thread = new ServingThread({ ...plan, responder: own, tcp, gathers, control, current: () => now, openLane, log })
     threads.push(thread)
     return thread
   }

@@ -35,6 +35,8 @@ export interface NativeOptions {
   readonly outSize: number
   /** A bit for each descriptor that is open here, kept over a restart of the thread: those of the thread before are closed. */
   readonly held: Int32Array
+  /** Under load it may wait a little, so that queries gather. */
+  readonly gathers: boolean
   /** Milliseconds. */
   elapsed(): number
 }
@@ -62,13 +64,13 @@ class NativeCarrier implements Carrier {
   #isOver = false
   #expects = (): boolean => false
 
-  constructor(system: System, queue: number, { outSize, held, elapsed }: NativeOptions) {
+  constructor(system: System, queue: number, { outSize, held, elapsed, gathers }: NativeOptions) {
     const out = system.alloc(outSize)
     const incoming = system.alloc(INCOMING)
     this.out = Buffer.from(out.bytes.buffer, out.bytes.byteOffset, out.bytes.length)
     this.#system = system
     this.#held = held
-    this.#pace = makePace(system)
+    this.#pace = makePace(system, gathers)
     this.#peer = system.alloc(ADDRESS_SIZE + 4)
     this.#events = system.alloc(MOST_EVENTS * sys.EPOLL_EVENT.SIZE)
     this.#view = new DataView(this.#events.bytes.buffer, this.#events.bytes.byteOffset)

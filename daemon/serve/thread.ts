@@ -85,6 +85,7 @@ async function serveNative(responder: Responder): Promise<void> {
     traffic: data.traffic,
     responder,
     handover,
+    gathers: data.gathers,
     isOver: false,
     attend: () => {
       const now = systemClock.now()
@@ -131,5 +132,5 @@ async function serveEvents(responder: Responder): Promise<void> {
 async function carry(): Promise<Carrier> {
   const system = data.kind === 'tcp' ? undefined : await loadSystem()
   if (typeof system === 'string') throw new Error(system)
-  return openCarrier(system, { outSize: OUT_SIZE, held: data.held, elapsed: () => systemClock.elapsed() }, (text) => say({ kind: 'notice', text }))
+  return openCarrier(system, { outSize: OUT_SIZE, held: data.held, gathers: data.gathers, elapsed: () => systemClock.elapsed() }, (text) => say({ kind: 'notice', text }))
 }

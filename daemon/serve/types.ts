@@ -57,6 +57,8 @@ export interface ThreadData {
   readonly worldNumber: number
   readonly listeners: readonly Listener[]
   readonly tcp: TcpLimits
+  /** Under load it may wait a little, so that queries gather. */
+  readonly gathers: boolean
   readonly lane?: Lane
   /** A bit for each descriptor that the thread holds by itself (`tcp native`), for whoever starts in its place. */
   readonly held: Int32Array

@@ -21,6 +21,8 @@ export interface Loop {
   readonly traffic: Float64Array
   readonly responder: Responder
   readonly handover: Handover
+  /** Under load it may wait a little, so that queries gather. */
+  readonly gathers: boolean
   /** Called between a receive and its answers, so that no query is answered from what was replaced before it came. @returns milliseconds since 1970 */
   attend(): number
   /** Set by `attend`: answer what is there, then end. */
@@ -35,7 +37,7 @@ export interface Loop {
 export function runUdpLoop(loop: Loop): void {
   const { system, listeners } = loop
   const ports = listeners.map((listener) => openPort(system, listener))
-  const pace = makePace(system)
+  const pace = makePace(system, loop.gathers)
   const [only] = ports
   if (only !== undefined && ports.length === 1) {
     while (!loop.isOver) {

@@ -30,6 +30,7 @@ function laneTo(replies: Replies): Lane {
 async function serve(t: Test, backend: 'auto' | 'dgram', more: Partial<ServeOptions>): Promise<{ serving: Serving; port: number }> {
   const port = nextPort++
   const serving = await startServing({
+    gathers: true,
     listen: ['127.0.0.1'], port, threads: 1, tcp: TCP_LIMITS, backend, responder: { module, data: () => 0 }, world: { mark: 5 } satisfies StandInWorld,
     settings: { port: 'dns.port', listen: 'dns.listen' }, log: makeLogger('test', { readable: false, level: 'fatal' }), ...more
   })

@@ -25,7 +25,7 @@ function run(pace: Pace, system: System, naps: () => number, from: number, milli
 
 t.test('a thread naps while many queries come few at a time, and only then', async (t) => {
   const { system, naps, nap } = makeSystem()
-  const pace = makePace(system)
+  const pace = makePace(system, true)
   t.equal(run(pace, system, naps, 1000, 20, 10, 2), 0, '20,000 a second are taken as they come')
   t.equal(run(pace, system, naps, 1020, 20, 50, 2), 50, '100,000 a second are gathered')
   const nanoseconds = (): bigint => new DataView(nap.buffer).getBigInt64(8, true)
@@ -42,4 +42,5 @@ t.test('a thread naps while many queries come few at a time, and only then', asy
   gather(pace, system)
   t.equal(naps() - before, 1, 'once the load is over one nap at most is left')
   t.equal(run(pace, system, naps, 500, 20, 50, 2), 50, 'a clock that was set back changes nothing')
+  t.equal(run(makePace(system, false), system, naps, 1000, 20, 50, 2), 0, 'where it may not, it never does')
 })

@@ -14,6 +14,7 @@ let nextPort = 11100
 async function serve(t: Test, backend: 'auto' | 'dgram', more: Partial<ServeOptions> = {}): Promise<{ serving: Serving; port: number }> {
   const port = nextPort++
   const serving = await startServing({
+    gathers: true,
     listen: ['127.0.0.1'],
     port,
     threads: 1,

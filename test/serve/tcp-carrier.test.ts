@@ -15,7 +15,7 @@ t.test('a system that gives no queue for events: connections go by node:net, and
   await once(free, 'close')
   const said: string[] = []
   const refusing: System = { ...(system as System), epoll_create1: () => -1, errno: () => 24 }
-  const carrier = openCarrier(refusing, { outSize: 1024, held: new Int32Array(64), elapsed: () => 0 }, (text) => said.push(text))
+  const carrier = openCarrier(refusing, { outSize: 1024, held: new Int32Array(64), gathers: true, elapsed: () => 0 }, (text) => said.push(text))
   t.teardown(() => carrier.close())
   carrier.out.write('hello there')
   await carrier.listen({ family: 4, address: '127.0.0.1', port, wildcard: false }, (connection) => {

@@ -15,6 +15,7 @@ async function serve(t: Test, tcp: Partial<TcpLimits> = {}): Promise<{ serving: 
   const log = makeLogger('test', { readable: false, level: 'fatal' })
   log.warn = (line: unknown) => void said.push(String(line))
   const serving = await startServing({
+    gathers: true,
     listen: ['127.0.0.1'], port, threads: 1, tcp: { ...TCP_LIMITS, ...tcp }, backend: through.backend, responder: { module: new URL('./stand-in.js', import.meta.url), data: () => 0 },
     world: { mark: 5 } satisfies StandInWorld, settings: { port: 'dns.port', listen: 'dns.listen' }, log
   })
