@@ -43,6 +43,7 @@ export function statusLines(status: Status, { startedAt, now, columns }: { start
     ratioOf(member.hitRatio),
     whyOf(member, now)
   ])
+  for (const target of status.targets ?? []) rows.push([target.name, 'target', '', '', healthOf(target), ago(target.forced?.since ?? target.since), '', '', whyOf(target, now)])
   const head = ['NAME', 'TIER', 'ADDRESS', 'PROCESS', 'HEALTH', 'SINCE', 'REQ/S', 'HITS', 'WHY']
   const table = tableOf(head, rows, { right: [6, 7], widest: Math.max(NARROWEST, columns) })
   // A reason that did not fit stands below in full.
@@ -71,7 +72,7 @@ function zoneLine({ origin, serial, records, file, state }: ZoneStatus, secondar
   return `zone ${origin} ${held}, from ${primary}${times.join('')}${trouble === undefined ? '' : `: ${trouble}`}`
 }
 
-export function healthOf({ health, suspect, forced }: MemberStatus): string {
+export function healthOf({ health, suspect, forced }: Pick<MemberStatus, 'health' | 'suspect' | 'forced'>): string {
   if (forced !== undefined) return `${forced.state} (forced)`
   if (health === undefined) return '–'
   return suspect === true ? `${health}?` : health
@@ -82,12 +83,14 @@ function processOf({ pid, process }: MemberStatus): string {
   return process === 'running' && pid !== undefined ? String(pid) : process
 }
 
-function whyOf({ why, elsewhere, forced, process, processWhy, restarts }: MemberStatus, now: number): string {
+function whyOf({ why, elsewhere, forced, process, processWhy, restarts, limits }: Partial<MemberStatus>, now: number): string {
   const parts: string[] = []
   if (forced !== undefined) parts.push(forced.until === undefined ? forced.why : `${forced.why}, ${formatDuration(Math.max(0, forced.until - now))} more`)
   else if (why !== undefined) parts.push(why)
   if (elsewhere !== undefined) parts.push(elsewhere)
   if (process !== undefined && process !== 'running' && processWhy !== undefined && !parts.some((part) => part.startsWith(processWhy))) parts.push(processWhy)
+  if (limits !== undefined && limits.keeps < 1) parts.push(`over its capacity: keeps ${Math.round(limits.keeps * 100)} % of its own`)
+  if (limits !== undefined && limits.ramp < 1) parts.push(`coming back: ${Math.round(limits.ramp * 100)} % of its weight`)
   if (restarts !== undefined && restarts > 0) parts.push(`restarts: ${restarts}`)
   return parts.join('; ')
 }

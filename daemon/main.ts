@@ -25,10 +25,10 @@ const REST_OF_STOP_MS = 400
 attach(async (setup, channel) => {
   const log = makeLogger('dns', { readable: setup.readable, level: setup.config.log })
   const clock = systemClock
-  const startedAt = clock.now()
-  const version = readVersion()
+  const [startedAt, version] = [clock.now(), readVersion()]
   const vantage = await openPoints(setup, log)
-  const health = startHealth({ setup, clock, after: systemAfter, log, ...(vantage !== undefined && { vantage }) })
+  const loaded: { loader?: Loader } = {}
+  const health = startHealth({ setup, clock, after: systemAfter, log, routedTtl: () => loaded.loader?.status().routedTtl ?? 0, ...(vantage !== undefined && { vantage }) })
   const fleet = makeFleetRequests(channel, systemAfter)
   const explainer = makeExplainer()
   const latencies = startLatencies({ setup, clock, after: systemAfter, log })
@@ -49,6 +49,7 @@ attach(async (setup, channel) => {
     }
   })
   const { loader, serving, exchange, counters } = service
+  loaded.loader = loader
   latencies?.tellTo((image) => loader.measured(image))
   const rate = makeRate(() => sumOf(counters, 'queries'), clock)
   const status = (): DaemonStatus => ({

@@ -203,6 +203,11 @@ export interface MemberStatus {
   readonly forced?: ForceStatus
   /** Whether DNS answers name it: edges alone. */
   readonly answerable?: boolean
+  /** Of edges: what it has to serve, smoothed, and what it can, in requests per second or what its metrics tell. */
+  readonly load?: number
+  readonly capacity?: number
+  /** Of edges: what part of its own it keeps, what part of others' surplus it takes, and what part of its weight it has. */
+  readonly limits?: { readonly keeps: number; readonly takes: number; readonly ramp: number }
   /** A stop is pending: when its process is asked to end. */
   readonly exitsAt?: number
   readonly requestsPerSecond?: number

@@ -8,6 +8,7 @@ import { Checker, makeHealthTable, planCheck, startRounds, type CheckTarget, typ
 import type { Vantage } from '../pops/index.ts'
 import type { RoutingImage } from '../routing/index.ts'
 import type { MemberStatus, TargetStatus } from './api.ts'
+import { startCapacity } from './capacity.ts'
 import { openForces, type Forces } from './forces.ts'
 import { makeStateFile, readStateFile } from './health-file.ts'
 import { makePlainTargets } from './plain-targets.ts'
@@ -43,6 +44,8 @@ export interface HealthOptions {
   /** Instead of the real probe and node-cron, for tests. */
   readonly probe?: Probe<ProbeSpec>
   readonly rounds?: typeof startRounds
+  /** The greatest TTL of a routed record now, in seconds. */
+  routedTtl?(): number
 }
 
 /** Targets of policies that the table has words for, beyond the edges. */
@@ -77,7 +80,10 @@ export function startHealth(options: HealthOptions): Health {
     log,
     rounds: options.rounds ?? startRounds,
     known: readStateFile(file, savedTargets, log) ?? [],
-    changed: () => saveWithin(SAVE_AFTER_CHANGE_MS),
+    changed: (change) => {
+      saveWithin(SAVE_AFTER_CHANGE_MS)
+      if (change.before === 'DOWN' && change.now === 'UP') capacity.recovered(change.name)
+    },
     ...(options.vantage === undefined ? {} : { settler: options.vantage }),
     ...(options.probe === undefined ? {} : { probe: options.probe })
   })
@@ -88,6 +94,18 @@ export function startHealth(options: HealthOptions): Health {
   const plain = makePlainTargets({ checks: config.checks.named, table, firstWord: Object.keys(config.edges).length, checker })
   saveWithin(SAVE_EVERY_MS)
   let members: readonly Member[] = []
+  const edges = Object.entries(config.edges).map(([name, { capacity: most }], word) => ({ name, word, capacity: most }))
+  const capacity = startCapacity({
+    table,
+    edges,
+    clock,
+    after,
+    rampMs: config.checks.ramp,
+    members: () => members,
+    report: (name) => checker.report(name),
+    wordOf: (name) => edges.find((edge) => edge.name === name)?.word ?? plain.wordOf(name),
+    routedTtl: options.routedTtl ?? (() => 0)
+  })
   const hear = listenToFleet(checker)
   return {
     table,
@@ -98,11 +116,12 @@ export function startHealth(options: HealthOptions): Health {
       members = told
       for (const member of told) hear.member(member)
     },
-    members: () => describeMembers({ config, members, checker, forces, table, note: options.vantage?.note }),
+    members: () => describeMembers({ config, members, checker, forces, table, capacity, note: options.vantage?.note }),
     targets: () => describeTargets(plain.names, checker, forces),
     rehearse: hear.rehearse,
     close: async () => {
       cancelSave?.()
+      capacity.close()
       checker.close()
       options.vantage?.close()
       await Promise.all([disk.write(checker.save()), forces.close()])

@@ -245,7 +245,7 @@ export class Loader {
   async #use(zoneChanges: readonly ZoneStep[]): Promise<void> {
     const { health, setup, use } = this.#options
     const { zones, routing, places, networks } = this.#parts
-    await use({ generation: ++this.#generation, policies: this.#policies, networksCount: this.#networks, zones: zones!, places: places!, networks, routing: routing!, health, suspectTtl: setup.config.checks['suspect-ttl'], withheld: withheldIn(this.#zones.values()) }, zoneChanges)
+    await use({ generation: ++this.#generation, policies: this.#policies, networksCount: this.#networks, zones: zones!, places: places!, networks, routing: routing!, health, suspectTtl: Math.max(setup.config.checks['suspect-ttl'], setup.config.checks['least-ttl']), withheld: withheldIn(this.#zones.values()) }, zoneChanges)
   }
 
   async #take(message: Extract<FromLoader, { kind: 'loaded' }>): Promise<void> {

@@ -9,6 +9,8 @@ export interface PlainTargets {
   adopt(image: RoutingImage): RoutingImage
   /** `web@192.0.2.7`: its check and what it is. */
   readonly names: readonly string[]
+  /** The word of such a name. */
+  wordOf(name: string): number | undefined
 }
 
 export interface PlainTargetsOptions {
@@ -49,6 +51,7 @@ export function makePlainTargets({ checks, table, firstWord, checker }: PlainTar
     get names() {
       return [...words.keys()]
     },
+    wordOf: (name) => words.get(name),
     adopt: (image) => {
       const fresh: CheckTarget[] = []
       const named = new Set(image.targets.flatMap(({ check, name }, index) => (index < firstWord || check === undefined ? [] : [plainName(check, name)])))

@@ -1,7 +1,8 @@
 import type { Config } from '../../core/config.ts'
 import type { Member, Role } from '../../core/channel.ts'
-import { isAnswerable, type Checker, type HealthTable } from '../../healthchecks/index.ts'
+import { isAnswerable, limitOf, type Checker, type HealthTable } from '../../healthchecks/index.ts'
 import type { MemberStatus, TargetStatus } from './api.ts'
+import type { Capacity } from './capacity.ts'
 import type { Forces } from './forces.ts'
 
 interface Known {
@@ -13,6 +14,7 @@ interface Known {
   readonly table: HealthTable
   /** Where vantage points do not see a member alike. */
   readonly note?: ((name: string) => string | undefined) | undefined
+  readonly capacity: Pick<Capacity, 'loadOf'>
 }
 
 /** Targets of policies that are no members, by name. */
@@ -23,7 +25,7 @@ export function describeTargets(names: readonly string[], checker: Known['checke
 type Place = Pick<MemberStatus, 'name' | 'role' | 'city' | 'addresses' | 'parent'>
 
 /** Every member with its process, its health and what it is forced to: edges in the order of the configuration, then the tiers behind them. */
-export function describeMembers({ config, members, checker, forces, table, note }: Known): MemberStatus[] {
+export function describeMembers({ config, members, checker, forces, table, capacity, note }: Known): MemberStatus[] {
   const processes = new Map(members.map((member) => [member.name, member]))
   const places = placesOf(config, members)
   return places.map((place, at) => ({
@@ -32,7 +34,7 @@ export function describeMembers({ config, members, checker, forces, table, note 
     ...describeHealth(place.name, checker),
     ...describeForce(place.name, forces),
     ...describePoints(note?.(place.name)),
-    ...(place.role === 'edge' ? { answerable: isAnswerable(table.words[at]!) } : {})
+    ...(place.role === 'edge' ? { answerable: isAnswerable(table.words[at]!), ...describeLimits(place.name, table.limits[at]!, capacity) } : {})
   }))
 }
 
@@ -63,6 +65,11 @@ function describeProcess(member: Member | undefined): Partial<MemberStatus> {
     ...(requestsPerSecond === undefined ? {} : { requestsPerSecond }),
     ...(hitRatio === undefined ? {} : { hitRatio })
   }
+}
+
+function describeLimits(name: string, word: number, capacity: Known['capacity']): Partial<MemberStatus> {
+  const { keeps, takes, ramp } = limitOf(word)
+  return { ...capacity.loadOf(name), limits: { keeps, takes, ramp } }
 }
 
 function describeHealth(name: string, checker: Known['checker']): Partial<MemberStatus> {

@@ -1,4 +1,4 @@
-import { isAnswerable, isForcedOut, isSuspect, forcedOf, verdictOf } from '../../healthchecks/index.ts'
+import { isAnswerable, isForcedOut, isSuspect, forcedOf, limitOf, verdictOf } from '../../healthchecks/index.ts'
 import { choose, isCandidate, wordOf, type Judge } from './choose.ts'
 import { leavesOf, type Order, type Policies, type View } from './tree.ts'
 import type { Candidate, Choice, Explanation, Step } from './types.ts'
@@ -129,7 +129,17 @@ function stateOf(target: number, judge: Judge): string {
   if (!judge.targets[target]!.checked) return 'not checked'
   const word = wordOf(target, judge)
   const forced = forcedOf(word)
-  return [verdictOf(word), ...(isSuspect(word) ? ['suspect'] : []), ...(forced === 'none' ? [] : [forced === 'drain' ? 'drained' : `forced ${forced}`])].join(', ')
+  return [verdictOf(word), ...(isSuspect(word) ? ['suspect'] : []), ...(forced === 'none' ? [] : [forced === 'drain' ? 'drained' : `forced ${forced}`]), ...limitsOf(target, judge)].join(', ')
+}
+
+/** What its load leaves it, where that is not all. */
+function limitsOf(target: number, { targets, health }: Judge): string[] {
+  const { keeps, takes, ramp } = limitOf(health.limits[targets[target]!.word ?? target])
+  const percents = (part: number): string => `${Math.round(part * 100)} %`
+  return [
+    ...(keeps < 1 ? [`over its capacity (keeps ${percents(keeps)} of its own)`] : takes < 1 ? [`nearly full (takes ${percents(takes)} of what others shed)`] : []),
+    ...(ramp < 1 ? [`coming back (${percents(ramp)} of its weight)`] : [])
+  ]
 }
 
 /** Each answered target's part of the answers. */

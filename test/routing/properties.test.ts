@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import type { Routing } from '../../daemon/routing/index.ts'
-import { isAnswerable, isForcedOut, type HealthTable } from '../../healthchecks/index.ts'
+import { isAnswerable, isForcedOut, limitWord, type HealthTable } from '../../healthchecks/index.ts'
 import type { Place } from '../../geodb/index.ts'
 import { COUNTRY_LIST, edges, healthOf, placeOf, places, routingOf } from './fleet.ts'
 
@@ -28,6 +28,7 @@ const { node } = fc.letrec<{ node: unknown; branch: unknown }>((tie) => {
   }
 })
 const states = fc.dictionary(fc.constantFrom(...edges.map(({ name }) => name)), fc.constantFrom('down', 'down', 'down', 'suspect', 'drain', 'forced-down', 'forced-up', 'unknown', 'down-and-forced-down'))
+const limits = fc.dictionary(fc.constantFrom(...edges.map(({ name }) => name)), fc.tuple(fc.constantFrom(1 / 16, 0.3, 0.6, 0.99, 1, 1.1, 1.5, 2), fc.constantFrom(0.125, 0.5, 1)))
 const country = fc.constantFrom('unknown', ...COUNTRY_LIST)
 const family = fc.constantFrom(4, 6, undefined)
 
@@ -44,9 +45,10 @@ function open(tree: unknown): Routing {
 const isUp = (routing: Routing, health: HealthTable, target: number): boolean => !routing.targets[target]!.checked || isAnswerable(health.words[target]!)
 
 t.test('for any tree and any health', async (t) => {
-  t.doesNotThrow(() => fc.assert(fc.property(node, states, country, family, (tree, down, from, asked) => {
+  t.doesNotThrow(() => fc.assert(fc.property(node, states, fc.oneof(fc.constant({}), limits), country, family, (tree, down, limited, from, asked) => {
     const routing = open(tree)
     const health = healthOf(routing.targets, down)
+    for (const [name, [share, ramp]] of Object.entries(limited)) health.limits[routing.targets.findIndex((each) => each.name === name)] = limitWord(share, ramp)
     const place = placeOf(from)
     const choice = routing.choose(0, routing.classOf(0, place), health, asked)
     const answered = new Set(choice.alternatives.flatMap(({ targets }) => targets))
