@@ -16,8 +16,9 @@ import { safe } from './safe.ts'
 import { start } from './start.ts'
 import { status } from './status.ts'
 import { stop } from './stop.ts'
+import { top } from './top.ts'
 import { up } from './up.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order in which help lists them. */
-export const commands: readonly Command[] = [up, status, pops, explain, latency, check, safe, diff, reload, refresh, flush, stop, start, force, drill, dns, completion, help, version]
+export const commands: readonly Command[] = [up, status, pops, explain, latency, check, safe, diff, top, reload, refresh, flush, stop, start, force, drill, dns, completion, help, version]

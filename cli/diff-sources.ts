@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { nameToText } from '../daemon/wire/index.ts'
-import { readZone, TYPE_ROUTE } from '../daemon/zone/index.ts'
+import { withAliases } from '../daemon/traffic/index.ts'
+import { nameToText, TYPE } from '../daemon/wire/index.ts'
+import { readZone, TYPE_ALIAS, TYPE_ROUTE } from '../daemon/zone/index.ts'
 import { readRegularFile } from '../core/regular-file.ts'
 import { whyUnreadable } from '../core/trouble.ts'
 
@@ -59,12 +60,16 @@ function readFile(path: string, label: string): Read | string {
 
 /** The names that the zones of a folder have steered, with their policies. A zone with faults, or a folder that is not there, steers nothing. */
 export function namesSteered(zones: string): Map<string, string> {
-  const names = new Map<string, string>()
+  const routed: [string, string][] = []
+  const aliases: [string, string][] = []
   const files = existsSync(zones) ? readdirSync(zones).filter((name) => name.endsWith('.zone')) : []
   for (const file of files) {
     const path = join(zones, file)
     const { zone } = readZone({ file: path, read: (name) => readRegularFile(resolve(dirname(path), name)) })
-    for (const { type, rdata, owner } of zone?.records ?? []) if (type === TYPE_ROUTE) names.set(nameToText(owner).toLowerCase(), Buffer.from(rdata).toString('latin1'))
+    for (const { type, rdata, owner } of zone?.records ?? []) {
+      if (type === TYPE_ROUTE) routed.push([nameToText(owner).toLowerCase(), Buffer.from(rdata).toString('latin1')])
+      else if (type === TYPE_ALIAS || type === TYPE.CNAME) aliases.push([nameToText(owner).toLowerCase(), nameToText(rdata).toLowerCase()])
+    }
   }
-  return names
+  return withAliases(routed, aliases)
 }

@@ -5,7 +5,7 @@ import type { Config } from '../core/config.ts'
 import { readRegularFile } from '../core/regular-file.ts'
 import { formatFault } from '../core/trouble.ts'
 import { bringNetworks, bringPlaces, edgeTargets, hasAsDatabase } from '../daemon/control/index.ts'
-import type { Status } from '../daemon/control/api.ts'
+import type { QueriesReply, Status } from '../daemon/control/api.ts'
 import { openRouting, readPolicies, type ReadPolicies, type Routing } from '../daemon/routing/index.ts'
 import { isSame, planChange, weighViewers, type Asked } from '../daemon/traffic/index.ts'
 import { openNetworks, openPlaces, type NetworksImage, type PlacesImage } from '../geodb/index.ts'
@@ -107,5 +107,9 @@ async function askFleet(call: Call): Promise<{ readonly words: ReadonlyMap<strin
   if (typeof admin === 'string') return undefined
   const status = await admin.get<Status>('/v1/status')
   if (status instanceof Refused) return undefined
-  return { words: wordsOf(status.members) }
+  const counted = await admin.get<QueriesReply>('/v1/queries')
+  const words = wordsOf(status.members)
+  if (counted instanceof Refused || Object.keys(counted.names).length === 0) return { words }
+  const names = new Map(Object.entries(counted.names).map(([name, countries]) => [name, new Map(Object.entries(countries))]))
+  return { words, asked: { ...counted, names } }
 }

@@ -1,9 +1,9 @@
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
 import {
-  assemble, beginSteering, classByNetwork, closedGate, COOKIE, COUNT, drawVariant, ENTRY, findForClass, findPrepared, findQuestion, finish, forgetImage, forgetOld, forgetSteered, HAND_OVER, HEADER, identityOctets, introduce, judgeCookie, keep, leadsOn, lookAhead, makeAssembly,
-  makeCookieJar, makeCounters, makePrepared, makeSteering, movePointers, nextRandom, noteQuestion, optLength, OUTCOMES, placeOf, putBody, putUnknownKey, putWords, STATE, steer, useSecrets, VARIANT,
-  type Assembly, type Exchange, type Gate, type Identity, type Prepared, type Source, type Steering, type Transport
+  assemble, beginSteering, classByNetwork, closedGate, COOKIE, COUNT, countQuery, drawVariant, ENTRY, findForClass, findPrepared, findQuestion, finish, forgetImage, forgetOld, forgetSteered, HAND_OVER, HEADER, identityOctets, introduce, judgeCookie, keep, leadsOn, lookAhead, makeAssembly,
+  makeCookieJar, makeCounters, makePrepared, makeSteering, movePointers, nextRandom, noteQuestion, openTally, optLength, OUTCOMES, placeOf, putBody, putUnknownKey, putWords, STATE, steer, turnTally, useSecrets, VARIANT,
+  type Assembly, type Exchange, type Gate, type Identity, type Prepared, type Source, type Steering, type Tally, type Transport
 } from './answer/index.ts'
 import { CLASS, COOKIE_ALONE, makeQuery, nameToText, OPCODE, parseOther, parseQuery, RCODE, SILENCE, TYPE, type Query } from './wire/index.ts'
 import { isWithheld } from './withheld.ts'
@@ -30,6 +30,8 @@ export interface AnswererOptions extends Identity {
   readonly cookies?: { readonly isEnforced: boolean; readonly clock: Pick<Clock, 'now'> }
   /** ANY is told no more over TCP than over UDP. */
   readonly hasMinimalAny?: boolean
+  /** Where queries for steered names are counted, in shared memory; absent: nowhere. */
+  readonly tally?: Int32Array
   /** Octets for answers kept ready. */
   readonly preparedSize?: number
   /** Starts the random choices between answers. */
@@ -78,6 +80,7 @@ interface State extends Exchange {
   readonly random: Int32Array
   /** What was looked at ahead: of no meaning. */
   readonly ahead: Int32Array
+  readonly tally: Tally | undefined
   readonly nextRandom: () => number
 
   source: Source
@@ -112,7 +115,8 @@ export function makeAnswerer(options: AnswererOptions): Answerer {
     query: makeQuery(), finding: makeFinding(), assembly: makeAssembly((rrset, type, name) => steer(state.steering, state, state.world, state.source, nextNumber, rrset, type, name), (rrset) => leadsOn(state.world, rrset)), steering: makeSteering(),
     random, nextRandom: nextNumber, ahead: new Int32Array(1), address: new Uint8Array(16),
     bytes: nowhere, view: noView, source: { family: 4, bytes: nowhere, at: 0 }, isTcp: false, out: nowhere, outView: noView, outStart: 0, room: 0,
-    scope: 0, failOpen: false, isWithheld: false
+    scope: 0, place: -1, failOpen: false, isWithheld: false,
+    tally: options.tally && openTally(options.tally, options.world)
   }
   useSecrets(state.cookies, options.cookies === undefined ? [] : (options.world.cookies ?? []))
   return {
@@ -126,6 +130,7 @@ export function makeAnswerer(options: AnswererOptions): Answerer {
       useSecrets(state.cookies, options.cookies === undefined ? [] : (world.cookies ?? []))
       state.steering.choices.clear()
       forgetImage(state.assembly)
+      if (state.tally !== undefined) turnTally(state.tally, world)
     },
     answer(query, start, length, source, transport, out, outStart, outSize) {
       if (state.bytes !== query) {
@@ -256,8 +261,12 @@ function forViewer(state: State, entry: number): number {
   if ((flags & STATE.STEERED) === 0) return entry
   const policy = prepared.words[entry + ENTRY.POLICY]!
   const isByNetwork = (flags & STATE.BY_NETWORK) !== 0
+  state.place = -1
   const viewerClass = (flags & STATE.ANYWHERE) !== 0 ? 0 : isByNetwork ? classByNetwork(state, world, policy, state.source) : world.routing.classOf(policy, placeOf(state, world.places, state.source))
-  return findForClass(prepared, entry, viewerClass)
+  const found = findForClass(prepared, entry, viewerClass)
+  // What is put together first is counted there.
+  if (found >= 0 && state.tally !== undefined) countQuery(state.tally, prepared.words[entry + ENTRY.NODE]!, state.place, state, state.source)
+  return found
 }
 
 /** All the types that a name has not share one answer. */
@@ -315,9 +324,11 @@ function theLongWay(state: State, node: number, kind: number): number {
   beginSteering(steering)
   state.failOpen = false
   state.scope = 0
+  state.place = -1
   const limit = state.room - optLength(state)
   const isWhole = state.isTcp && options.hasMinimalAny !== true
   assemble(assembly, world.zones, query, isWhole, limit, 0)
+  if (kind >= 0 && steering.policy >= 0 && state.tally !== undefined) countQuery(state.tally, node, state.place, state, state.source)
   // Where a policy answers CNAMEs to whatever is asked for, types do not share what it answers.
   const isShared = kind >>> 2 === NO_DATA && steering.policy >= 0
   const entry = kind < 0 || isShared ? -1 : keep(state, node, kind, limit)

@@ -7,7 +7,7 @@ import type { Serving } from './serve/index.ts'
 import { openVantage, type Vantage } from './pops/index.ts'
 import { makeReclaimer } from './reclaim.ts'
 import { startService } from './service.ts'
-import { makeSurveyor } from './traffic/index.ts'
+import { makeSurveyor, startCounting, type Counting } from './traffic/index.ts'
 import { parseKeys, type TsigKeys } from './wire/index.ts'
 import { openWorld, type World, type WorldImage } from './world.ts'
 import { attach, type Channel, type KeyFile, type Setup, type ToProcess } from '../core/channel.ts'
@@ -32,6 +32,7 @@ attach(async (setup, channel) => {
   const fleet = makeFleetRequests(channel, systemAfter)
   const explainer = makeExplainer()
   const latencies = startLatencies({ setup, clock, after: systemAfter, log })
+  const counting: { now?: Counting } = {}
   const service = await startService({
     setup,
     port: setup.ports.dns,
@@ -45,12 +46,15 @@ attach(async (setup, channel) => {
     after: health.settled,
     onWorld: (world) => {
       explainer.use(world)
+      counting.now?.use(world)
       latencies?.use(world.places)
     }
   })
   const { loader, serving, exchange, counters } = service
   loaded.loader = loader
   latencies?.tellTo((image) => loader.measured(image))
+  counting.now = startCounting({ stateFolder: setup.stateFolder, tallies: service.tallies, total: () => sumOf(counters, 'queries'), clock, warn: (line) => log.warn(line) })
+  counting.now.use(explainer.image()!)
   const rate = makeRate(() => sumOf(counters, 'queries'), clock)
   const status = (): DaemonStatus => ({
     version,
@@ -61,10 +65,10 @@ attach(async (setup, channel) => {
     ...(vantage !== undefined && { pops: vantage.status() }),
     queries: { total: sumOf(counters, 'queries'), perSecond: rate.perSecond(), counters: { ...readCounters(...counters), ...serving.traffic() } }
   })
-  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, latencies, status, explain: (question) => withPoints(explainer.explain(question), vantage), traffic: makeSurveyor(explainer.image), reload: (force) => loader.reload(force), flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
+  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, latencies, status, explain: (question) => withPoints(explainer.explain(question), vantage), traffic: makeSurveyor(explainer.image), asked: counting.now.asked, reload: (force) => loader.reload(force), flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
   announce(channel, serving, loader, admin.url)
   const stop = async (withinMs: number): Promise<void> => {
-    await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close(), latencies?.close()])
+    await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close(), latencies?.close(), counting.now?.close()])
     process.exit(0)
   }
   return (message: ToProcess) => {

@@ -13,6 +13,7 @@ import { messageOf } from '../core/trouble.ts'
 export interface ResponderData {
   /** Slots of this thread's answerer, read by the main thread. */
   readonly counters: Float64Array
+  readonly tally?: Int32Array
   readonly serverId?: string
   readonly version?: string
   readonly cookies?: 'on' | 'enforced'

@@ -1,6 +1,6 @@
 import { webcrypto } from 'node:crypto'
 import { hostname } from 'node:os'
-import { makeCounters } from './answer/index.ts'
+import { makeCounters, makeTally } from './answer/index.ts'
 import { CookieSecrets, Loader, type LoaderSetup } from './control/index.ts'
 import { Exchange, makeRules, type Rules } from './exchange/index.ts'
 import { makeBuckets, rateLimitsOf, tcpLimitsOf } from './limits/index.ts'
@@ -43,6 +43,8 @@ export interface Service {
   readonly exchange: Exchange
   /** Of each thread. */
   readonly counters: readonly Float64Array[]
+  /** Likewise, queries for steered names by country. */
+  readonly tallies: readonly Int32Array[]
   close(withinMs: number): Promise<void>
 }
 
@@ -72,6 +74,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     use: put
   })
   const counters: Float64Array[] = []
+  const tallies: Int32Array[] = []
   try {
     await loader.first
     await options.after?.()
@@ -79,7 +82,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const rules = options.rules ?? makeRules({ config: setup.config, keys: new Map() })
     const exchange = new Exchange({ rules, world, steps: early.splice(0), loader, stateFolder: setup.stateFolder, hello: helloOf(setup.config.dns), log, onRestart: () => now.serving?.relane() })
     now.exchange = exchange
-    const serving = await startSockets({ ...options, rules }, world, counters, () => exchange.openLane())
+    const serving = await startSockets({ ...options, rules }, world, counters, tallies, () => exchange.openLane())
     now.serving = serving
     exchange.begin()
     // What was edited while the threads came up.
@@ -88,7 +91,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       secrets.close()
       await Promise.all([serving.close(withinMs).then(() => exchange.close()), loader.close()])
     }
-    return { loader, serving, exchange, counters, close }
+    return { loader, serving, exchange, counters, tallies, close }
   } catch (error) {
     secrets.close()
     await Promise.all([loader.close(), now.exchange?.close()])
@@ -96,7 +99,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   }
 }
 
-function startSockets({ setup, port, rules, settings, log }: ServiceOptions & { readonly rules: Rules }, world: WorldImage, counters: Float64Array[], openLane: () => Lane): Promise<Serving> {
+function startSockets({ setup, port, rules, settings, log }: ServiceOptions & { readonly rules: Rules }, world: WorldImage, counters: Float64Array[], tallies: Int32Array[], openLane: () => Lane): Promise<Serving> {
   const { dns } = setup.config
   const rateLimit = makeRateLimit(dns)
   const hello = helloOf(dns)
@@ -111,7 +114,8 @@ function startSockets({ setup, port, rules, settings, log }: ServiceOptions & { 
       module: new URL('./responder.js', import.meta.url),
       data: (thread): ResponderData => {
         counters[thread] = makeCounters()
-        return { counters: counters[thread], ...hello, rules, seed: systemClock.now() + thread * 7919, ...(rateLimit !== undefined && { rateLimit }) }
+        tallies[thread] = makeTally()
+        return { counters: counters[thread], tally: tallies[thread], ...hello, rules, seed: systemClock.now() + thread * 7919, ...(rateLimit !== undefined && { rateLimit }) }
       }
     },
     world,

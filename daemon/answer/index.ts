@@ -20,5 +20,6 @@ export { ENTRY, findForClass, findPrepared, forgetSteered, makePrepared, STATE, 
 export { findQuestion, noteQuestion } from './questions.ts'
 export { finish, HEADER, movePointers, optLength, putBody, putWords, type Exchange, type Transport } from './send.ts'
 export { beginSteering, leadsOn, makeSteering, steer, type Steered, type Steering } from './steering.ts'
+export { countQuery, makeTally, NOT_LOOKED_FOR, openTally, TALLY, tallyCountry, turnTally, type Tally } from './tally.ts'
 export { putUnknownKey } from './unknown-key.ts'
 export { variantsOf, type Variant } from './variants.ts'

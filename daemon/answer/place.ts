@@ -12,7 +12,7 @@ export interface Source {
 
 /** Where the client is: by its subnet when the query has one, else by the address it came from. Narrows the scope of the answer to what that holds for. */
 export function placeOf(exchange: Exchange, places: Places, source: Source): number {
-  return hasSubnet(exchange) ? findSubnet(exchange, places) : placeOfResolver(places, source)
+  return (exchange.place = hasSubnet(exchange) ? findSubnet(exchange, places) : placeOfResolver(places, source))
 }
 
 /** Which network the client is in; as `placeOf`. */

@@ -23,8 +23,8 @@ const MOST_OWN_CLASSES = 1 << 10
  *   STAMP    the zones it was made from
  *   COUNT    variants; then for each: UP_TO, ANSWERS | AUTHORITIES << 16, ADDITIONALS | POINTERS << 16, BODY, LENGTH
  *
- * A steered entry has nothing but the way to those of its classes: POLICY, by which to ask for the class, and FAMILY, where the
- * list is. Names of one zone, policy, TTL and type are answered alike and share a family: 100,000 names cost a few answers.
+ * A steered entry has nothing but the way to those of its classes: POLICY, by which to ask for the class, FAMILY, where the
+ * list is, and NODE, for which it is counted. Names of one zone, policy, TTL and type are answered alike and share a family: 100,000 names cost a few answers.
  * A family in `words`: EPOCH, for which the list holds; LIST, where it stands, an entry + 1 for each class; SIZE, its classes.
  * Classes with the same answer share one entry too: a policy has few answers, however many the places are.
  * A body's octets are followed by its pointers: positions, 16 bits each, of what moves with the length of the question.
@@ -59,7 +59,7 @@ export interface KeptDrawn {
   readonly name: number | undefined
 }
 
-export const ENTRY = { STATE: 0, NAME: 1, STAMP: 2, COUNT: 3, WORDS: 4, POLICY: 1, FAMILY: 3 } as const
+export const ENTRY = { STATE: 0, NAME: 1, STAMP: 2, COUNT: 3, WORDS: 4, POLICY: 1, FAMILY: 3, NODE: 4 } as const
 const FAMILY = { EPOCH: 0, LIST: 1, SIZE: 2, WORDS: 3 } as const
 export const VARIANT = { UP_TO: 0, COUNTS: 1, MORE: 2, BODY: 3, LENGTH: 4, WORDS: 5 } as const
 /**
@@ -224,9 +224,10 @@ function familyFor(prepared: Prepared, keeping: Keeping, policy: number, family:
     if (family !== undefined) families.set(family, found)
   }
   const entry = newEntry(prepared, { ...keeping, state: STATE.STEERED | (state & (STATE.OWN | STATE.ANYWHERE | STATE.BY_NETWORK)) }, prepared.used)
-  prepared.used += ENTRY.WORDS * 4
+  prepared.used += (ENTRY.NODE + 1) * 4
   words[entry + ENTRY.POLICY] = policy
   words[entry + ENTRY.FAMILY] = found
+  words[entry + ENTRY.NODE] = node
   setSlot(prepared, node, kind, entry)
   return found
 }

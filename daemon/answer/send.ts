@@ -29,6 +29,8 @@ export interface Exchange {
   readonly address: Uint8Array
   /** ECS scope: how long a prefix the answer holds for. */
   scope: number
+  /** Where the client is, once a policy has asked for that; -1 before. */
+  place: number
   failOpen: boolean
   /** The zone is ours, and what we had of it is too old, or has not come yet. */
   isWithheld: boolean

@@ -1,12 +1,12 @@
 import type { AdminOptions } from './admin.ts'
 import type { Stops } from './admin-stop.ts'
-import type { Done, DrainReply, ErrorReply, Explanation, FlushReply, LatencyReply, PopsStatus, ReloadReply, Status, StopReply, WhereReply } from './api.ts'
+import type { Done, DrainReply, ErrorReply, Explanation, FlushReply, QueriesReply, LatencyReply, PopsStatus, ReloadReply, Status, StopReply, WhereReply } from './api.ts'
 
 // What a call of the admin API is.
 
 export interface Reply {
   readonly status: number
-  readonly body: Status | Explanation | DrainReply | WhereReply | StopReply | ReloadReply | FlushReply | LatencyReply | PopsStatus | Done | ErrorReply
+  readonly body: Status | Explanation | DrainReply | WhereReply | QueriesReply | StopReply | ReloadReply | FlushReply | LatencyReply | PopsStatus | Done | ErrorReply
 }
 
 export interface Call {

@@ -4,7 +4,7 @@ import type { FleetVerb, Injection } from '../../core/channel.ts'
 import { suggestion } from '../../core/suggest.ts'
 import { refuse, type Call, type Control, type Reply } from './admin-call.ts'
 import { tellLatency } from './admin-latency.ts'
-import { safe, where } from './admin-traffic.ts'
+import { DAY_MS, queries, safe, where } from './admin-traffic.ts'
 import type { MemberStatus } from './api.ts'
 
 const done: Reply = { status: 200, body: { done: true } }
@@ -25,6 +25,7 @@ export const calls: readonly Call[] = [
   { method: 'GET', path: '/v1/safe', answer: reading(z.strictObject({ edges: z.string().min(1).max(1024) }), safe) },
   { method: 'GET', path: '/v1/where', answer: reading(z.strictObject({ what: z.string().min(1).max(1024).optional(), assume: z.string().max(1024).optional() }), where) },
   { method: 'GET', path: '/v1/latency', answer: reading(z.strictObject({ network: z.string().max(64).optional() }), latency) },
+  { method: 'GET', path: '/v1/queries', answer: reading(z.strictObject({ lastMs: z.coerce.number().min(1).max(DAY_MS).default(DAY_MS) }), queries) },
   { method: 'POST', path: '/v1/stop', answer: reading(z.strictObject({ name, now: z.boolean().default(false), forMs }), stop) },
   { method: 'POST', path: '/v1/start', answer: reading(z.strictObject({ name }), start) },
   { method: 'POST', path: '/v1/kill', answer: reading(z.strictObject({ name, forMs }), (input, control) => rehearse('kill', input, control)) },

@@ -1,7 +1,9 @@
 import type { Asked, DrainReply, Load, Question, WhereReply } from '../traffic/index.ts'
 import { refuse, type Control, type Reply } from './admin-call.ts'
 
-// Calls about who goes where.
+// Calls about who goes where, and who asks.
+
+export const DAY_MS = 86_400_000
 
 /** `edges`: names or patterns, with commas. */
 export async function safe({ edges }: { edges: string }, control: Control): Promise<Reply> {
@@ -19,8 +21,16 @@ async function tell(question: Question, { traffic }: Control): Promise<Reply> {
   return 'trouble' in answer ? refuse(400, answer.trouble) : { status: 200, body: answer }
 }
 
-async function counted({ asked }: Control): Promise<{ readonly asked?: Asked }> {
-  const found = await asked?.()
+/** Queries counted over so long. */
+export async function queries({ lastMs }: { lastMs: number }, control: Control): Promise<Reply> {
+  const found = await control.asked?.(control.clock.now() - lastMs)
+  if (found === undefined) return refuse(404, 'nothing is counted here')
+  const { total, since, until, names } = found
+  return { status: 200, body: { total, since, until, names: Object.fromEntries([...names].map(([name, countries]) => [name, Object.fromEntries(countries)])) } }
+}
+
+async function counted({ asked, clock }: Control): Promise<{ readonly asked?: Asked }> {
+  const found = await asked?.(clock.now() - DAY_MS)
   return found === undefined || found.names.size === 0 ? {} : { asked: found }
 }
 

@@ -31,8 +31,8 @@ export interface AdminOptions {
   reload(force: boolean): Promise<ReloadReply>
   /** Questions about all viewers; for people, and answered apart from what serves. */
   traffic(question: Question): Promise<Answer | Trouble>
-  /** Queries counted lately, where they are. */
-  asked?(): Promise<Asked | undefined>
+  /** Queries counted from a wall time on. */
+  asked?(since: number): Promise<Asked>
   /** Of one zone, by its name with its final dot, or of all. */
   flush(zone: string | undefined, isDry: boolean): Promise<FlushReply>
   /** Asks the primaries of a zone (its name with the final dot) now. False: it is no secondary zone. */

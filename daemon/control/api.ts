@@ -12,6 +12,7 @@ export type { DrainReply, WhereReply } from '../traffic/index.ts'
 //   GET  /v1/safe?edges=                           -> DrainReply
 //   GET  /v1/where?what=&assume=                   -> WhereReply
 //   GET  /v1/latency?network=                      -> LatencyReply
+//   GET  /v1/queries?lastMs=                       -> QueriesReply
 //   POST /v1/stop    {name, now?, forMs?}          -> StopReply
 //   POST /v1/start   {name}                        -> Done
 //   POST /v1/kill    {name, forMs?}                -> Done
@@ -125,6 +126,15 @@ export interface LatencyReply {
   readonly networks: readonly MeasuredNetwork[]
   /** Whole autonomous systems (`AS4766`) and countries (`KR`) that enough is known of, where no network was asked for. */
   readonly wholes: readonly { readonly name: string; readonly trips: readonly Pick<MeasuredTrip, 'edge' | 'ms' | 'samples'>[] }[]
+}
+
+/** Queries counted by name and country: '' stands for names without a row of their own, and for countries that are not known. */
+export interface QueriesReply {
+  /** All of them, those for names that no policy steers too. */
+  readonly total: number
+  readonly since: number
+  readonly until: number
+  readonly names: Readonly<Record<string, Readonly<Record<string, number>>>>
 }
 
 export interface ErrorReply {

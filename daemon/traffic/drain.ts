@@ -69,6 +69,7 @@ function leftAlone({ moves, failOpen: [before, after] }: PolicyChange): number {
 function receivers(moves: readonly CountryMove[], total: number): DrainReply['to'] {
   const shares = new Map<string, { share: number; countries: Map<string, number> }>()
   for (const { to, country, share } of moves) {
+    if (share <= LEAST * total) continue
     const into = shares.get(to) ?? { share: 0, countries: new Map<string, number>() }
     shares.set(to, into)
     into.share += share

@@ -24,7 +24,7 @@ export const rooms: readonly Room[] = [
   { name: 'daemon/limits', may: ['core', 'daemon/wire'], pure: true },
   { name: 'daemon/serve', may: ['core', 'healthchecks', 'daemon/wire', 'daemon/limits', 'daemon'] },
   { name: 'daemon/pops', may: ['core', 'healthchecks'] },
-  { name: 'daemon/traffic', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon'] },
+  { name: 'daemon/traffic', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon'] },
   { name: 'daemon/control', may: ['core', 'geodb', 'healthchecks', 'daemon/pops', 'daemon/wire', 'daemon/zone', 'daemon/latency', 'daemon/routing', 'daemon/serve', 'daemon/update', 'daemon/traffic', 'daemon'] },
   { name: 'daemon/exchange', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon/serve', 'daemon/control', 'daemon/update', 'daemon'] },
   { name: 'daemon', may: ['core', 'geodb', 'healthchecks', 'daemon/pops', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon/limits', 'daemon/serve', 'daemon/traffic', 'daemon/control', 'daemon/exchange'], open: true },
