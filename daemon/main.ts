@@ -6,7 +6,7 @@ import { makeRules } from './exchange/index.ts'
 import type { Serving } from './serve/index.ts'
 import { openVantage, type Vantage } from './pops/index.ts'
 import { makeReclaimer } from './reclaim.ts'
-import { startService } from './service.ts'
+import { startService, type Service } from './service.ts'
 import { makeSurveyor, startCounting, type Counting } from './traffic/index.ts'
 import { parseKeys, type TsigKeys } from './wire/index.ts'
 import { openWorld, type World, type WorldImage } from './world.ts'
@@ -53,8 +53,7 @@ attach(async (setup, channel) => {
   const { loader, serving, exchange, counters } = service
   loaded.loader = loader
   latencies?.tellTo((image) => loader.measured(image))
-  counting.now = startCounting({ stateFolder: setup.stateFolder, tallies: service.tallies, total: () => sumOf(counters, 'queries'), clock, warn: (line) => log.warn(line) })
-  counting.now.use(explainer.image()!)
+  counting.now = count(setup, service, explainer.image()!, log)
   const rate = makeRate(() => sumOf(counters, 'queries'), clock)
   const status = (): DaemonStatus => ({
     version,
@@ -76,8 +75,7 @@ attach(async (setup, channel) => {
       case 'setup':
         return
       case 'fleet':
-        health.fleet(message.members)
-        return
+        return health.fleet(message.members)
       case 'reply':
         fleet.reply(message)
         return
@@ -105,6 +103,13 @@ function openPoints({ config, popKeys }: Setup, log: Logger): Promise<Vantage | 
 
 function withPoints(explanation: ReturnType<typeof explainName>, vantage: Vantage | undefined): ReturnType<typeof explainName> {
   return vantage === undefined || typeof explanation === 'string' ? explanation : tellPoints(explanation, vantage.note)
+}
+
+/** Counts the queries for steered names. */
+function count(setup: Setup, { tallies, counters }: Service, world: WorldImage, log: Logger): Counting {
+  const counting = startCounting({ stateFolder: setup.stateFolder, tallies, total: () => sumOf(counters, 'queries'), clock: systemClock, warn: (line) => log.warn(line) })
+  counting.use(world)
+  return counting
 }
 
 /** They have been checked by whoever read them. */
