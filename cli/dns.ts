@@ -4,7 +4,7 @@ import { parseAddress } from '../core/address.ts'
 import type { Config } from '../core/config.ts'
 import { makeLogger } from '../core/log.ts'
 import { readRegularFile } from '../core/regular-file.ts'
-import { ConfigError, messageOf } from '../core/trouble.ts'
+import { ConfigError, formatFault, messageOf } from '../core/trouble.ts'
 import type { Plain, PlainOptions } from '../daemon/plain.ts'
 import { readKeyFiles } from '../daemon/wire/index.ts'
 import { failed, isSet, mistyped, numberOf, textOf, type Call, type Command } from './command.ts'
@@ -67,7 +67,8 @@ function takeConfig(call: Call): More | number {
     const configured = textOf(call, 'config') === undefined ? undefined : loadConfigured(configFile(call))
     const own = readKeyFiles(keyFile === undefined ? [] : [keyFile], (path) => readRegularFile(resolve(io.cwd, path)).toString('utf8'))
     const twice = [...own.keys.keys()].find((name) => configured?.keys.has(name))
-    if (own.faults.length > 0) throw new ConfigError(own.faults)
+    if (own.faults.some(({ severity }) => severity === 'error')) throw new ConfigError(own.faults)
+    for (const fault of own.faults) io.err(`${formatFault(fault)}\n`)
     if (twice !== undefined) return mistyped(io, `--tsig-keys ${keyFile}: key ${twice} is among the keys of ${textOf(call, 'config')} already`)
     if (keyFile !== undefined && own.keys.size === 0) return mistyped(io, `--tsig-keys ${keyFile}: no key is in it (tsig-keygen writes one)`)
     return {

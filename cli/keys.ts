@@ -4,8 +4,10 @@ import type { KeyFile } from '../core/channel.ts'
 import { checkKeyNames, parseConfig } from '../core/config-file.ts'
 import type { Config } from '../core/config.ts'
 import { readRegularFile } from '../core/regular-file.ts'
+import { readYaml } from '../core/yaml-file.ts'
 import { ConfigError, whyUnreadable, type Fault } from '../core/trouble.ts'
 import { checkKeyMode, parsePopKeys } from '../daemon/pops/index.ts'
+import { COUNTRIES } from '../geodb/index.ts'
 import { parseSecrets, readKeyFiles, type TsigKeys } from '../daemon/wire/index.ts'
 import type { NamedPath } from './folders.ts'
 import { checkUpdateRules } from './update-rules.ts'
@@ -29,9 +31,19 @@ export function readConfigKeys(file: NamedPath, text: string, config: Config): {
     return key
   })
   // Of names in files with faults there is no telling.
-  const unknown = faults.length > 0 ? [] : checkKeyNames(file.label, text, config, [...keys.keys()].map((name) => name.replace(/\.$/, '')))
+  const unknown = faults.some(isError) ? [] : checkKeyNames(file.label, text, config, [...keys.keys()].map((name) => name.replace(/\.$/, '')))
   const pops = readPopKeys(file, config.pops?.keys)
-  return { keys, keyFiles, popKeys: pops.popKeys, faults: [...faults, ...unknown, ...checkSecrets(file, config.dns['cookie-secrets']), ...pops.faults, ...checkUpdateRules(file.label, text, config)] }
+  return { keys, keyFiles, popKeys: pops.popKeys, faults: [...faults, ...unknown, ...checkPlaces(file.label, text, config), ...checkSecrets(file, config.dns['cookie-secrets']), ...pops.faults, ...checkUpdateRules(file.label, text, config)] }
+}
+
+const isError = ({ severity }: Fault): boolean => severity === 'error'
+
+/** Countries that peers are said to be in. */
+function checkPlaces(file: string, text: string, config: Config): Fault[] {
+  const unknown = Object.entries(config.peers).filter(([, { place }]) => place !== undefined && /^[A-Z]{2}$/.test(place) && !Object.hasOwn(COUNTRIES, place))
+  if (unknown.length === 0) return []
+  const source = readYaml(file, text)
+  return unknown.map(([name, { place }]) => ({ ...source.position(['peers', name, 'place']), severity: 'error', reason: `peers.${name}.place: there is no country ${place}`, hint: 'codes are those of ISO 3166-1, such as KR' }))
 }
 
 function checkSecrets(file: NamedPath, label: string | undefined): Fault[] {
@@ -70,7 +82,7 @@ export function loadConfigured(file: NamedPath): Configured {
   const { config, faults } = parseConfig(file.label, text)
   if (config === undefined) throw new ConfigError(faults)
   const found = readConfigKeys(file, text, config)
-  if (found.faults.length > 0) throw new ConfigError(found.faults)
+  if (found.faults.some(isError)) throw new ConfigError(found.faults)
   // The daemon reads these files, and knows no nearcast.yaml beside which they lie.
   const { 'cookie-secrets': secrets } = config.dns
   const dns = secrets === undefined ? config.dns : { ...config.dns, 'cookie-secrets': secretsPath(file, secrets) }

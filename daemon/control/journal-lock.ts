@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { systemClock } from '../../core/clock.ts'
 
 // One process at a time works on the journals of a state folder: a file names it.
 
@@ -7,6 +8,8 @@ const LOCK = '.lock'
 /** A process that is ending gets this long. */
 const TRIES = 40
 const TRY_MS = 50
+/** Clearing takes microseconds. */
+const GUARD_MS = 5000
 
 /**
  * Takes the journals of a state folder for this process, for as long as it lives.
@@ -17,19 +20,48 @@ export function lockJournals(folder: string): void {
   mkdirSync(folder, { recursive: true })
   const path = join(folder, LOCK)
   const own = nameOf(process.pid)
-  for (let tries = 0; ; tries++) {
-    try {
-      writeFileSync(path, `${own}\n`, { flag: 'wx', mode: 0o600 })
-      return
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  // Whole as soon as it is there: a lock that says nothing would be taken for one that somebody left behind.
+  const fresh = `${path}.${process.pid}`
+  writeFileSync(fresh, `${own}\n`, { mode: 0o600 })
+  try {
+    for (let tries = 0; ; tries++) {
+      if (isLinked(fresh, path)) return
+      const holder = read(path)
+      if (holder === own) return
+      const pid = Number(holder.split(' ')[0])
+      if (!(pid > 0) || nameOf(pid) !== holder) clear(path, holder)
+      else if (tries >= TRIES) throw new Error(`process ${pid} works on the journals in ${folder}`)
+      if (tries > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TRY_MS)
     }
-    const holder = read(path)
-    if (holder === own) return
-    const pid = Number(holder.split(' ')[0])
-    if (!(pid > 0) || nameOf(pid) !== holder) rmSync(path, { force: true })
-    else if (tries >= TRIES) throw new Error(`process ${pid} works on the journals in ${folder}`)
-    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TRY_MS)
+  } finally {
+    rmSync(fresh, { force: true })
+  }
+}
+
+function isLinked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    return false
+  }
+}
+
+/** Takes away a lock whose holder is no more: one process at a time does, and looks again, so that no newer lock goes with it. */
+function clear(path: string, holder: string): void {
+  const guard = `${path}.clearing`
+  try {
+    mkdirSync(guard)
+  } catch {
+    // Another one does, or ended while it did.
+    if (systemClock.now() - (statSync(guard, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > GUARD_MS) rmSync(guard, { recursive: true, force: true })
+    return
+  }
+  try {
+    if (read(path) === holder) rmSync(path, { force: true })
+  } finally {
+    rmSync(guard, { recursive: true, force: true })
   }
 }
 

@@ -31,6 +31,8 @@ export interface Context {
   log(level: 'info' | 'warn' | 'error', text: string): void
   /** Something refused, which anybody can bring about as often as they like: logged now and then. */
   refused(text: string): void
+  /** The same, of updates. */
+  refusedUpdate(text: string): void
   sourceText(source: Address): string
   keyText(name: Uint8Array): string
 }

@@ -53,6 +53,8 @@ export interface ExchangeOptions {
   /** What it says of itself to those who ask. */
   readonly hello: Identity
   readonly log: Logger
+  /** One that lives for so long after a restart begins with a short delay again. */
+  readonly calmMs?: number
   /** The module of the thread, when it is not the exchange's own. */
   readonly module?: URL
   /** It has died and is there again: threads that hand over need new lanes. */
@@ -64,6 +66,8 @@ const HANGS_MS = 15_000
 /** A thread that died is started again after this long, doubling up to the longest. */
 const RESTART_MS = 100
 const LONGEST_RESTART_MS = 5000
+/** One that has lived for so long has nothing to do with how those before it died. */
+const CALM_MS = 60_000
 
 /** Owns the exchange thread. Ordinary answers never depend on it: while it is away, what would be handed over gets SERVFAIL. */
 export class Exchange {
@@ -75,6 +79,7 @@ export class Exchange {
   #isClosed = false
   #hasBegun = false
   #restart: NodeJS.Timeout | undefined
+  #calm: NodeJS.Timeout | undefined
   readonly #secondaries = new Map<string, SecondaryStatus>()
   readonly #waiting = new Set<{ number: number; resolve: () => void }>()
 
@@ -128,6 +133,7 @@ export class Exchange {
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#restart)
+    clearTimeout(this.#calm)
     this.#settle(Infinity)
     await this.#worker.terminate()
   }
@@ -164,12 +170,14 @@ export class Exchange {
 
   #onExit(): void {
     if (this.#isClosed) return
-    const { log, onRestart } = this.#options
+    const { log, onRestart, calmMs = CALM_MS } = this.#options
+    clearTimeout(this.#calm)
     // The next one begins with the newest world.
     this.#settle(Infinity)
     log.warn(`dns exchange ended; it is started again in ${this.#delay} ms`)
     this.#restart = setTimeout(() => {
       this.#worker = this.#start()
+      this.#calm = setTimeout(() => (this.#delay = RESTART_MS), calmMs).unref()
       onRestart()
     }, this.#delay)
     this.#delay = Math.min(LONGEST_RESTART_MS, this.#delay * 2)

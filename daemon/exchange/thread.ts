@@ -73,6 +73,7 @@ const context: Context = {
   updates: makeUpdates(),
   log,
   refused: makeQuiet((text) => log('info', text), systemClock),
+  refusedUpdate: makeQuiet((text) => log('info', text), systemClock),
   sourceText: ({ bytes }) => formatAddress(bytes),
   keyText: nameToText,
   notified: duties.notified

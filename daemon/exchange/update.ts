@@ -144,6 +144,9 @@ const who = ({ keyName, source }: Request, context: Context): string => `${keyNa
 
 const NAMES: Readonly<Record<number, string>> = Object.fromEntries(Object.entries(RCODE).map(([name, number]) => [number, name]))
 
+/** What the server itself could not do is told each time; what somebody sends that is not taken they can send as often as they like. */
 function tell(context: Context, request: Request, rcode: number, reason: string): void {
-  context.log(rcode === RCODE.SERVFAIL ? 'error' : 'info', `update of ${request.zone} by ${who(request, context)}: ${NAMES[rcode] ?? rcode}: ${reason}`)
+  const line = `update of ${request.zone} by ${who(request, context)}: ${NAMES[rcode] ?? rcode}: ${reason}`
+  if (rcode === RCODE.SERVFAIL) context.log('error', line)
+  else context.refusedUpdate(line)
 }

@@ -97,7 +97,16 @@ function readKey(read: Reading, keys: Map<string, TsigKey>, places: Map<string, 
   if (other !== undefined) fault(read, named.at, `key ${text} stands in ${other} already`)
   places.set(text, other ?? place)
   if (body.algorithm === undefined || body.secret === undefined || other !== undefined) return
+  warnOfShort(read, named.at, text, body.algorithm, body.secret)
   keys.set(text, { name: lower, algorithm: ALGORITHMS.get(body.algorithm)!, secret: createSecretKey(body.secret) })
+}
+
+/** A secret ought to be as long as what is made with it (RFC 8945 §8, RFC 2104 §3); one under half of that is warned of. */
+function warnOfShort(read: Reading, at: number, name: string, algorithm: string, secret: Buffer): void {
+  const octets = Number(/\d+$/.exec(algorithm)![0]) / 8
+  if (secret.length * 2 >= octets) return
+  const reason = `the secret of key ${name} has ${secret.length} octets, and ${algorithm} wants ${octets}: whoever sees a signature may find it by trying`
+  read.faults.push({ file: read.file, ...position(read, at), severity: 'warning', reason, hint: `tsig-keygen -a ${algorithm} makes one, for both servers` })
 }
 
 interface Body {

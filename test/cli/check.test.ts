@@ -141,6 +141,15 @@ t.test('a secondary zone that has a file is told of, as the daemon would', async
   t.match(await check(), { status: 1, out: [/^zones\/nearcast\.test\.zone:1:1: nearcast\.test\. is a secondary zone, which has no file \(take the file away/] })
 })
 
+t.test('a peer in a country that there is not is told of, and a short secret is warned of', async (t) => {
+  const { check, edit, folder } = makeBench(t)
+  writeFileSync(join(folder, 'short.keys'), `key short { algorithm hmac-sha256; secret "${Buffer.alloc(15, 1).toString('base64')}"; };\n`)
+  edit('nearcast.yaml', (text) => `${text}keys: [short.keys]\npeers: { west: { address: 192.0.2.53, key: short, place: XX } }\n`)
+  t.match(await check(), { status: 1, out: [/^short\.keys:1:5: warning: the secret of key short\. has 15 octets, and hmac-sha256 wants 32/, /^nearcast\.yaml:\d+:\d+: peers\.west\.place: there is no country XX \(codes are those of ISO 3166-1/] })
+  edit('nearcast.yaml', (text) => text.replace('place: XX', 'place: US'))
+  t.match(await check(), { status: 0, out: [/^short\.keys:1:5: warning/, /^all is well, 1 warning/] })
+})
+
 t.test('networks are read with the policies, from files of their own too, and every mistype of them is told at its place', async (t) => {
   const { check, edit, folder } = makeBench(t)
   mkdirSync(join(folder, 'zones/networks'))

@@ -1,16 +1,15 @@
-import { parseArgs } from 'node:util'
 import { tryData } from './data.ts'
 import { EXPLAINED, isExplainedFile } from './explained.ts'
 import { draftTrial, shrinkFile, tryFile } from './files.ts'
 import { damage, draftQuestion } from './questions.ts'
 import { makeRandom, type Random } from '../helpers/random.ts'
+import { readToolOptions } from '../helpers/tool.ts'
 import { runRound, shrink, type Finding } from './round.ts'
 import { missingPrograms } from './servers.ts'
 import { draftZones, sampleTexts, zoneText } from './zones.ts'
 
 // Asks Knot DNS, NSD, BIND and Nearcast the same random questions about the same random zones, shows their checkers the same
 // random zone files, and BIND the same random records:
-//   npm run differential -- [--seed N] [--minutes N | --rounds N] [--questions N] [--files N] [--records N] [--port N] [--keep-going]
 // A difference from what the peers agree on, or an answer like none of theirs, is made as small as it goes and printed.
 
 interface Options {
@@ -26,16 +25,21 @@ interface Options {
 }
 
 function readOptions(): Options {
-  const { values } = parseArgs({
-    options: {
-      seed: { type: 'string' }, minutes: { type: 'string' }, rounds: { type: 'string' }, questions: { type: 'string' }, files: { type: 'string' }, records: { type: 'string' }, port: { type: 'string' }, 'keep-going': { type: 'boolean' }
-    }
+  const values = readToolOptions('differential', 'asks Knot DNS, NSD, BIND and Nearcast the same, and shows where they differ', {
+    seed: { value: 'N', about: 'of the first round (1)' },
+    minutes: { value: 'N', about: 'for so long' },
+    rounds: { value: 'N', about: 'so many rounds (3, with --minutes any)' },
+    questions: { value: 'N', about: 'in each round (600)' },
+    files: { value: 'N', about: 'zone files in each round (60)' },
+    records: { value: 'N', about: 'records in each round (40)' },
+    port: { value: 'N', about: 'the first that servers listen on (14100)' },
+    'keep-going': { about: 'does not end with the first difference' }
   })
   const number = (text: string | undefined, preset: number): number => (text === undefined ? preset : Number(text))
   const rounds = number(values.rounds, values.minutes === undefined ? 3 : Infinity)
   return {
     seed: number(values.seed, 1), minutes: number(values.minutes, Infinity), rounds, questions: number(values.questions, 600), files: number(values.files, 60), records: number(values.records, 40),
-    port: number(values.port, 14_100), keepGoing: values['keep-going'] ?? false
+    port: number(values.port, 14_100), keepGoing: values['keep-going'] !== undefined
   }
 }
 
@@ -112,6 +116,7 @@ function report(seed: number, { zones, question, difference }: Finding): void {
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 
+const options = readOptions()
 const absent = missingPrograms()
 if (absent.length > 0) process.stdout.write(`differential: skipped, ${absent.join(', ')} not installed\n`)
-else process.exitCode = await run(readOptions())
+else process.exitCode = await run(options)

@@ -135,11 +135,13 @@ t.test('so many transfers at once', async (t) => {
 
 t.test('an exchange thread that dies is started again, and holds nobody up', async (t) => {
   const seen = { restarts: 0 }
+  const lines: string[] = []
+  const log = { ...makeLogger('test', { readable: false, level: 'fatal' }), error: () => undefined, warn: (line: string) => lines.push(line) }
   const world = { routing: {} } as never
   const never = () => Promise.reject(new Error('nothing is asked here'))
   const exchange = new Exchange({
-    rules: rulesOf(''), world, steps: [], loader: { change: never, replace: never, expire: never }, hello: {}, log: makeLogger('test', { readable: false, level: 'fatal' }),
-    module: new URL('./dying-thread.js', import.meta.url), onRestart: () => seen.restarts++
+    rules: rulesOf(''), world, steps: [], loader: { change: never, replace: never, expire: never }, hello: {}, log,
+    module: new URL('./dying-thread.js', import.meta.url), calmMs: 1, onRestart: () => seen.restarts++
   } as never)
   t.teardown(() => exchange.close())
   await exchange.use(world, [])
@@ -151,4 +153,7 @@ t.test('an exchange thread that dies is started again, and holds nobody up', asy
   t.equal(seen.restarts, 1, 'it is there again')
   await exchange.use(world, [])
   t.pass('and takes the next world')
+  exchange.openLane()
+  for (let tries = 0; seen.restarts === 1 && tries < 1500; tries++) await new Promise((resolve) => setTimeout(resolve, 20))
+  t.same(lines, Array.from({ length: 2 }, () => 'dns exchange ended; it is started again in 100 ms'), 'one that has lived for long does not wait longer for it')
 })

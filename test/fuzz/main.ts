@@ -1,17 +1,24 @@
-import { parseArgs } from 'node:util'
 import { makeRandom } from '../helpers/random.ts'
+import { readToolOptions } from '../helpers/tool.ts'
 import { makeSubjects } from './subjects.ts'
 
-// Feeds every part that reads what others send with changed packets, zone files and keys:
-//   npm run fuzz -- [--minutes N] [--seed N] [--only NAME]
 // The input of each second has a seed of its own, so that what is found comes back with `--seed`.
 
-const { values } = parseArgs({ options: { minutes: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' } } })
+const all = makeSubjects()
+const values = readToolOptions('fuzz', 'feeds every part that reads what others send with changed packets, zone files and keys', {
+  minutes: { value: 'N', about: 'for so long (1)' },
+  seed: { value: 'N', about: 'the seed of the first second' },
+  only: { value: 'NAME', about: `one of: ${all.map(({ name }) => name).join(', ')}` }
+})
 const minutes = Number(values.minutes ?? 1)
 const first = Number(values.seed ?? Math.floor(performance.timeOrigin) % 2 ** 31)
 const TURN_MS = 1000
 
-const subjects = makeSubjects().filter(({ name }) => values.only === undefined || name === values.only)
+const subjects = all.filter(({ name }) => values.only === undefined || name === values.only)
+if (subjects.length === 0) {
+  process.stderr.write(`fuzz: there is no ${values.only}; there are ${all.map(({ name }) => name).join(', ')}\n`)
+  process.exit(2)
+}
 const fed = new Map(subjects.map(({ name }) => [name, { inputs: 0, ms: 0 }]))
 const end = performance.now() + minutes * 60_000
 let seed = first

@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import t from 'tap'
 import { Journal } from '../../daemon/control/journal.ts'
 import { makeBench, SOA } from './bench.ts'
@@ -114,4 +116,17 @@ t.test('whatever updates come, the journal over the file is what is served', asy
     { numRuns: 40 }
   )
   t.pass()
+})
+
+t.test('of processes that come upon a lock left behind, one takes it', { timeout: 100_000 }, async (t) => {
+  const folder = t.testdir({ '.lock': '999999999 1\n' })
+  const text = `import(${JSON.stringify(new URL('../../daemon/control/journal-lock.js', import.meta.url).href)}).then(({ lockJournals }) => {
+    try { lockJournals(${JSON.stringify(folder)}); console.log('has it') } catch (error) { console.log(error.message) }
+    process.stdin.resume()
+  })`
+  const all = Array.from({ length: 5 }, () => spawn(process.execPath, ['--input-type=module', '-e', text], { stdio: ['pipe', 'pipe', 'inherit'] }))
+  const said = await Promise.all(all.map(async ({ stdout }) => String((await once(stdout, 'data'))[0]).trim()))
+  for (const { stdin } of all) stdin.end()
+  const [winner] = all.filter((_, index) => said[index] === 'has it')
+  t.same(said.toSorted(), ['has it', ...Array.from({ length: 4 }, () => `process ${winner!.pid} works on the journals in ${folder}`)])
 })

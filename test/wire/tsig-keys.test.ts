@@ -17,7 +17,7 @@ t.test('keys in every way that BIND takes them', async (t) => {
     };;
     key "a\\\\.b" { algorithm hmac-sha384; secret "Vm+eu8IbWI5iClkr
       w8kBMuE2"; };`.replace('\n      w8k', ' w8k'))
-  t.same(faults.map(formatFault), [])
+  t.same(faults.map(({ severity, line }) => [severity, line]), [['warning', 10]], 'but for a short secret')
   t.same([...keys.keys()], ['xfr.example.', 'second.', 'a\\.b.'])
   t.same([...keys.values()].map(({ algorithm }) => algorithm.hash), ['sha256', 'sha512', 'sha384'])
   t.same([...keys.values()].map(({ secret }) => secret.export().length), [32, 32, 18])
@@ -70,4 +70,12 @@ t.test('several files are one set of keys', async (t) => {
   })
   t.same([...keys.keys()], ['one.', 'two.'])
   t.same(faults.map(formatFault), ['none.keys:1:1: cannot be read: no such file or directory', 'b.keys:1:5: key one. stands in a.keys:1 already'])
+})
+
+t.test('a secret that is far too short is taken, with a warning that does not show it', async (t) => {
+  const secret = (octets: number): string => Buffer.alloc(octets, 7).toString('base64')
+  const keyOf = (hash: string, octets: number) => parseKeys('a.keys', `key k { algorithm hmac-${hash}; secret "${secret(octets)}"; };`)
+  t.same(keyOf('sha512', 31).faults.map(formatFault), ['a.keys:1:5: warning: the secret of key k. has 31 octets, and hmac-sha512 wants 64: whoever sees a signature may find it by trying (tsig-keygen -a hmac-sha512 makes one, for both servers)'])
+  t.equal(keyOf('sha256', 15).keys.size, 1)
+  t.same([...keyOf('sha256', 16).faults, ...keyOf('sha384', 24).faults, ...keyOf('sha512', 32).faults], [])
 })
