@@ -1,0 +1,26 @@
+import t from 'tap'
+import { ADDRESSES, answers, isHeard, makeSite, note, skip, until, type Pop } from './daemons.ts'
+
+const { icn, fra } = ADDRESSES
+
+t.test('four daemons', { skip, timeout: 110_000 }, async (t) => {
+  const { pops, cut } = await makeSite(t, ['seoul', 'berlin', 'miami', 'perth'], 'quorum: majority, lease: 10s, ')
+  const [seoul, berlin, miami, perth] = pops as unknown as [Pop, Pop, Pop, Pop]
+  const others = [seoul, berlin, perth]
+  for (const pop of pops) for (const other of pops) if (pop !== other) t.ok(await until(() => isHeard(pop, other.name)), `${pop.name} hears ${other.name}`)
+  // Neither edge is run by it.
+  miami.sees('fra')
+  t.ok(await until(async () => (await note(miami, 'icn')) === 'icn: down here, up at 3 of 4 vantage points: answered as up'))
+  t.ok(await answers(miami, icn))
+
+  for (const { name } of others) cut('miami', name)
+  t.ok(await until(async () => (await miami.pops())?.quorum.has === false), 'cut off from all others there is no quorum')
+  t.ok(await until(async () => (await seoul.pops())?.quorum.believed === 3), 'the others have one')
+  for (const pop of others) pop.sees('fra')
+  for (const pop of others) t.ok(await answers(pop, fra), `${pop.name} goes by what three of four see`)
+  t.ok(await until(async () => (await note(miami, 'icn')) === 'icn: down here, no quorum (1 of 4 vantage points, 3 needed): answered as up, as was decided last'))
+  t.ok(await answers(miami, icn), 'with no quorum what was decided last holds')
+
+  for (const { name } of others) cut('miami', name, false)
+  t.ok(await answers(miami, fra), 'whole again, it goes by what all see')
+})
