@@ -27,12 +27,11 @@ attach(async (setup, channel) => {
   const clock = systemClock
   const [startedAt, version] = [clock.now(), readVersion()]
   const vantage = await openPoints(setup, log)
-  const loaded: { loader?: Loader } = {}
-  const health = startHealth({ setup, clock, after: systemAfter, log, routedTtl: () => loaded.loader?.status().routedTtl ?? 0, ...(vantage !== undefined && { vantage }) })
+  const now: { loader?: Loader; counting?: Counting } = {}
+  const health = startHealth({ setup, clock, after: systemAfter, log, routedTtl: () => now.loader?.status().routedTtl ?? 0, ...(vantage !== undefined && { vantage }) })
   const fleet = makeFleetRequests(channel, systemAfter)
   const explainer = makeExplainer()
   const latencies = startLatencies({ setup, clock, after: systemAfter, log })
-  const counting: { now?: Counting } = {}
   const service = await startService({
     setup,
     port: setup.ports.dns,
@@ -46,14 +45,14 @@ attach(async (setup, channel) => {
     after: health.settled,
     onWorld: (world) => {
       explainer.use(world)
-      counting.now?.use(world)
+      now.counting?.use(world)
       latencies?.use(world.places)
     }
   })
   const { loader, serving, exchange, counters } = service
-  loaded.loader = loader
+  now.loader = loader
   latencies?.tellTo((image) => loader.measured(image))
-  counting.now = count(setup, service, explainer.image()!, log)
+  const counting = (now.counting = count(setup, service, explainer.image()!, log))
   const rate = makeRate(() => sumOf(counters, 'queries'), clock)
   const status = (): DaemonStatus => ({
     version,
@@ -64,10 +63,10 @@ attach(async (setup, channel) => {
     ...(vantage !== undefined && { pops: vantage.status() }),
     queries: { total: sumOf(counters, 'queries'), perSecond: rate.perSecond(), counters: { ...readCounters(...counters), ...serving.traffic() } }
   })
-  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, latencies, status, explain: (question) => withPoints(explainer.explain(question), vantage), traffic: makeSurveyor(explainer.image), asked: counting.now.asked, reload: (force) => loader.reload(force), flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
+  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, latencies, status, explain: (question) => withPoints(explainer.explain(question), vantage), traffic: makeSurveyor(explainer.image), asked: counting.asked, reload: (force) => loader.reload(force), flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
   announce(channel, serving, loader, admin.url)
   const stop = async (withinMs: number): Promise<void> => {
-    await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close(), latencies?.close(), counting.now?.close()])
+    await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close(), latencies?.close(), counting.close()])
     process.exit(0)
   }
   return (message: ToProcess) => {
@@ -77,8 +76,7 @@ attach(async (setup, channel) => {
       case 'fleet':
         return health.fleet(message.members)
       case 'reply':
-        fleet.reply(message)
-        return
+        return fleet.reply(message)
       case 'stop':
         // What does not end in time does not hold up the end.
         systemAfter(message.withinMs, () => process.exit(0))
