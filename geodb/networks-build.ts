@@ -1,3 +1,4 @@
+import type { Prefix } from '../core/address.ts'
 import { networksOf, type LatencyImage } from './latencies.ts'
 import type { Network, NetworksImage } from './networks.ts'
 import { makeNetworkTables, type Ranges } from './networks-table.ts'
@@ -22,16 +23,18 @@ export interface NetworkSources {
   readonly asns?: readonly AsPrefixes[]
   /** Round trips that were measured: each of its prefixes has a row. */
   readonly measured?: LatencyImage | undefined
+  /** Autonomous systems on the way from a prefix to edges, by their names: of an edge, the longest prefix that has it counts. */
+  readonly paths?: readonly { readonly prefix: Prefix; readonly lengths: Readonly<Record<string, number>> }[]
 }
 
 /** What a prefix says of the addresses in it. */
-type Says = { readonly name: string } | Pick<AsPrefixes, 'asn' | 'lists'> | { readonly row: number }
+type Says = { readonly name: string } | Pick<AsPrefixes, 'asn' | 'lists'> | { readonly row: number } | { readonly paths: Readonly<Record<string, number>> }
 
 /**
  * Lays prefixes over one another in shared memory; undefined when there are none. A second of work for a million: not for a
  * thread that serves.
  */
-export function buildNetworks({ named, asns = [], measured }: NetworkSources): NetworksImage | undefined {
+export function buildNetworks({ named, asns = [], measured, paths = [] }: NetworkSources): NetworksImage | undefined {
   const says: Says[] = []
   const [v4, v6] = [layer(1), layer(4)]
   const add = (what: Says, list: PrefixList): void => {
@@ -41,16 +44,19 @@ export function buildNetworks({ named, asns = [], measured }: NetworkSources): N
   }
   for (const { name, prefixes } of named) add({ name }, prefixes)
   for (const { asn, lists, prefixes } of asns) add({ asn, lists }, prefixes)
-  for (const [row, { family, bytes, length }] of networksOf(measured).entries()) {
+  const addOne = (what: Says, { family, bytes, length }: Prefix): void => {
     const into = family === 4 ? v4 : v6
     addOctets(into.prefixes, bytes, length)
     mark(into, says.length)
-    says.push({ row })
+    says.push(what)
   }
+  for (const [row, prefix] of networksOf(measured).entries()) addOne({ row }, prefix)
+  for (const { prefix, lengths } of paths) addOne({ paths: lengths }, prefix)
   if (v4.prefixes.count + v6.prefixes.count === 0) return undefined
   const book = makeBook(says)
   const ranges = [sweep(v4, book.inside), sweep(v6, book.inside)] as const
-  return makeNetworkTables(ranges[0], ranges[1], book.texts(), measured)
+  const image = makeNetworkTables(ranges[0], ranges[1], book.texts(), measured)
+  return paths.length === 0 ? image : { ...image, hasPaths: true }
 }
 
 /** Prefixes of one family, each with the number of what it says. */
@@ -126,6 +132,7 @@ function makeBook(says: readonly Says[]): Book {
 
 function within(outer: Network, says: Says, length: number): Network {
   if ('row' in says) return { ...outer, row: says.row }
+  if ('paths' in says) return { ...outer, paths: { ...outer.paths, ...says.paths } }
   if ('asn' in says) return { ...outer, asn: says.asn, as: says.lists }
   const others = outer.in.filter(([name]) => name !== says.name)
   return { ...outer, in: [[says.name, length] as const, ...others].sort(([a, long], [b, short]) => short - long || (a < b ? -1 : 1)) }

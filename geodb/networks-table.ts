@@ -90,7 +90,7 @@ export function networkRanges({ tables }: NetworksImage): { readonly starts: Uin
 }
 
 /** Makes tables readable in this thread. */
-export function openNetworks({ tables, latencies }: NetworksImage): Networks {
+export function openNetworks({ tables, latencies, hasPaths = false }: NetworksImage): Networks {
   const { size, index4, start4, value4, index6, start6, value6, offsets, text } = sections(tables)
   const decoded = new Map<number, Network>([[0, UNKNOWN_NETWORK]])
   const network = (number: number): Network => {
@@ -107,6 +107,7 @@ export function openNetworks({ tables, latencies }: NetworksImage): Networks {
   return {
     size,
     latencies,
+    hasPaths,
     network,
     find4,
     find6(bytes, at) {

@@ -10,6 +10,8 @@ export interface Network {
   readonly as?: readonly string[]
   /** Its row in the table of measured round trips. */
   readonly row?: number
+  /** Autonomous systems on the way to edges, by their names. */
+  readonly paths?: Readonly<Record<string, number>>
 }
 
 /** Network 0: nothing is known of the address. */
@@ -30,6 +32,8 @@ export interface Networks {
   readonly size: number
   /** Round trips that were measured; absent where none was. */
   readonly latencies?: LatencyImage | undefined
+  /** Some network has AS paths. */
+  readonly hasPaths?: boolean
   /** Decoded from the tables when asked for: not for the hot path. */
   network(number: number): Network
 }
@@ -38,6 +42,7 @@ export interface Networks {
 export interface NetworksImage {
   /** Everything; layout in networks-table.ts. */
   readonly tables: SharedArrayBuffer
+  readonly hasPaths?: boolean
   /** Shared memory too. */
   readonly latencies?: LatencyImage | undefined
 }

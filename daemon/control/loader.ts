@@ -237,7 +237,7 @@ export class Loader {
     logFresh(this.#options.log, this.#networkFaults, faults)
     this.#networkFaults = faults
     // Policies that go by measurements are asked in another way while there are any.
-    if ((image?.latencies === undefined) !== (parts.networks?.latencies === undefined)) this.#policies++
+    if ((image?.latencies === undefined) !== (parts.networks?.latencies === undefined) || image?.hasPaths !== parts.networks?.hasPaths) this.#policies++
     parts.networks = image
     this.#networks++
   }

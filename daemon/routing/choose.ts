@@ -100,6 +100,8 @@ function pick(order: Order, trust: Trust, judge: Judge, notes: Notes, share: Sha
       return whole([])
     case 'first-of':
       return pickFirst(order.of, share, (part, whose) => pick(part, trust, judge, notes, whose))
+    case 'ranked':
+      return pickFirst(byRank(order, judge), share, (part, whose) => pick(part, trust, judge, notes, whose))
     case 'split':
       return pickSplit(order, share, (part, whose) => pick(part, trust, judge, notes, whose))
     case 'set':
@@ -143,6 +145,23 @@ function pickFirst(of: readonly Order[], share: Share, pickPart: PickPart): Pick
   }
   if (owner === undefined) return undefined
   return { found: taken.length === 0 ? owner.found : mixed(taken), part: left < LEAST_PART ? 1 : 1 - left, rest: owner.rest, ramp: owner.ramp }
+}
+
+/** The parts of a ranked order as their health has them now. */
+export function byRank({ of, ranks }: Order & { kind: 'ranked' }, judge: Judge): Order[] {
+  const levels = levelsOf(of, judge)
+  return ranks.flatMap(([part, level]) => (levels[part] === level ? [of[part]!] : []))
+}
+
+/** Of each part how well the best of its targets is: 2 up, 1 suspect, 0 neither. */
+export function levelsOf(parts: readonly Order[], judge: Judge): number[] {
+  const levelOf = (target: number): number => {
+    if (!isCandidate(target, judge)) return 0
+    if (!judge.targets[target]!.checked) return 2
+    const word = wordOf(target, judge)
+    return isAnswerable(word) ? (isSuspect(word) ? 1 : 2) : 0
+  }
+  return parts.map((part) => Math.max(0, ...[...leavesOf(part)].map(levelOf)))
 }
 
 function isUnsettled(word: number): boolean {

@@ -1,5 +1,5 @@
 import { isAnswerable, isForcedOut, isSuspect, forcedOf, limitOf, verdictOf } from '../../healthchecks/index.ts'
-import { choose, isCandidate, wordOf, type Judge } from './choose.ts'
+import { byRank, choose, isCandidate, levelsOf, wordOf, type Judge } from './choose.ts'
 import { leavesOf, type Order, type Policies, type View } from './tree.ts'
 import type { Candidate, Choice, Explanation, Step } from './types.ts'
 import { VERBS } from './verbs.ts'
@@ -45,6 +45,10 @@ function tell(order: Order, telling: Telling, depth: number): boolean {
   steps.push({ depth, text: `${node.label}: ${node.verb}: ${VERBS[node.verb]!.say(node, view)}` })
   // A list without end helps nobody: the first that answers is told, the rest stands among the candidates.
   if (order.kind === 'first-of') return order.of.some((part) => tell(part, telling, depth + 1))
+  if (order.kind === 'ranked') {
+    for (const text of VERBS[node.verb]!.details?.(node, view, levelsOf(order.of, judge)) ?? []) steps.push({ depth: depth + 1, text })
+    return byRank(order, judge).some((part) => tell(part, telling, depth + 1))
+  }
   if (order.kind === 'top') return tellTop(order, telling, depth + 1)
   const parts = order.of.map((part) => tell(part, telling, depth + 1))
   return parts.includes(true)

@@ -17,7 +17,7 @@ import { makeView, rootOrder } from './seen.ts'
 export function openRouting(image: RoutingImage, places: Places, networks?: Networks, limits?: ClassLimits): Routing {
   const { policies, targets } = image
   const numbers = new Map(policies.policies.map(({ name }, number) => [name, number]))
-  const uses = usesOf(policies, networks?.latencies !== undefined)
+  const uses = usesOf(policies, { isMeasured: networks?.latencies !== undefined, hasPaths: networks?.hasPaths === true })
   const isByPlace = uses.map(({ network, source }) => !network && !source)
   const networkOf = (number: number) => networks?.network(number) ?? UNKNOWN_NETWORK
   const viewFrom = (place: number, network: number, source: number): View => makeView(policies, targets, { place: places.place(place), network: networkOf(network), source: networkOf(source) }, networks?.latencies)

@@ -33,6 +33,7 @@ export function makeView(policies: Policies, targets: readonly Target[], { place
     targets,
     kilometres,
     ...makeRoundTrips({ place, network, targets, kilometres, latencies }),
+    pathLength: (target) => network.paths?.[targets[target]!.name],
     order(branch) {
       if (branch.kind === 'target') return { kind: 'target', target: branch.target }
       if (branch.kind === 'nothing') return branch

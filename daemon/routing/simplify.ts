@@ -14,6 +14,8 @@ export function simplify(order: Order): Order {
       return firstOf(order.of.map(simplify))
     case 'split':
       return order.of.length === 1 ? simplify(order.of[0]!) : { ...order, node: 0, of: order.of.map(simplify) }
+    case 'ranked':
+      return order.of.length === 1 ? simplify(order.of[0]!) : { ...order, node: 0, of: order.of.map(simplify) }
     case 'set':
       return { ...order, node: 0, of: order.of.map(simplify) }
     case 'top':
@@ -42,6 +44,8 @@ export function orderKey(order: Order): string {
       return String(order.target)
     case 'nothing':
       return 'n'
+    case 'ranked':
+      return `r${order.ranks.map(([part, level]) => part * 3 + level).join('.')}(${order.of.map(orderKey).join()})`
     case 'first-of':
       return `f(${order.of.map(orderKey).join()})`
     case 'split':

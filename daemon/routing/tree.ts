@@ -35,7 +35,17 @@ export interface Node {
   readonly within?: number
   /** Of `weighted` and `hash`: what a client's choice goes by, where that is not chance. */
   readonly sticky?: StickyBy
+  /** Of `score`. */
+  readonly scores?: ScoreWeights
   readonly onAllDown?: OnAllDown
+}
+
+/** How much each term counts; above 0 in sum. */
+export interface ScoreWeights {
+  readonly path: number
+  readonly latency: number
+  readonly capacity: number
+  readonly health: number
 }
 
 export interface Policies {
@@ -59,6 +69,11 @@ export type Order =
   | { readonly kind: 'set'; readonly node: number; readonly of: readonly Order[]; readonly count?: number; readonly shuffle?: true }
   /** The first `count` of those that can answer together, none of them at or behind `reach` of the first of them. */
   | { readonly kind: 'top'; readonly node: number; readonly of: readonly Order[]; readonly count: number; readonly reach: readonly number[] }
+  /**
+   * The first of them that can answer, by an order that their health has a part in: `ranks` has each part three times, with the
+   * state at which it stands there: 2 up, 1 suspect, 0 neither. Which of the three holds is found where health is known.
+   */
+  | { readonly kind: 'ranked'; readonly node: number; readonly of: readonly Order[]; readonly ranks: readonly (readonly [part: number, level: number])[] }
   /** `of`; when all of it is down, `otherwise`. */
   | { readonly kind: 'or-else'; readonly node: number; readonly of: Order; readonly otherwise: 'all' | 'last-good' | 'empty' | Order }
 
@@ -80,6 +95,8 @@ export interface View {
   kilometres(target: number): number | undefined
   /** The round trip from the network to a target where it was measured, else what the distance stands for; undefined when neither is known. */
   milliseconds(target: number): RoundTrip | undefined
+  /** Autonomous systems on the way from the network to a target; undefined when nobody knows. */
+  pathLength(target: number): number | undefined
   /** Some round trip from there was measured. */
   readonly isMeasured: boolean
   /** The order of what an arm leads to. */

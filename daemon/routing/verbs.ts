@@ -8,12 +8,13 @@ import { hash } from './hash.ts'
 import { latency } from './latency.ts'
 import { network } from './network.ts'
 import { multivalue } from './multivalue.ts'
+import { score } from './score.ts'
 import { simple } from './simple.ts'
 import { view } from './view.ts'
 import { weighted } from './weighted.ts'
 
 /** What a verb makes of its text: its arms and its own settings. */
-export type Parsed = Pick<Node, 'arms' | 'count' | 'within' | 'sticky'>
+export type Parsed = Pick<Node, 'scores' | 'arms' | 'count' | 'within' | 'sticky'>
 
 /** One kind of policy. It orders candidates; health is not its business (choose.ts). */
 export interface Verb {
@@ -27,6 +28,8 @@ export interface Verb {
   readonly usesSource?: boolean
   /** Whether it goes by round trips, so that the network has a say where some were measured; absent: no. */
   readonly usesMeasured?: boolean
+  /** Whether it goes by the length of AS paths, likewise where some are known; absent: no. */
+  readonly usesPaths?: boolean
   /** Which of its branches a viewer may come to: any; its own and the default; its own alone. Absent: any. */
   readonly reaches?: 'default' | 'one'
   /** Whether its branches are answered together, not one in the place of another. */
@@ -39,7 +42,9 @@ export interface Verb {
   order(node: Node, number: number, view: View): Order
   /** What it decided for a place, in a few words, for `explain`. */
   say(node: Node, view: View): string
+  /** More of it, a line each, where health has a part in its order. @param levels of its branches, as a ranked order has them */
+  details?(node: Node, view: View, levels: readonly number[]): string[]
 }
 
 /** Every verb. A new one is its file and its row here. */
-export const VERBS: Readonly<Record<string, Verb>> = { simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest, hash, network, view }
+export const VERBS: Readonly<Record<string, Verb>> = { simple, multivalue, failover, weighted, geolocation, geoproximity, latency, closest, hash, network, view, score }
