@@ -1,0 +1,95 @@
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { ipv4Number, parseAddress } from '../../core/address.ts'
+import { systemClock } from '../../core/clock.ts'
+import { configSchema } from '../../core/config.ts'
+import { makeLogger } from '../../core/log.ts'
+import { Loader } from '../../daemon/control/index.ts'
+import { openWorld, type World } from '../../daemon/world.ts'
+import { makeHealthTable } from '../../healthchecks/index.ts'
+import { writeMmdb } from '../geodb/mmdb-writer.ts'
+
+// Lists of networks in a loader thread of their own: read, changed, broken and read again at the next start.
+
+const LONG = { timeout: 240_000 }
+
+interface Bench {
+  readonly loader: Loader
+  /** Waits until a world is in service of which this is true. */
+  until(what: string, isSo: (world: World) => boolean): Promise<World>
+}
+
+async function startLoader(t: Test, root: string): Promise<Bench> {
+  const config = configSchema.parse({ geo: { asn: join(root, 'as.mmdb') } })
+  let current: World | undefined
+  const loader = new Loader({
+    setup: { config, zonesFolder: join(root, 'zones'), zonesLabel: 'zones/', stateFolder: join(root, 'state') },
+    health: makeHealthTable(8), clock: systemClock, log: makeLogger('test', { readable: false, level: 'silent' }), places: 'for policies',
+    use: (image) => {
+      current = openWorld(image, current)
+      return Promise.resolve()
+    }
+  })
+  t.teardown(() => loader.close())
+  await loader.first
+  const until: Bench['until'] = async (what, isSo) => {
+    for (let waited = 0; waited < 90_000; waited += 50) {
+      if (current !== undefined && isSo(current)) return current
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    throw new Error(`still not so: ${what}; ${loader.status().reload.faults.join('; ')}`)
+  }
+  return { loader, until }
+}
+
+/** Who answers an address by the policy `web`. */
+function answerTo({ routing, networks, health, targets }: World, text: string): string {
+  const policy = routing.find('web')
+  if (policy === undefined) return 'no policy'
+  const found = networks?.find4(ipv4Number(parseAddress(text)!.bytes)) ?? 0
+  const { alternatives } = routing.choose(policy, routing.classOf(policy, 0, found >>> 8, found >>> 8), health, 4)
+  return alternatives.flatMap((each) => each.targets.map((target) => targets[target]!.name)).join()
+}
+
+/** As an editor saves: whole or not at all. */
+function write(path: string, content: string | Buffer): void {
+  writeFileSync(`${path}.new`, content)
+  renameSync(`${path}.new`, path)
+}
+
+t.test('lists are followed with the policies that go by them, and a broken one leaves what was', LONG, async (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'nearcast-networks-'))
+  t.teardown(() => rmSync(root, { recursive: true, force: true }))
+  mkdirSync(join(root, 'zones/networks'), { recursive: true })
+  const list = join(root, 'zones/networks/office.txt')
+  write(list, '192.0.2.0/25\n')
+  write(join(root, 'zones/policies.yaml'), 'policies:\n  web: { view: { office: 10.0.0.1, default: 10.0.0.9 } }\nnetworks: { office: { file: networks/office.txt } }\n')
+  const { loader, until } = await startLoader(t, root)
+  await until('the list counts', (world) => answerTo(world, '192.0.2.1') === '10.0.0.1' && answerTo(world, '192.0.2.200') === '10.0.0.9')
+
+  write(list, '192.0.2.128/25\n')
+  await until('the list as it is now', (world) => answerTo(world, '192.0.2.1') === '10.0.0.9' && answerTo(world, '192.0.2.200') === '10.0.0.1')
+
+  write(list, '192.0.2.1/25\n')
+  await until('the fault is told', () => loader.status().reload.faults.some((line) => line.includes('networks/office.txt:1:1: 192.0.2.1/25: has bits set behind its length')))
+  await until('what was before', (world) => answerTo(world, '192.0.2.200') === '10.0.0.1')
+  await loader.close()
+
+  const again = await startLoader(t, root)
+  await again.until('a start with a broken list goes by the last good one', (world) => answerTo(world, '192.0.2.200') === '10.0.0.1')
+  write(list, '192.0.2.0/24\n')
+  await again.until('and takes it once it is mended', (world) => answerTo(world, '192.0.2.1') === '10.0.0.1' && again.loader.status().reload.faults.length === 0)
+})
+
+t.test('autonomous systems count once a database knows them', LONG, async (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'nearcast-networks-'))
+  t.teardown(() => rmSync(root, { recursive: true, force: true }))
+  mkdirSync(join(root, 'zones'))
+  write(join(root, 'zones/policies.yaml'), 'policies:\n  web: { network: { as-64500: 10.0.0.1, carriers: 10.0.0.2, default: 10.0.0.9 } }\nnetworks: { carriers: { as: [64501, AS64500] } }\n')
+  const { loader, until } = await startLoader(t, root)
+  await until('the fault is told', () => loader.status().reload.faults.some((line) => line.includes('as-64500: no database says which networks are whose')))
+  write(join(root, 'as.mmdb'), writeMmdb([['198.51.100.0/24', { autonomous_system_number: 64500 }], ['203.0.113.0/24', { autonomous_system_number: 64501 }], ['192.0.2.0/24', { autonomous_system_number: 64502 }]], { ipVersion: 6 }))
+  await until('all three', (world) => ['198.51.100.7', '203.0.113.7', '192.0.2.7'].map((from) => answerTo(world, from)).join() === '10.0.0.1,10.0.0.2,10.0.0.9')
+})
