@@ -183,7 +183,9 @@ function pickSplit(order: Order & { kind: 'split' }, share: Share, pickPart: Pic
     const taken = sum(shared.map(({ weight }) => weight))
     const used = taken > 0 ? shared.filter(({ weight }) => weight > 0) : parts.map((each) => ({ ...each, weight: each.own }))
     const shedding = parts.filter(({ own, weight }) => own - weight > 0).map(({ own, weight, picked }) => ({ weight: own - weight, alternatives: picked.rest }))
-    const found = mixed(order.sticky === undefined ? used : used.map((each) => behind(order.sticky!, each)))
+    // Where one branch is left there is nothing to draw.
+    const isOne = used.filter(({ alternatives }) => alternatives.length > 0).length < 2
+    const found = mixed(order.sticky === undefined || isOne ? used : used.map((each) => behind(order.sticky!, each)))
     return { found, part: Math.min(1, taken / total), rest: shedding.length === 0 ? found : mixed(shedding), ramp: Math.max(...parts.map(({ picked }) => picked.ramp)) }
   }
   return undefined

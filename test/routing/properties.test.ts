@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import type { Routing } from '../../daemon/routing/index.ts'
+import { drawFor, mix, type Routing } from '../../daemon/routing/index.ts'
 import { isAnswerable, isForcedOut, limitWord, type HealthTable } from '../../healthchecks/index.ts'
 import type { Place } from '../../geodb/index.ts'
 import { COUNTRY_LIST, edges, healthOf, placeOf, places, routingOf } from './fleet.ts'
 
 // Random trees over the fleet and some addresses, as an operator could write them.
 const leaf = fc.constantFrom('icn', 'nrt', 'fra', 'iad', 'gru', 'syd', '192.0.2.1', '2001:db8::1')
+const by = fc.constantFrom('client', 'name')
 const onAllDown = fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.constantFrom('all', 'last-good', 'empty', 'other') })
 const { node } = fc.letrec<{ node: unknown; branch: unknown }>((tie) => {
   const branch = tie('branch')
@@ -23,6 +24,8 @@ const { node } = fc.letrec<{ node: unknown; branch: unknown }>((tie) => {
       withElse(arms.map((multivalue) => ({ multivalue }))),
       withElse(fc.tuple(fc.uniqueArray(leaf, { minLength: 1, maxLength: 4 }), fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined })).map(([simple, count]) => (count === undefined ? { simple } : { simple, count }))),
       withElse(arms.chain((list) => fc.tuple(...list.map((to) => fc.integer({ min: 0, max: 255 }).map((weight) => ({ weight, to }))))).map((weighted) => ({ weighted }))),
+      withElse(fc.tuple(arms, by).map(([hash, on]) => ({ hash, on }))),
+      withElse(fc.tuple(fc.dictionary(leaf, fc.integer({ min: 0, max: 255 }), { minKeys: 1, maxKeys: 4 }), by).map(([map, sticky]) => ({ weighted: Object.entries(map).map(([to, weight]) => ({ weight, to })), sticky }))),
       withElse(fc.dictionary(fc.constantFrom('KR', 'US', 'EU', 'continent-AS', 'country-SA', 'continent-SA'), branch, { maxKeys: 4 }).chain((map) => branch.map((byDefault) => ({ geolocation: { ...map, default: byDefault } }))))
     )
   }
@@ -35,7 +38,7 @@ const family = fc.constantFrom(4, 6, undefined)
 /** Every target that a written tree names, in any branch. */
 function named(value: unknown): Set<string> {
   if (typeof value === 'string') return new Set([value === 'other' ? 'syd' : value])
-  return new Set(Object.entries(value as object).flatMap(([key, inner]) => (key === 'weight' || key === 'bias' || key === 'within' || key === 'count' ? [] : [...named(inner)])))
+  return new Set(Object.entries(value as object).flatMap(([key, inner]) => (key === 'weight' || key === 'bias' || key === 'within' || key === 'count' || key === 'sticky' || key === 'on' ? [] : [...named(inner)])))
 }
 
 function open(tree: unknown): Routing {
@@ -78,6 +81,13 @@ t.test('for any tree and any health', async (t) => {
 
     if (JSON.stringify(explained.choice) !== JSON.stringify(choice)) throw new Error('explained otherwise than chosen')
     if (JSON.stringify(routing.choose(0, routing.classOf(0, place), health, asked)) !== JSON.stringify(choice)) throw new Error('chosen otherwise the second time')
+    // By who asks: the same client, the same choice, and one that is allowed.
+    if (choice.draw !== undefined) {
+      for (let client = 0; client < 8; client++) {
+        const [first, second] = [1, 1].map((seed) => drawFor(choice.draw!, mix(client), mix(client + 100), () => mix(seed)))
+        if (first !== second || choice.alternatives[first!] === undefined) throw new Error(`drawn ${first} and ${second}`)
+      }
+    }
     const chosen = candidates.filter((each) => each.chosen).map((each) => byName.get(each.target)!)
     if (chosen.length !== answered.size || !chosen.every((number) => answered.has(number))) throw new Error('candidates and choice disagree')
     if (steps.length === 0) throw new Error('no reason')
@@ -100,6 +110,7 @@ function expectedAnswers(tree: Written, asked: Asked): readonly string[] {
   const every = (branches: readonly Written[]): readonly string[] => branches.flatMap((branch) => expectedAnswers(branch, asked))
   if ('failover' in tree) return first(tree['failover'] as Written[])
   if ('simple' in tree) return every(tree['simple'] as Written[])
+  if ('hash' in tree) return every(tree['hash'] as Written[])
   if ('multivalue' in tree) return every(tree['multivalue'] as Written[])
   if ('latency' in tree) {
     const list = (tree['latency'] as Written[]).map((branch, index) => ({ branch, index, ms: expectedMs(branch, asked) }))
