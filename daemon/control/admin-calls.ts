@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { parseAddress, parsePrefix } from '../../core/address.ts'
 import type { FleetVerb, Injection } from '../../core/channel.ts'
+import { compilePattern } from '../../core/pattern.ts'
 import { suggestion } from '../../core/suggest.ts'
 import { refuse, type Call, type Control, type Reply } from './admin-call.ts'
 import { tellLatency } from './admin-latency.ts'
@@ -101,18 +102,28 @@ async function rehearse(verb: FleetVerb, input: Rehearsal, control: Control, inj
   return refuse(502, trouble)
 }
 
+/** A name, or with `*` and `?` every checked member and target that it fits. Tells which it took. */
 async function force(input: { name: string; state: 'up' | 'down' | 'drain' | 'none'; why: string; forMs?: number | undefined }, control: Control): Promise<Reply> {
-  const member = find(input.name, control)
-  if ('status' in member) return member
-  if (member.health === undefined) return refuse(400, `${member.name} is not checked, so there is nothing to force`)
   const { forces } = control.health
-  if (input.state === 'none') {
-    await forces.clear(member.name)
-    return done
+  const targets = control.health.targets().map((target) => target.name)
+  let names: readonly string[] = targets.includes(input.name) ? [input.name] : []
+  if (/[*?]/.test(input.name)) {
+    const pattern = compilePattern(`^${input.name.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('?', '.').replace(/\*+/g, '.*')}$`)
+    const checked = control.health.members().filter(({ health }) => health !== undefined).map((member) => member.name)
+    const known = [...checked, ...targets]
+    names = known.filter((each) => pattern.matches(each))
+    if (names.length === 0) return refuse(404, `${input.name} fits no member (known: ${known.slice(0, 16).join(', ')})`)
+  } else if (names.length === 0) {
+    const member = find(input.name, control)
+    if ('status' in member) return member
+    if (member.health === undefined) return refuse(400, `${member.name} is not checked, so there is nothing to force`)
+    names = [member.name]
   }
+  const { state, why, forMs } = input
   const now = control.clock.now()
-  await forces.set({ name: member.name, state: input.state, why: input.why, since: now, ...(input.forMs === undefined ? {} : { until: now + input.forMs }) })
-  return done
+  const until = forMs === undefined ? {} : { until: now + forMs }
+  await Promise.all(names.map((each) => (state === 'none' ? forces.clear(each) : forces.set({ name: each, state, why, since: now, ...until }))))
+  return { status: 200, body: { done: true, ...(names.length > 1 || names[0] !== input.name ? { names } : {}) } }
 }
 
 async function reload(input: { force: boolean }, control: Control): Promise<Reply> {

@@ -65,6 +65,8 @@ export interface RefreshRequest {
 
 export interface Done {
   readonly done: true
+  /** Whom a pattern took. */
+  readonly names?: readonly string[]
 }
 
 export interface ReloadReply {
