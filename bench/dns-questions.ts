@@ -3,7 +3,7 @@ import { BENCH_ZONE, memberAddress, memberLabel, MILLION, MILLION_ZONE, ROUTED_N
 
 // What is asked, and what the right answer is. The same in every run.
 
-export type CaseName = 'static' | 'steered' | 'nxdomain' | 'million' | 'tcp-one' | 'tcp-many'
+export type CaseName = 'static' | 'static-subnet' | 'steered' | 'steered-one' | 'nxdomain' | 'million' | 'tcp-one' | 'tcp-many'
 
 export interface Case {
   readonly about: string
@@ -42,6 +42,19 @@ export const cases: Readonly<Record<CaseName, Case>> = {
     question: (_, random) => {
       const client = randomNetwork(random)
       return { name: `r${random() % ROUTED_NAMES}.${BENCH_ZONE}`, client, address: targetAddress(countryOf(client)) }
+    }
+  },
+  'static-subnet': {
+    about: 'A of one static name, with EDNS and a random /24 as client subnet each',
+    rcode: 'NOERROR', questions: 400_000, window: WINDOW, share: 1,
+    question: (_, random) => ({ ...plain(), client: randomNetwork(random) })
+  },
+  'steered-one': {
+    about: 'A of one name by country, with EDNS and a random /24 as client subnet each',
+    rcode: 'NOERROR', questions: 400_000, window: WINDOW, share: 1,
+    question: (_, random) => {
+      const client = randomNetwork(random)
+      return { name: `r0.${BENCH_ZONE}`, client, address: targetAddress(countryOf(client)) }
     }
   },
   nxdomain: {

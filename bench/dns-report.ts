@@ -45,7 +45,7 @@ export interface DnsResult {
 const BUSY = 0.9
 
 const titles: Readonly<Record<CaseName, string>> = {
-  static: 'Static A', steered: 'A steered by client subnet', nxdomain: 'Names that do not exist', million: 'Random names of a zone of 1 M records',
+  static: 'Static A', 'static-subnet': 'Static A, with client subnet', steered: 'A steered by client subnet', 'steered-one': 'A of one name steered by client subnet', nxdomain: 'Names that do not exist', million: 'Random names of a zone of 1 M records',
   'tcp-one': 'One TCP connection, pipelined', 'tcp-many': '64 TCP connections, pipelined'
 }
 

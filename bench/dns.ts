@@ -29,13 +29,13 @@ const CROSS_CHECKS = 3
 const MOST_SHARE = 0.5
 
 /** Servers that are up together and measured against each other. */
-interface Stage {
+export interface Stage {
   readonly data: Data
   readonly workers: number
   readonly cases: readonly CaseName[]
 }
 
-const stages: readonly Stage[] = [
+const STAGES: readonly Stage[] = [
   { data: 'bench', workers: 1, cases: ['static', 'nxdomain', 'tcp-one', 'tcp-many'] },
   { data: 'routed', workers: 1, cases: ['steered'] },
   { data: 'million', workers: 1, cases: ['million'] },
@@ -60,10 +60,20 @@ interface Bench {
 
 /** Measures, prints, and writes results/dns.*; only what `only` names where it names cases or servers. */
 export async function benchDns(options: BenchOptions): Promise<void> {
+  const circumstances = circumstancesOf(options)
+  const results = await runStages(options, STAGES)
+  const result: DnsResult = { circumstances, cases: results.toSorted((a, b) => placeOf(a) - placeOf(b)) }
+  printDns(result)
+  if (!isWhole(options)) return
+  writeResult(FIGURES, `${JSON.stringify(result)}\n`)
+  writeDns(result)
+}
+
+/** Measures stage by stage what `only` and `threads` leave of them. */
+export async function runStages(options: BenchOptions, stages: readonly Stage[]): Promise<CaseResult[]> {
   const temporary = temporaryFolder()
   const folder = temporary.path
   const bench: Bench = { options, folder, files: { million: join(folder, 'million.zone'), places: join(folder, 'places.mmdb') }, rate: options.rate }
-  const circumstances = circumstancesOf(options)
   const results: CaseResult[] = []
   try {
     writeFileSync(bench.files.places, placesDatabase())
@@ -76,11 +86,7 @@ export async function benchDns(options: BenchOptions): Promise<void> {
   } finally {
     temporary.remove()
   }
-  const result: DnsResult = { circumstances, cases: results.toSorted((a, b) => placeOf(a) - placeOf(b)) }
-  printDns(result)
-  if (!isWhole(options)) return
-  writeResult(FIGURES, `${JSON.stringify(result)}\n`)
-  writeDns(result)
+  return results
 }
 
 const FIGURES = 'dns.json'

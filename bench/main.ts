@@ -8,6 +8,7 @@ import { benchEdge } from './edge.ts'
 import { benchHostile } from './hostile.ts'
 import { benchLoad } from './load.ts'
 import { benchReload } from './reload.ts'
+import { benchSteering } from './steering.ts'
 
 // npm run bench -- NAME [options]: measures on this machine, beside whichever peers are installed. One row a bench.
 // What is run whole, without --only and --threads, replaces its files in bench/results.
@@ -32,6 +33,7 @@ const benches: Readonly<Record<string, Bench>> = {
   dns: { about: 'CPU per query over UDP and TCP and the largest load, beside Knot, NSD, gdnsd, BIND, PowerDNS and a responder in C that parses nothing', run: benchDns },
   load: { about: 'start to first answer, CPU and memory with 1,000,000 records, beside Knot, NSD, gdnsd, BIND and PowerDNS; 100,000 small zones', run: benchLoad },
   reload: { about: 'queries lost while zones, policies and keys are read again under full load, beside Knot, NSD, gdnsd and BIND', run: benchReload },
+  steering: { about: 'a steered answer beside a static one, beside Knot, gdnsd and PowerDNS; 100,000 routed names: loading them, and a change of health', run: benchSteering },
   edge: { about: 'CPU per hit over HTTP, beside nginx and varnish', run: benchEdge },
   hostile: { about: 'CPU per packet of what nobody should send, beside a good query', run: benchHostile },
   attacks: { about: 'floods and what becomes of clients meanwhile, with and without limits, beside Knot and NSD', run: benchAttacks }
@@ -42,8 +44,8 @@ const ALL = 'all'
 const usage = (): string =>
   [
     'npm run bench -- NAME [--rounds 5] [--seconds 1] [--rate N] [--threads N] [--only PART]…',
-    ...Object.entries(benches).map(([name, { about }]) => `  ${name.padEnd(7)} ${about}`),
-    `  ${ALL.padEnd(7)} all of them`
+    ...Object.entries(benches).map(([name, { about }]) => `  ${name.padEnd(8)} ${about}`),
+    `  ${ALL.padEnd(8)} all of them`
   ].join('\n')
 
 /** Reads a whole number above zero, or ends with a line that says what was expected. */
