@@ -72,6 +72,7 @@ attach(async (setup, channel) => {
   return (message: ToProcess) => {
     switch (message.kind) {
       case 'setup':
+      case 'inject':
         return
       case 'fleet':
         return health.fleet(message.members)
@@ -84,8 +85,6 @@ attach(async (setup, channel) => {
           log.error(`while stopping: ${messageOf(error)}`)
           process.exit(0)
         })
-        return
-      case 'inject':
         return
       default:
         never(message)
