@@ -1,12 +1,13 @@
 import { isAnswerable, isForcedOut, isSuspect, forcedOf, limitOf, verdictOf } from '../../healthchecks/index.ts'
 import { byRank, choose, isCandidate, levelsOf, wordOf, type Judge } from './choose.ts'
+import { simplify } from './simplify.ts'
 import { leavesOf, type Order, type Policies, type View } from './tree.ts'
 import type { Candidate, Choice, Explanation, Step } from './types.ts'
 import { VERBS } from './verbs.ts'
 
-/** Runs `choose` on an order as it came from its policy, and says why it came out so. */
+/** Runs `choose` on an order as answers do, without what stands in it twice, and says by the order as it came from its policy why it came out so. */
 export function explain(order: Order, policies: Policies, view: View, judge: Judge): Explanation {
-  const choice = choose(order, judge)
+  const choice = choose(simplify(order), judge)
   const telling: Telling = { policies, view, judge, steps: [], skipped: undefined }
   const leaves = [...leavesOf(order)]
   if (leaves.length === 0 || leaves.some((target) => isCandidate(target, judge))) tell(order, telling, 0)
