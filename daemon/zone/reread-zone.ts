@@ -1,11 +1,15 @@
 import { dataKey, nameKey, ownersAfter } from './change-owners.ts'
 import type { Difference, PlainRecord } from './change.ts'
-import { isDoubtful } from './check-reread.ts'
+import { typesAt } from './check-change.ts'
+import { isDoubtful, type DoubtOptions } from './check-reread.ts'
+import { whyNotRenamed } from './check.ts'
 import { lowerName } from './diff.ts'
-import { findRrset, type ZoneImage } from './image.ts'
+import { findNode, findRrset, NODE, nodeWord, type ZoneImage } from './image.ts'
 import { TYPE_ALIAS, TYPE_ROUTE, type Zone, type ZoneRecord } from './record.ts'
-import { rereadText, type KeptText } from './reread.ts'
+import { rereadText, type KeptText, type NotableNow } from './reread.ts'
 import { findZone, recordsOfRrset } from './zone-records.ts'
+import type { Position } from '../../core/trouble.ts'
+import { makeScannedName, scanName } from '../wire/index.ts'
 import { TYPE } from '../wire/types.ts'
 
 export interface RereadOptions {
@@ -42,19 +46,38 @@ export function rereadZone(options: RereadOptions): { readonly zone: Zone; reado
   if ('missing' in owners || 'hidden' in owners) return undefined
   const aliases = kept.notable.filter(({ type }) => type === TYPE_ALIAS).map(({ owner }) => owner)
   if (isDoubtful({ image, origin, owners, difference, pointed: kept.pointed, policies, aliases })) return undefined
+  const crowded = crowdedIn(reread.notable, { image, origin, owners })
+  if (crowded === undefined) return undefined
   const all = [...owners.values()]
-  const zone = { origin: soa.owner, notable: reread.notable, difference: { deleted: all.flatMap(({ deleted }) => deleted), added: all.flatMap(({ added }) => added) } }
+  const zone = { origin: soa.owner, notable: reread.notable, ...(crowded.size > 0 && { crowded }), difference: { deleted: all.flatMap(({ deleted }) => deleted), added: all.flatMap(({ added }) => added) } }
   return { zone: { ...zone, records: lateRecords(options, options.records + net.added.length - net.deleted.length) }, kept: reread.kept }
+}
+
+/** See Zone.crowded; undefined when a lower zone of ours hides one of the names, so that the image does not tell what else stands there. */
+function crowdedIn(notable: readonly NotableNow[], { image, origin, owners }: Pick<DoubtOptions, 'image' | 'origin' | 'owners'>): Map<string, Position> | undefined {
+  const crowded = new Map<string, Position>()
+  const apex = findZone(image, origin)
+  const scanned = makeScannedName()
+  for (const { owner, type, rdata, dataAt } of notable) {
+    if (type !== TYPE_ROUTE) continue
+    scanName(owner, 0, owner.length, scanned)
+    const node = findNode(image, scanned, 0)
+    if (node !== 0 && nodeWord(image, node, NODE.APEX) !== apex) return undefined
+    const policy = String.fromCharCode(...rdata)
+    const why = whyNotRenamed(typesAt({ image, origin, owners, aliases: [] }, owner, scanned), nameKey(owner) === nameKey(origin))
+    if (why !== undefined && !crowded.has(policy)) crowded.set(policy, dataAt)
+  }
+  return crowded
 }
 
 /** A zone that was read in that way, with another SOA than its file has. */
 export function withOtherSoa(zone: Zone, image: ZoneImage, soa: PlainRecord): Zone {
-  const { difference, notable, records } = zone
+  const { difference, notable, records, crowded } = zone
   const served = servedSoa(image, lowerName(zone.origin))
   const rest = ({ type }: PlainRecord): boolean => type !== TYPE.SOA
   const other = (record: ZoneRecord): ZoneRecord => (rest(record) ? record : { ...record, ttl: soa.ttl, rdata: soa.rdata })
   return {
-    origin: zone.origin, notable: notable!.map(other),
+    origin: zone.origin, notable: notable!.map(other), ...(crowded !== undefined && { crowded }),
     difference: withSoa({ deleted: difference!.deleted.filter(rest), added: difference!.added.filter(rest) }, served!, { ...soa, owner: served!.owner }),
     records: {
       length: records.length,

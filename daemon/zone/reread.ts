@@ -1,8 +1,10 @@
 // Reading of a large text only what has changed since it was read: both texts are read from the last mark before each difference to
 // the first place behind it where the reading of both stands the same. What lies between is the same records.
 import { isAscii } from 'node:buffer'
+import type { Position } from '../../core/trouble.ts'
 import type { PlainRecord } from './change.ts'
 import { nameKey } from './change-owners.ts'
+import { dataPlace } from './check.ts'
 import type { Pointed } from './pointed.ts'
 import { markOf, readNext, resumeAt, type Keeping, type Mark, type Reading, type Scope } from './reader.ts'
 import { isNotable, type ZoneRecord } from './record.ts'
@@ -13,6 +15,8 @@ import { differencesOf, type Hunk } from './text-difference.ts'
 /** A record that more is asked of than to be served, and its place in the text. */
 export interface Notable extends PlainRecord {
   readonly place: number
+  /** How many octets behind that its data begins; 0 where the record comes of a $GENERATE. */
+  readonly dataBehind: number
 }
 
 /** A text that was read without any fault, and what it takes to read only what changes in it. */
@@ -31,8 +35,13 @@ export interface Reread {
   /** Records of the parts that were read, as both texts have them. */
   readonly before: readonly PlainRecord[]
   readonly now: readonly PlainRecord[]
-  readonly notable: readonly ZoneRecord[]
+  readonly notable: readonly NotableNow[]
   readonly kept: KeptText
+}
+
+/** One that the new text has, and where its data begins. */
+export interface NotableNow extends ZoneRecord {
+  readonly dataAt: Position
 }
 
 export const LARGE_TEXT: Keeping = { least: 1 << 20, stride: 1 << 15 }
@@ -56,8 +65,10 @@ export function keepText(reading: Reading, order: Uint32Array, pointed: Pointed)
 
 /** In an array of their own, so that the whole table need not stay for their sake. */
 function notableOf({ sources, table }: Reading, record: number): Notable {
-  const source = sourceAt(sources, table.place[record]!)
-  return { owner: ownerOf(table, table.name[record]!).slice(), type: table.type[record]!, ttl: table.ttl[record]!, rdata: rdataOf(table, record).slice(), place: source.standsFor ?? table.place[record]! }
+  const place = table.place[record]!
+  const source = sourceAt(sources, place)
+  const dataBehind = source.standsFor === undefined ? dataPlace(sources, place, 1) - place : 0
+  return { owner: ownerOf(table, table.name[record]!).slice(), type: table.type[record]!, ttl: table.ttl[record]!, rdata: rdataOf(table, record).slice(), place: source.standsFor ?? place, dataBehind }
 }
 
 /** What stands otherwise in a new text of the file; undefined when it has to be read whole: too much has changed, or something in it is wrong. */
@@ -199,7 +210,7 @@ function joined({ kept, now, parts }: Walk): Reread | undefined {
   return {
     before: parts.flatMap(({ before }) => recordsIn(before)),
     now: parts.flatMap(({ now: reading }) => recordsIn(reading)),
-    notable: notable.map(({ place, ...record }) => ({ ...record, at: positionOf(sources, place) })),
+    notable: notable.map(({ place, dataBehind, ...record }) => ({ ...record, at: positionOf(sources, place), dataAt: positionOf(sources, place + dataBehind) })),
     kept: { ...kept, text: now, marks, notable }
   }
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { formatFault } from '../../core/trouble.ts'
 import { nameFromText, nameToText } from '../../daemon/wire/index.ts'
-import { buildContents, ownersAfter, rdataKey, readZone, recordTypeToText, rereadZone, sourceOfZone, zoneRecords, type Contents, type PlainRecord, type Zone, type ZoneReading } from '../../daemon/zone/index.ts'
+import { buildContents, ownersAfter, rdataKey, readZone, recordTypeToText, rereadZone, sourceOfZone, withOtherSoa, zoneRecords, type Contents, type PlainRecord, type Zone, type ZoneReading } from '../../daemon/zone/index.ts'
 import { differencesOf } from '../../daemon/zone/text-difference.ts'
 
 // What is read of a changed text alone comes to the same as all of it.
@@ -16,6 +16,8 @@ const readWhole = (text: string): ZoneReading => readZone({ file: 'zones/z.test.
 const shown = ({ owner, type, ttl, rdata }: PlainRecord): string => `${nameToText(owner).toLowerCase()} ${ttl} ${recordTypeToText(type)} ${Buffer.from(rdataKey(type, rdata), 'latin1').toString('hex')}`
 const all = (records: Iterable<PlainRecord>): string[] => [...records].map(shown).sort()
 const notables = ({ notable }: Zone): string[] => notable!.map((record) => `${shown(record)} ${record.at.line}:${record.at.column}`).sort()
+/** Their names: of several places of a policy any may be told. */
+const crowds = ({ crowded }: Zone): string[] => [...(crowded ?? [])].map(([policy]) => policy).sort()
 
 const HEAD = '$TTL 300\n@ SOA ns1 hostmaster 100 3600 600 604800 60\n  NS ns1\nns1 A 192.0.2.1\n'
 const LINES: readonly ((n: number, m: number) => string)[] = [
@@ -123,6 +125,7 @@ function compare(texts: readonly string[], tally: Tally): string | undefined {
     if (more.length + less.length > 0 || found.length !== wanted.length) return `too much: ${more.join(', ')}; missing: ${less.join(', ')}`
     if (reread.zone.records.length !== full.zone.records.length) return `${reread.zone.records.length} records, not ${full.zone.records.length}`
     if (String(notables(reread.zone)) !== String(notables(full.zone))) return `${notables(reread.zone).join(', ')}, not ${notables(full.zone).join(', ')}`
+    if (String(crowds(reread.zone)) !== String(crowds(full.zone))) return `beside other data: ${crowds(reread.zone).join(', ')}, not ${crowds(full.zone).join(', ')}`
     ;[zone, kept] = [reread.zone, reread.kept]
   }
   return undefined
@@ -170,6 +173,25 @@ t.test('usual edits are read in part', async (t) => {
     const tally = { short: 0, whole: 0 }
     t.same([compare([text, now], tally), tally.short], [undefined, 0], what)
   }
+})
+
+t.test('policies beside other data are known, whatever of them was read', async (t) => {
+  const hosts = Array.from({ length: 400 }, (_, index) => `h${index} A 192.0.2.${index % 250}\n`).join('')
+  const text = `${HEAD}${hosts}x ROUTE p\n  TXT "beside"\ny ROUTE q\n`
+  const first = readWhole(text)
+  const crowdedAfter = (now: string): readonly unknown[] => {
+    const { image } = buildContents([sourceOfZone(first.zone!)])
+    const reread = rereadZone({ kept: first.kept!, text: latin1(now), image, origin: ORIGIN, records: first.zone!.records.length, policies: POLICIES, whole: () => readWhole(now).zone! })
+    const soa = reread!.zone.notable!.find(({ type }) => type === 6)!
+    t.same(withOtherSoa(reread!.zone, image, soa).crowded, reread!.zone.crowded, 'with another serial')
+    t.same(reread!.zone.crowded ?? new Map(), readWhole(now).zone!.crowded ?? new Map(), 'as a whole reading has them')
+    return [...(reread!.zone.crowded ?? [])].map(([policy, { line, column }]) => `${policy} ${line}:${column}`)
+  }
+  t.same(crowdedAfter(text.replace('h9 A 192.0.2.9', 'h9 A 198.51.100.7')), ['p 405:9'], 'an address elsewhere')
+  t.same(crowdedAfter(text.replace('h9 A 192.0.2.9\n', '')), ['p 404:9'], 'a line less before it')
+  t.same(crowdedAfter(`${text}y TXT "new"\n`), ['p 405:9', 'q 407:9'], 'data beside another')
+  t.same(crowdedAfter(text.replace('  TXT "beside"\n', '')), [], 'no data beside it any more')
+  t.same(crowdedAfter(`${text}z ROUTE q\n  MX 10 h1\n`), ['p 405:9', 'q 408:9'], 'a second name of a policy, with data')
 })
 
 t.test('differences of texts', async () => {
