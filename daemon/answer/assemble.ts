@@ -1,4 +1,5 @@
 import { never } from '../../core/trouble.ts'
+import { mix } from '../routing/index.ts'
 import { beginReply, fits, mark, RCODE, scanName, TYPE, undo, writeRecord, type Query, type ScannedName } from '../wire/index.ts'
 import { findNode, findRrset, FLAG, judge, locate, NODE, nodeWord, RRSET, rrsetWord, TYPE_ALIAS, TYPE_ROUTE, type ZoneImage } from '../zone/index.ts'
 import { addAddresses, addNode, eachTarget, hasTargets, nameAt } from './additional.ts'
@@ -115,6 +116,8 @@ function renamed(assembly: Assembly, image: ZoneImage, name: ScannedName, aliasN
 /** The CNAME that a policy has chosen: written, unless an ALIAS hides the way, and followed. False: there was no room for it. */
 function lead(assembly: Assembly, cname: Uint8Array, ttl: number, aliasNode: number): boolean {
   const { reply, owner, before } = assembly
+  // What it leads to draws anew: by the same number, of two policies in a row the second would follow from the first.
+  assembly.pick = mix(assembly.pick) >>> 0
   if (aliasNode !== 0) return scanName(cname, 0, cname.length, assembly.chased) > 0
   mark(reply, before)
   return chain(assembly, writeRecord(reply, owner, TYPE.CNAME, ttl, cname, 0, cname.length), cname, 0)

@@ -51,14 +51,18 @@ function keepChoice(kept: Kept, keeping: Keeping, limit: number, bodyAt: number)
   const { policy, placeClass } = steering
   const turns = steering.turns.length > 1 ? steering.turns : ONE_TURN
   const put = (upTo: number): void => assemble(assembly, world.zones, query, kept.isTcp, limit, upTo)
+  const { rcode, authoritative } = assembly
   let { octets } = keeping
   for (const upTo of turns.slice(1)) {
     put(upTo)
-    if (!isKeepable(reply, bodyAt)) return -1
+    // What a CNAME leads to may be no name at all, or steered by a policy of its own: an entry has one RCODE and one policy.
+    if (!isKeepable(reply, bodyAt) || assembly.rcode !== rcode || assembly.authoritative !== authoritative || steering.isMixed) return -1
     octets = Math.max(octets, bodyOctets(reply, bodyAt))
   }
   // What a CNAME leads to may be the name itself, and then others are answered otherwise.
-  const family = assembly.isRouted && !steering.hasNames ? `${policy} ${assembly.ttl} ${assembly.apex} ${query.type === TYPE.A ? 4 : 6}` : undefined
+  // A SOA whose owner is the very question stays where it is, however long a question is: the zone's own name is no kin to others.
+  const isApex = reply.shared === query.name.labels
+  const family = assembly.isRouted && !steering.hasNames ? `${policy} ${assembly.ttl} ${assembly.apex} ${query.type === TYPE.A ? 4 : 6}${isApex ? ' @' : ''}` : undefined
   const state = keeping.state | (steering.isByNetwork ? STATE.BY_NETWORK : 0) | (steering.drawn === undefined ? 0 : STATE.DRAWN)
   const entry = keepSteered(prepared, { ...keeping, state, count: turns.length, octets }, policy, placeClass, family)
   if (entry < 0) return -1

@@ -45,6 +45,18 @@ t.test('weighted answers are shared out by weight, also past an edge that is dow
   t.ok(Math.abs(after['192.0.2.4']! - 25 / 30) < 0.04, JSON.stringify(after))
 })
 
+t.test('what a CNAME of a policy leads to is shared out by its own weights', async (t) => {
+  const world = worldWith('w 20 ROUTE front\nnext 20 ROUTE behind\n', '  front: { weighted: [{ weight: 1, to: icn }, { weight: 1, to: { cname: next.example.test. } }] }\n  behind: { weighted: { fra: 1, gru: 1 } }\n')
+  const answerer = makeAnswerer({ world, onError: noTrouble, seed: 7 })
+  const seen: Record<string, number> = {}
+  const times = 4000
+  for (let time = 0; time < times; time++) {
+    const last = answersOf(answerer, 'A w.example.test').at(-1)!
+    seen[last] = (seen[last] ?? 0) + 1 / times
+  }
+  for (const [address, share] of [['192.0.2.1', 0.5], ['192.0.2.4', 0.25], ['192.0.2.5', 0.25]] as const) t.ok(Math.abs((seen[address] ?? 0) - share) < 0.04, `${address}: ${seen[address]}`)
+})
+
 t.test('addresses that are answered together are rotated', async (t) => {
   const answerer = makeAnswerer({ world: worldWith('r 20 ROUTE both\n', '  both: { simple: [icn, fra, gru] }\n'), onError: noTrouble })
   const first = new Set<string>()
