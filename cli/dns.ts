@@ -1,5 +1,6 @@
 import { mkdirSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { KeyFile } from '../core/channel.ts'
 import { parseAddress } from '../core/address.ts'
 import type { Config } from '../core/config.ts'
 import { makeLogger } from '../core/log.ts'
@@ -53,7 +54,7 @@ export const dns: Command = {
 /** What is under way at the end gets this long. */
 const CLOSE_MS = 500
 
-type More = Pick<PlainOptions, 'config' | 'keys' | 'transferKeys' | 'threads' | 'listen'>
+type More = Pick<PlainOptions, 'config' | 'keyFiles' | 'threads' | 'listen'>
 
 /** What --config and --tsig-keys say; the exit status when they are at fault, which has been told. */
 function takeConfig(call: Call): More | number {
@@ -65,7 +66,13 @@ function takeConfig(call: Call): More | number {
   }
   try {
     const configured = textOf(call, 'config') === undefined ? undefined : loadConfigured(configFile(call))
-    const own = readKeyFiles(keyFile === undefined ? [] : [keyFile], (path) => readRegularFile(resolve(io.cwd, path)).toString('utf8'))
+    const ownFiles: KeyFile[] = []
+    const own = readKeyFiles(keyFile === undefined ? [] : [keyFile], (label) => {
+      const path = resolve(io.cwd, label)
+      const text = readRegularFile(path).toString('utf8')
+      ownFiles.push({ label, path, text, mayTransferAll: true })
+      return text
+    })
     const twice = [...own.keys.keys()].find((name) => configured?.keys.has(name))
     if (own.faults.some(({ severity }) => severity === 'error')) throw new ConfigError(own.faults)
     for (const fault of own.faults) io.err(`${formatFault(fault)}\n`)
@@ -73,8 +80,7 @@ function takeConfig(call: Call): More | number {
     if (keyFile !== undefined && own.keys.size === 0) return mistyped(io, `--tsig-keys ${keyFile}: no key is in it (tsig-keygen writes one)`)
     return {
       ...(configured !== undefined && { config: configured.config }),
-      keys: new Map([...(configured?.keys ?? []), ...own.keys]),
-      transferKeys: [...own.keys.keys()]
+      keyFiles: [...(configured?.keyFiles ?? []), ...ownFiles]
     }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error

@@ -26,8 +26,9 @@ export interface Configured {
 export function readConfigKeys(file: NamedPath, text: string, config: Config): { readonly keys: TsigKeys; readonly keyFiles: readonly KeyFile[]; readonly popKeys?: KeyFile | undefined; readonly faults: readonly Fault[] } {
   const keyFiles: KeyFile[] = []
   const { keys, faults } = readKeyFiles(config.keys, (label) => {
-    const key = readRegularFile(resolve(dirname(file.path), label)).toString('utf8')
-    keyFiles.push({ label, text: key })
+    const path = resolve(dirname(file.path), label)
+    const key = readRegularFile(path).toString('utf8')
+    keyFiles.push({ label, path, text: key })
     return key
   })
   // Of names in files with faults there is no telling.
@@ -60,7 +61,7 @@ function readPopKeys(file: NamedPath, label: string | undefined): { readonly pop
   const path = secretsPath(file, label)
   try {
     const text = readRegularFile(path).toString('utf8')
-    return { popKeys: { label, text }, faults: [...checkKeyMode(label, statSync(path).mode), ...parsePopKeys(label, text).faults] }
+    return { popKeys: { label, path, text }, faults: [...checkKeyMode(label, statSync(path).mode), ...parsePopKeys(label, text).faults] }
   } catch (error) {
     return { faults: [{ file: label, line: 1, column: 1, severity: 'error', reason: `cannot be read: ${whyUnreadable(error)}`, hint: `openssl rand -hex 32 > ${label}; chmod 600 ${label}` }] }
   }

@@ -15,10 +15,13 @@ export interface Ports {
   readonly admin: number
 }
 
-/** A file of TSIG keys: as the operator calls it, and its text. Never logged. */
+/** A file of keys: as the operator calls it, where it is (absolute), and its text at the start. Never logged. */
 export interface KeyFile {
   readonly label: string
+  readonly path: string
   readonly text: string
+  /** Of TSIG keys: whoever signs with one of them may transfer every zone. */
+  readonly mayTransferAll?: boolean
 }
 
 /** Everything a process is told at its start. It reads no environment and no arguments. */

@@ -2,15 +2,13 @@ import { readFileSync } from 'node:fs'
 import { makeAnswerer, type Answerer } from './answer.ts'
 import { readCounters } from './answer/index.ts'
 import { explainName, makeFleetRequests, PopKeys, startAdmin, startHealth, startLatencies, tellPoints, type Ask, type Loader, type DaemonStatus, type ExplainQuestion } from './control/index.ts'
-import { makeRules } from './exchange/index.ts'
 import type { Serving } from './serve/index.ts'
 import { openVantage, type Vantage } from './pops/index.ts'
 import { makeReclaimer } from './reclaim.ts'
 import { startService, type Service } from './service.ts'
 import { makeSurveyor, startCounting, type Counting } from './traffic/index.ts'
-import { parseKeys, type TsigKeys } from './wire/index.ts'
 import { openWorld, type World, type WorldImage } from './world.ts'
-import { attach, type Channel, type KeyFile, type Setup, type ToProcess } from '../core/channel.ts'
+import { attach, type Channel, type Setup, type ToProcess } from '../core/channel.ts'
 import { systemAfter, systemClock } from '../core/clock.ts'
 import { makeLogger, type Logger } from '../core/log.ts'
 import { messageOf, never } from '../core/trouble.ts'
@@ -35,7 +33,7 @@ attach(async (setup, channel) => {
   const service = await startService({
     setup,
     port: setup.ports.dns,
-    rules: makeRules({ config: setup.config, keys: keysOf(setup.keyFiles ?? []) }),
+    keyFiles: setup.keyFiles ?? [],
     health: health.table,
     clock,
     log,
@@ -58,12 +56,12 @@ attach(async (setup, channel) => {
     version,
     startedAt,
     listening: serving.listening,
-    ...loader.status(),
+    ...service.status(),
     secondaries: exchange.secondaries(),
     ...(vantage !== undefined && { pops: vantage.status() }),
     queries: { total: sumOf(counters, 'queries'), perSecond: rate.perSecond(), counters: { ...readCounters(...counters), ...serving.traffic() } }
   })
-  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, latencies, status, explain: (question) => withPoints(explainer.explain(question), vantage), traffic: makeSurveyor(explainer.image), asked: counting.asked, reload: (force) => loader.reload(force), flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
+  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, latencies, status, explain: (question) => withPoints(explainer.explain(question), vantage), traffic: makeSurveyor(explainer.image), asked: counting.asked, reload: service.reload, flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
   announce(channel, serving, loader, admin.url)
   const stop = async (withinMs: number): Promise<void> => {
     await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close(), latencies?.close(), counting.close()])
@@ -107,11 +105,6 @@ function count(setup: Setup, { tallies, counters }: Service, world: WorldImage, 
   const counting = startCounting({ stateFolder: setup.stateFolder, tallies, total: () => sumOf(counters, 'queries'), clock: systemClock, warn: (line) => log.warn(line) })
   counting.use(world)
   return counting
-}
-
-/** They have been checked by whoever read them. */
-function keysOf(files: readonly KeyFile[]): TsigKeys {
-  return new Map(files.flatMap(({ label, text }) => [...parseKeys(label, text).keys]))
 }
 
 /** An answerer of the main thread's own, whose answers are counted nowhere. */

@@ -1,6 +1,6 @@
 import { makeRules } from './exchange/index.ts'
 import { startService } from './service.ts'
-import type { TsigKeys } from './wire/index.ts'
+import type { KeyFile } from '../core/channel.ts'
 import { parseConfig } from '../core/config-file.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
@@ -21,9 +21,8 @@ export interface PlainOptions {
   readonly threads?: number
   /** Of a nearcast.yaml: what it says of DNS, places, keys, peers and zones. */
   readonly config?: Config
-  /** Every key, and the names of those that may transfer every zone. */
-  readonly keys?: TsigKeys
-  readonly transferKeys?: readonly string[]
+  /** Files of TSIG keys, which have been checked; they are followed. */
+  readonly keyFiles?: readonly KeyFile[]
   /** For experiments on one machine: loopback may transfer, and answers are not limited. */
   readonly lab: boolean
   readonly log: Logger
@@ -43,7 +42,7 @@ export interface Plain {
  * Serves every zone of a folder in this process, and follows what is edited there.
  * @throws Error with one line when an address cannot be used
  */
-export async function startPlain({ zones, stateFolder, port, listen, threads, config, keys = new Map(), transferKeys = [], lab, log }: PlainOptions): Promise<Plain> {
+export async function startPlain({ zones, stateFolder, port, listen, threads, config, keyFiles = [], lab, log }: PlainOptions): Promise<Plain> {
   const { edges, ...presets } = parseConfig('', '').config!
   const taken = config === undefined ? presets : { ...presets, dns: config.dns, geo: config.geo, peers: config.peers, zones: config.zones }
   const rateLimit = { ...taken.dns['rate-limit'], ...(lab && { mode: 'off' as const }) }
@@ -51,7 +50,8 @@ export async function startPlain({ zones, stateFolder, port, listen, threads, co
   const { loader, serving, close } = await startService({
     setup: { config: { ...taken, edges, dns }, zonesFolder: zones.path, zonesLabel: zones.label, ...(stateFolder !== undefined && { stateFolder }) },
     port,
-    rules: makeRules({ config: taken, keys, transferKeys, isLab: lab }),
+    rules: makeRules({ config: taken, isLab: lab }),
+    keyFiles,
     health: makeHealthTable(MOST_TARGETS),
     clock: systemClock,
     log,

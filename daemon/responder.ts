@@ -1,6 +1,6 @@
 import { makeAnswerer, type Answerer } from './answer.ts'
-import { COUNT } from './answer/index.ts'
-import { makeGate, type Rules } from './exchange/index.ts'
+import { COUNT, type Gate } from './answer/index.ts'
+import { makeGate, withKeys, type Rules } from './exchange/index.ts'
 import { makeRateLimiter, VERDICT, type Buckets, type RateLimits } from './limits/index.ts'
 import { makeReclaimer } from './reclaim.ts'
 import type { Reports, Responder, Source } from './serve/index.ts'
@@ -35,11 +35,12 @@ export function openResponder(data: unknown, world: unknown, { trouble, notice }
   const first = world as WorldImage
   let current = openWorld(first)
   const { rateLimit, cookies, rules, ...own } = data as ResponderData
-  let faults = 0
+  let [faults, ring] = [0, first.tsig?.number]
+  let gate = gateOf(rules, first)
   const onError = (error: unknown, question: string): void => {
     if (faults++ % LOGGED === 0) trouble(`${question} was answered SERVFAIL: ${error instanceof Error ? error.stack : messageOf(error)}`)
   }
-  const answerer = makeAnswerer({ ...own, ...(rules !== undefined && { gate: makeGate(rules) }), ...(cookies !== undefined && { cookies: { isEnforced: cookies === 'enforced', clock: systemClock } }), world: current, onError })
+  const answerer = makeAnswerer({ ...own, ...(gate !== undefined && { gate: (...message: Parameters<Gate>) => gate!(...message) }), ...(cookies !== undefined && { cookies: { isEnforced: cookies === 'enforced', clock: systemClock } }), world: current, onError })
   const reclaim = makeReclaimer()
   reclaim(first.zones)
   return {
@@ -49,10 +50,14 @@ export function openResponder(data: unknown, world: unknown, { trouble, notice }
       const image = next as WorldImage
       current = openWorld(image, current)
       answerer.use(current)
+      if (image.tsig?.number !== ring) gate = gateOf(rules, image)
+      ring = image.tsig?.number
       reclaim(image.zones)
     }
   }
 }
+
+const gateOf = (rules: Rules | undefined, { tsig }: WorldImage): Gate | undefined => rules && makeGate(tsig === undefined ? rules : withKeys(rules, tsig))
 
 /** Answers over UDP no more often than the limits allow. */
 function limited(answerer: Answerer, { limits, buckets }: NonNullable<ResponderData['rateLimit']>, seed: number, notice: Reports['notice']): Pick<Responder, 'answer' | 'decline' | 'tick'> {

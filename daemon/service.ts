@@ -1,8 +1,8 @@
 import { webcrypto } from 'node:crypto'
 import { hostname } from 'node:os'
 import { makeCounters, makeTally } from './answer/index.ts'
-import { CookieSecrets, Loader, type LoaderSetup } from './control/index.ts'
-import { Exchange, makeRules, type Rules } from './exchange/index.ts'
+import { CookieSecrets, Loader, TsigKeyFiles, type LoaderSetup, type ReloadReply } from './control/index.ts'
+import { Exchange, keysNamed, makeRules, withKeys, type Rules } from './exchange/index.ts'
 import { makeBuckets, rateLimitsOf, tcpLimitsOf } from './limits/index.ts'
 import type { ResponderData } from './responder.ts'
 import type { RoutingImage } from './routing/index.ts'
@@ -10,6 +10,7 @@ import { startServing, type Lane, type Serving } from './serve/index.ts'
 import type { WorldImage } from './world.ts'
 import type { ZoneStep } from './zone/index.ts'
 import { systemAfter, systemClock, type Clock } from '../core/clock.ts'
+import type { KeyFile } from '../core/channel.ts'
 import type { Config } from '../core/config.ts'
 import type { Logger } from '../core/log.ts'
 import type { HealthTable } from '../healthchecks/index.ts'
@@ -22,6 +23,8 @@ export interface ServiceOptions {
   readonly port: number
   /** Who may transfer, notify and update what; absent: what the configuration says without keys. */
   readonly rules?: Rules
+  /** Files of TSIG keys, as they were read and checked at the start; they are followed. */
+  readonly keyFiles?: readonly KeyFile[]
   readonly health: HealthTable
   readonly clock: Clock
   readonly log: Logger
@@ -45,6 +48,9 @@ export interface Service {
   readonly counters: readonly Float64Array[]
   /** Likewise, queries for steered names by country. */
   readonly tallies: readonly Int32Array[]
+  /** Reads every file now: zones, policies, places and keys. Resolves when what came of it is in service. */
+  reload(force: boolean): Promise<ReloadReply>
+  status(): ReturnType<Loader['status']>
   close(withinMs: number): Promise<void>
 }
 
@@ -58,12 +64,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   // What there is to tell before there is an exchange to tell it to.
   const early: ZoneStep[] = []
   const put = async (world: WorldImage, steps: readonly ZoneStep[]): Promise<void> => {
-    now.world = { ...world, cookies: secrets.now }
+    now.world = { ...world, cookies: secrets.now, tsig: keys.now }
     onWorld?.(now.world)
     if (now.exchange === undefined) early.push(...steps)
     await Promise.all([now.serving?.use(now.world), now.exchange?.use(now.world, steps)])
   }
   const secrets = new CookieSecrets({ file: setup.config.dns['cookie-secrets'], clock, after: systemAfter, log, changed: () => now.world !== undefined && void put(now.world, []) })
+  const unkeyed = options.rules ?? makeRules({ config: setup.config })
+  const keys = new TsigKeyFiles({ files: options.keyFiles ?? [], named: keysNamed(unkeyed), clock, after: systemAfter, log, changed: async () => now.world && put(now.world, []) })
   const loader = new Loader({
     setup,
     health,
@@ -79,7 +87,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await loader.first
     await options.after?.()
     const world = now.world!
-    const rules = options.rules ?? makeRules({ config: setup.config, keys: new Map() })
+    const rules = withKeys(unkeyed, keys.now)
     const exchange = new Exchange({ rules, world, steps: early.splice(0), loader, stateFolder: setup.stateFolder, hello: helloOf(setup.config.dns), log, onRestart: () => now.serving?.relane() })
     now.exchange = exchange
     const serving = await startSockets({ ...options, rules }, world, counters, tallies, () => exchange.openLane())
@@ -89,13 +97,29 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     if (now.world !== world) await serving.use(now.world)
     const close = async (withinMs: number): Promise<void> => {
       secrets.close()
+      keys.close()
       await Promise.all([serving.close(withinMs).then(() => exchange.close()), loader.close()])
     }
-    return { loader, serving, exchange, counters, tallies, close }
+    return { loader, serving, exchange, counters, tallies, ...withFaults(loader, keys), close }
   } catch (error) {
     secrets.close()
+    keys.close()
     await Promise.all([loader.close(), now.exchange?.close()])
     throw error
+  }
+}
+
+/** What the loader does and says, with the files of keys beside its own. */
+function withFaults(loader: Loader, keys: TsigKeyFiles): Pick<Service, 'reload' | 'status'> {
+  return {
+    reload: async (force) => {
+      const [faults, reply] = await Promise.all([keys.reread(), loader.reload(force)])
+      return { ...reply, faults: [...faults, ...reply.faults] }
+    },
+    status: () => {
+      const { reload, ...status } = loader.status()
+      return { ...status, reload: { ...reload, faults: [...keys.faults, ...reload.faults] } }
+    }
   }
 }
 

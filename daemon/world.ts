@@ -2,6 +2,7 @@ import { openNetworks, openPlaces, type Networks, type NetworksImage, type Place
 import type { HealthTable } from '../healthchecks/index.ts'
 import { openRouting, type Routing, type RoutingImage, type Target } from './routing/index.ts'
 import { openWithheld, type Withheld } from './withheld.ts'
+import type { KeyRing } from './wire/index.ts'
 import { openZoneImage, type SharedZones, type ZoneImage } from './zone/index.ts'
 
 /** Everything a query reads, and nothing it may change. A reload makes a new one and swaps it whole. */
@@ -33,6 +34,8 @@ export interface WorldImage {
   readonly health: HealthTable
   readonly suspectTtl: number
   readonly cookies?: readonly Uint8Array[]
+  /** TSIG keys. Absent: those that each thread was started with. */
+  readonly tsig?: KeyRing
   /** Zones that are ours and have no contents that may be served: wire form, lower case. */
   readonly withheld?: readonly Uint8Array[]
   /** Counts the policies and places that were in service: the same number, the same of both. Absent: not known. */

@@ -34,8 +34,13 @@ interface Moving {
 
 /** What a file looks like from outside; `gone` when there is none. */
 export function stampOf(file: string): string {
-  const stat = statSync(file, { throwIfNoEntry: false })
-  return stat === undefined ? 'gone' : stampIn(stat)
+  try {
+    const stat = statSync(file, { throwIfNoEntry: false })
+    return stat === undefined ? 'gone' : stampIn(stat)
+  } catch {
+    // In a folder that is not ours to look into.
+    return 'hidden'
+  }
 }
 
 /** The same, of a file that has been looked at. */

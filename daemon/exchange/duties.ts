@@ -1,7 +1,8 @@
+import { createSecretKey, randomBytes } from 'node:crypto'
 import { formatAddress } from '../../core/address.ts'
 import { systemAfter, systemClock } from '../../core/clock.ts'
 import type { SecondaryStatus } from '../control/api.ts'
-import { nameFromText, nameToText, TYPE, type TsigKeys } from '../wire/index.ts'
+import { nameFromText, nameToText, TYPE, ALGORITHMS, type TsigKey, type TsigKeys } from '../wire/index.ts'
 import type { World } from '../world.ts'
 import { findRrset, findZone, recordsOfRrset, type ZoneStep } from '../zone/index.ts'
 import type { Primary } from './ask-primary.ts'
@@ -18,6 +19,8 @@ const LIMITS = { octets: 1 << 30, connect: 10_000, idle: 30_000, total: 3_600_00
 
 export interface DutiesOptions {
   readonly rules: Rules
+  /** Those of this moment. */
+  keys(): TsigKeys
   readonly loader: Context['loader']
   readonly stateFolder?: string | undefined
   world(): World
@@ -37,10 +40,10 @@ export interface Duties {
 }
 
 /** Looks after every secondary zone from now on, and notifies of every zone that has peers to notify once it is told to begin. */
-export function startDuties({ rules, loader, stateFolder, world, log, onStatus }: DutiesOptions): Duties {
+export function startDuties({ rules, keys, loader, stateFolder, world, log, onStatus }: DutiesOptions): Duties {
   const soaOf = (origin: Uint8Array): Uint8Array | undefined => soaIn(world(), origin)
   const tools = { clock: systemClock, after: systemAfter, random: Math.random, soaOf, log }
-  const endpoints = endpointsOf(rules.keys)
+  const endpoints = endpointsOf(keys)
   const zones = [...rules.zones].map(([name, { notify, primaries }]) => ({ name, origin: nameFromText(name) as Uint8Array, notify: endpoints(notify), primaries: endpoints(primaries ?? []) }))
   const notifier = startNotifier({ ...tools, zones: new Map(zones.map(({ name, origin, notify }) => [name, { origin, peers: notify }])) })
   const refreshed = openRefreshed(stateFolder, systemAfter, (reason) => log('warn', reason))
@@ -66,14 +69,20 @@ export function startDuties({ rules, loader, stateFolder, world, log, onStatus }
 }
 
 /** Each peer once, so that what is known of it holds for all zones. */
-function endpointsOf(keys: TsigKeys): (peers: readonly Peer[]) => (Primary & { readonly name: string })[] {
+function endpointsOf(keys: () => TsigKeys): (peers: readonly Peer[]) => (Primary & { readonly name: string })[] {
   const known = new Map<string, Primary & { readonly name: string }>()
   const endpoint = ({ name, address, port, key }: Peer): Primary & { readonly name: string } => {
-    const found = known.get(name) ?? { name, address: formatAddress(address.bytes), port, ...(key !== undefined && { key: keys.get(key)! }) }
+    const plain = { name, address: formatAddress(address.bytes), port }
+    const found = known.get(name) ?? (key === undefined ? plain : { ...plain, get key() { return keyNow(key, keys()) } })
     known.set(name, found)
     return found
   }
   return (peers) => peers.map(endpoint)
+}
+
+/** The key of a peer as it is now. Of one that is gone nobody knows the secret: nothing unsigned is said or taken in its place. */
+function keyNow(name: string, keys: TsigKeys): TsigKey {
+  return keys.get(name) ?? { name: nameFromText(name) as Uint8Array, algorithm: ALGORITHMS.get('hmac-sha256')!, secret: createSecretKey(randomBytes(32)) }
 }
 
 function soaIn({ zones }: World, origin: Uint8Array): Uint8Array | undefined {

@@ -99,18 +99,19 @@ async function notify(options: NotifyOptions, { origin, peer }: Job, waits: read
   const now = (): number => Math.floor(clock.now() / 1000)
   const id = Math.floor(random() * 0x10000)
   let versions = 0
-  let sent: { readonly soa: Uint8Array; readonly message: Uint8Array; readonly mac?: Uint8Array } | undefined
+  let sent: { readonly soa: Uint8Array; readonly message: Uint8Array; readonly mac?: Uint8Array; readonly key?: TsigKey } | undefined
   const message = (): Uint8Array => {
     const soa = soaOf(origin) ?? sent!.soa
     if (sent === undefined || serialOf(sent.soa) !== serialOf(soa)) {
       versions++
+      const { key } = peer
       const plain = makeQuestion({ id, name: origin, type: TYPE.SOA, soa, opcode: OPCODE_NOTIFY })
-      sent = { soa, ...(peer.key === undefined ? { message: plain } : signRequest(plain, peer.key, now())) }
+      sent = { soa, ...(key === undefined ? { message: plain } : { ...signRequest(plain, key, now()), key }) }
     }
     return sent.message
   }
   const read = (bytes: Uint8Array): { readonly kind: 'answered'; readonly trouble?: string } | undefined => {
-    const verdict = sent?.mac === undefined ? undefined : makeVerifier(peer.key!, sent.mac)(bytes, now())
+    const verdict = sent?.mac === undefined ? undefined : makeVerifier(sent.key!, sent.mac)(bytes, now())
     // What does not answer the last one may answer one before it.
     if (verdict?.kind === 'bad') return versions > 1 ? undefined : { kind: 'answered', trouble: verdict.reason }
     const reply = readMessage(verdict?.message ?? bytes)

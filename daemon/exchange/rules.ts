@@ -1,6 +1,6 @@
 import type { Config } from '../../core/config.ts'
 import { maskBytes, parseAddress, parsePrefix, type Address, type Prefix } from '../../core/address.ts'
-import { nameFromText, nameToText, typeFromText, type TsigKeys } from '../wire/index.ts'
+import { nameFromText, nameToText, typeFromText, type KeyRing, type TsigKeys } from '../wire/index.ts'
 
 /** Another name server. Names of keys and zones are texts in lower case with their final dot. */
 export interface Peer {
@@ -50,9 +50,8 @@ export interface Rules {
 
 export interface RuleOptions {
   readonly config: Pick<Config, 'peers' | 'zones' | 'geo'>
-  readonly keys: TsigKeys
-  /** Keys that may transfer every zone. */
-  readonly transferKeys?: Iterable<string>
+  /** Absent: none, before `withKeys`. */
+  readonly keys?: TsigKeys
   /** Loopback may transfer every zone. */
   readonly isLab?: boolean
 }
@@ -64,7 +63,7 @@ export function canonical(text: string): string {
 }
 
 /** The rules of a configuration that has been checked. */
-export function makeRules({ config, keys, transferKeys = [], isLab = false }: RuleOptions): Rules {
+export function makeRules({ config, keys = new Map(), isLab = false }: RuleOptions): Rules {
   const peers = Object.entries(config.peers).map(([name, { address, port, key, place }]): Peer => ({
     name, address: parseAddress(address)!, port, ...(key !== undefined && { key: canonical(key) }), ...(place !== undefined && { place })
   }))
@@ -89,7 +88,19 @@ export function makeRules({ config, keys, transferKeys = [], isLab = false }: Ru
     }
   ])
   const lab = isLab ? ['127.0.0.0/8', '::1'].map((text): AccessEntry => ({ prefix: parsePrefix(text)! })) : []
-  return { keys, peers, everyZone: { transfer: [...[...transferKeys].map((key): AccessEntry => ({ key })), ...lab] }, zones: new Map(zones), local: config.geo.local }
+  return { keys, peers, everyZone: { transfer: lab }, zones: new Map(zones), local: config.geo.local }
+}
+
+/** The same rules with the keys of this moment. */
+export function withKeys(rules: Rules, { keys, everyZone }: KeyRing): Rules {
+  const others = rules.everyZone.transfer.filter(({ prefix }) => prefix !== undefined)
+  return { ...rules, keys, everyZone: { transfer: [...everyZone.map((key): AccessEntry => ({ key })), ...others] } }
+}
+
+/** Every key that the rules name. */
+export function keysNamed({ peers, zones }: Rules): Set<string> {
+  const lists = [...zones.values()].flatMap(({ transfer, update }) => [...transfer, ...update])
+  return new Set([...peers, ...lists].flatMap(({ key }) => key ?? []))
 }
 
 const wholeAddress = ({ family, bytes }: Address): Prefix => ({ family, bytes, length: bytes.length * 8 })

@@ -7,7 +7,7 @@ import { makeAnswerer } from '../answer.ts'
 import { makeReclaimer } from '../reclaim.ts'
 import { loadSystem, makeSender } from '../serve/index.ts'
 import { nameToText } from '../wire/index.ts'
-import { openWorld } from '../world.ts'
+import { openWorld, type WorldImage } from '../world.ts'
 import type { ZoneStep } from '../zone/index.ts'
 import { makeLoaderClient } from './ask-loader.ts'
 import type { Context } from './context.ts'
@@ -18,6 +18,7 @@ import { makeFactBook } from './facts.ts'
 import { makeHistory } from './history.ts'
 import { attachLane } from './lanes.ts'
 import { makePlaceBook } from './places.ts'
+import { withKeys, type Rules } from './rules.ts'
 import { makeSlots } from './slots.ts'
 import { makeUpdates } from './update.ts'
 
@@ -30,11 +31,12 @@ const HISTORY_OCTETS = 32 << 20
 const TRANSFERS = { atOnce: 32, atOnceOfClient: 8, waiting: 256, waitingOfClient: 64 }
 
 const port = parentPort!
-const { rules, number, hello, steps, stateFolder, world: first } = workerData as ExchangeData
+const { rules: plan, number, hello, steps, stateFolder, world: first } = workerData as ExchangeData
 const say = (message: FromThread): void => port.postMessage(message)
 const log: Context['log'] = (level, text) => say({ kind: 'log', level, text })
 
 let world = openWorld(first)
+let rules = rulesFor(first)
 delete (workerData as { world?: unknown }).world
 const { serverId, version } = hello
 const identity = { ...(serverId !== undefined && { serverId }), ...(version !== undefined && { version }) }
@@ -55,10 +57,12 @@ const note = (all: readonly ZoneStep[]): void => {
 note(steps)
 const { loader, told } = makeLoaderClient((id, asked, handedOver) => port.postMessage({ kind: 'ask', id, ...asked } satisfies FromThread, handedOver))
 
-const duties = startDuties({ rules, loader, stateFolder, world: () => world, log, onStatus: (status) => say({ kind: 'secondary', status }) })
+const duties = startDuties({ rules, keys: () => rules.keys, loader, stateFolder, world: () => world, log, onStatus: (status) => say({ kind: 'secondary', status }) })
 
 const context: Context = {
-  rules,
+  get rules() {
+    return rules
+  },
   history,
   facts,
   slots: makeSlots(TRANSFERS),
@@ -79,6 +83,10 @@ const context: Context = {
   notified: duties.notified
 }
 
+function rulesFor({ tsig }: WorldImage): Rules {
+  return tsig === undefined ? plan : withKeys(plan, tsig)
+}
+
 const system = await loadSystem()
 const send = typeof system === 'string' ? undefined : makeSender(system)
 
@@ -89,6 +97,7 @@ port.on('message', (message: ToThread) => {
       return
     case 'world':
       world = openWorld(message.world)
+      rules = rulesFor(message.world)
       note(message.steps)
       // Policies have changed: what is steered may be other records now, and no step tells.
       if (message.isRerouted) history.forgetThose((zone, origin) => facts.of(zone, origin, world).routed > 0)

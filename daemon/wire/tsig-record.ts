@@ -25,6 +25,15 @@ export interface TsigAlgorithm {
 /** By name: text in lower case with its final dot. */
 export type TsigKeys = ReadonlyMap<string, TsigKey>
 
+/** The keys of this moment. */
+export interface KeyRing {
+  /** Another number, other keys. */
+  readonly number: number
+  readonly keys: TsigKeys
+  /** Names of those that may transfer every zone. */
+  readonly everyZone: readonly string[]
+}
+
 /** The algorithms that are taken, by the names that key files call them (RFC 8945 §6). */
 export const ALGORITHMS: ReadonlyMap<string, TsigAlgorithm> = new Map(
   (['sha256', 'sha384', 'sha512'] as const).map((hash) => {

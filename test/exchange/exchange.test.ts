@@ -7,7 +7,7 @@ import { HAND_OVER } from '../../daemon/answer/index.ts'
 import { Exchange } from '../../daemon/exchange/exchange.ts'
 import { makeGate } from '../../daemon/exchange/gate.ts'
 import { makeHistory, octetsOf } from '../../daemon/exchange/history.ts'
-import { makeRules, mayTransfer, peerOf, type Rules } from '../../daemon/exchange/rules.ts'
+import { makeRules, mayTransfer, peerOf, withKeys, type Rules } from '../../daemon/exchange/rules.ts'
 import { makeSlots } from '../../daemon/exchange/slots.ts'
 import { ALGORITHMS } from '../../daemon/wire/tsig-record.ts'
 import { makeQuery, OPCODE, parseOther, parseQuery, RCODE, signRequest, TYPE, type TsigKey } from '../../daemon/wire/index.ts'
@@ -17,10 +17,10 @@ import { wire } from './replies.ts'
 const key = (name: string): [string, TsigKey] => [`${name}.`, { name: wire(`${name}.`), algorithm: ALGORITHMS.get('hmac-sha256')!, secret: createSecretKey(Buffer.alloc(32, 1)) }]
 const at = (text: string) => parseAddress(text)!
 
-function rulesOf(text: string, more: { isLab?: boolean; transferKeys?: string[] } = {}): Rules {
+function rulesOf(text: string, { isLab = false, transferKeys = [] }: { isLab?: boolean; transferKeys?: string[] } = {}): Rules {
   const { config, faults } = parseConfig('test.yaml', text)
   t.same(faults, [])
-  return makeRules({ config: config!, keys: new Map([key('one'), key('two')]), ...more })
+  return withKeys(makeRules({ config: config!, isLab }), { number: 0, keys: new Map([key('one'), key('two')]), everyZone: transferKeys })
 }
 
 const CONFIG = `peers:

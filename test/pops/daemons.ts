@@ -90,7 +90,7 @@ function makePop(t: Test, name: string, folder: string, text: string, ports: Set
   if (config === undefined) throw new Error(faults.map(formatFault).join('\n'))
   const setup: Setup = {
     role: 'daemon', name: 'daemon', config: { ...config, pops: { ...config.pops!, keys: join(folder, 'pops.keys') } }, ports, stateFolder: join(folder, 'state'), zonesFolder: join(folder, 'zones'), zonesLabel: 'zones',
-    tierSecret: '0'.repeat(64), adminToken: 'token', popKeys: { label: 'pops.keys', text: KEY }, readable: false
+    tierSecret: '0'.repeat(64), adminToken: 'token', popKeys: { label: 'pops.keys', path: join(folder, 'pops.keys'), text: KEY }, readable: false
   }
   let child: ChildProcess | undefined
   let log = ''
