@@ -27,7 +27,9 @@ function askUdp(address: string, spec: DnsSpec, options: ProbeOptions): Promise<
     const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
     socket.on('error', (error: NodeJS.ErrnoException) => attempt.broke(error))
     // Connected, so that only its answers are heard, and its refusal is.
-    socket.connect(spec.port, address, () => {
+    socket.connect(spec.port, address, (error?: NodeJS.ErrnoException) => {
+      // Where there is no way, this is called with the reason, whatever its type says.
+      if (error !== undefined) return attempt.broke(error)
       attempt.connected()
       if (!attempt.isOver) socket.send(query, (error) => error !== null && attempt.broke(error))
     })

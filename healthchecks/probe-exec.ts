@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { messageOf } from '../core/trouble.ts'
 import { Beginning, missingIn, wantsContent, type Content } from './content.ts'
 import { attempt, type Attempt, type Probe, type ProbeTarget } from './probe.ts'
 
@@ -30,30 +31,41 @@ function run({ command, content = {} }: ExecSpec, attempt: Attempt): () => void 
   attempt.connected()
   const begin = (): void => {
     if (attempt.isOver) return
-    underWay++
-    child = start(command, content, attempt)
+    try {
+      child = start(command, content, attempt)
+    } catch (error) {
+      attempt.fail(`cannot be run: ${messageOf(error)}`)
+    }
   }
   if (underWay < MOST_AT_ONCE) begin()
   else waiting.push(begin)
   return () => {
     // A signal to the group reaches its children too; one that has left the group is on its own.
     if (child?.pid !== undefined) killGroup(child.pid)
+    // Nor is it listened to: what it started would hold a descriptor of ours each time.
+    child?.stdout?.destroy()
+    child?.stderr?.destroy()
   }
 }
 
 function start([program, ...parameters]: readonly string[], content: Content, attempt: Attempt): ChildProcess {
-  const child = spawn(program!, parameters, { detached: true, shell: false, stdio: ['ignore', 'pipe', 'pipe'], env: ENVIRONMENT, cwd: '/' })
+  const child: ChildProcess = spawn(program!, parameters, { detached: true, shell: false, stdio: ['ignore', 'pipe', 'pipe'], env: ENVIRONMENT, cwd: '/' })
   const said = new Beginning()
   const complaint = new Beginning(200)
-  child.stdout.on('data', (chunk: Uint8Array) => said.add(chunk))
-  child.stderr.on('data', (chunk: Uint8Array) => complaint.add(chunk))
+  // Neither is there when descriptors have run out.
+  child.stdout?.on('data', (chunk: Uint8Array) => said.add(chunk))
+  child.stderr?.on('data', (chunk: Uint8Array) => complaint.add(chunk))
+  underWay++
   let isFreed = false
   const free = (): void => {
     if (isFreed) return
     isFreed = true
     underWay--
     // Those whose time ran out while they waited begin nothing.
-    for (const begin of waiting.splice(0, MOST_AT_ONCE - underWay)) begin()
+    for (const begin of waiting.splice(0)) {
+      if (underWay < MOST_AT_ONCE) begin()
+      else waiting.push(begin)
+    }
   }
   child.on('error', (error) => {
     free()

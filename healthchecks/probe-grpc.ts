@@ -1,5 +1,6 @@
 import { connect, type ClientHttp2Session } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
+import { messageOf } from '../core/trouble.ts'
 import { certificateState, tlsOptions, type TlsSpec } from './certificate.ts'
 import { Beginning } from './content.ts'
 import { askAll, attempt, hostHeader, type Asked, type Probe, type ProbeOptions, type ProbeTarget } from './probe.ts'
@@ -43,10 +44,15 @@ async function askGrpc(address: string, spec: GrpcSpec, options: ProbeOptions): 
       certificate = text
       if (fault !== undefined) attempt.fail(fault)
     })
-    check(session, spec, { scheme, authority: host ?? hostHeader(address, port, tls === undefined ? 80 : 443), timeoutMs: options.timeoutMs }, (fault) => {
-      if (fault === undefined) attempt.pass(['SERVING', ...(certificate === '' ? [] : [certificate])].join(', '))
-      else attempt.fail(fault)
-    })
+    try {
+      check(session, spec, { scheme, authority: host ?? hostHeader(address, port, tls === undefined ? 80 : 443), timeoutMs: options.timeoutMs }, (fault) => {
+        if (fault === undefined) attempt.pass(['SERVING', ...(certificate === '' ? [] : [certificate])].join(', '))
+        else attempt.fail(fault)
+      })
+    } catch (error) {
+      // Headers that HTTP/2 does not have.
+      attempt.fail(messageOf(error))
+    }
     return () => session.destroy()
   })
 }
@@ -71,7 +77,10 @@ function check(session: ClientHttp2Session, { service, headers = {} }: GrpcSpec,
     if (typeof fields['grpc-status'] === 'string') code = fields['grpc-status']
     if (typeof fields['grpc-message'] === 'string') text = fields['grpc-message']
   }
-  stream.on('error', (error) => done(error.message))
+  // That of a session that has ended comes before the reason why, which the session itself tells.
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_HTTP2_STREAM_CANCEL') done(error.message)
+  })
   stream.on('response', (fields) => {
     if (fields[':status'] !== 200) done(`status ${fields[':status']}`)
     heed(fields)

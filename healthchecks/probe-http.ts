@@ -2,6 +2,7 @@ import { request as requestPlain, type ClientRequest, type IncomingMessage, type
 import { request as requestSecure } from 'node:https'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { messageOf } from '../core/trouble.ts'
 import { certificateState, tlsOptions, type TlsSpec } from './certificate.ts'
 import { Beginning, missingIn, wantsContent, type Content } from './content.ts'
 import { askAll, attempt, hostHeader, type Asked, type Attempt, type Probe, type ProbeOptions, type ProbeTarget } from './probe.ts'
@@ -74,7 +75,12 @@ export async function request(address: string, spec: Omit<HttpSpec, 'kind' | 'ad
     query.on('response', (response) => {
       if (!attempt.isOver) answered(response, attempt, certificate)
     })
-    query.end()
+    try {
+      query.end()
+    } catch (error) {
+      // Headers that do not go with each other.
+      attempt.fail(messageOf(error))
+    }
     return () => query.destroy()
   })
 }

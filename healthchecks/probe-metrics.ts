@@ -18,6 +18,8 @@ export interface MetricsSpec extends ProbeTarget {
 }
 
 const LARGEST_PAGE = 1024 * 1024
+/** Sums and ratios of greater figures, or of smaller parts of one, are no numbers any more: one edge would spoil the shares of all. */
+const GREATEST = 1e15
 
 export const probeMetrics: Probe<MetricsSpec> = (spec, options) =>
   askAll(spec, options, (address) =>
@@ -31,9 +33,11 @@ export const probeMetrics: Probe<MetricsSpec> = (spec, options) =>
 function judge(page: string, { load, capacity, most }: MetricsSpec, attempt: Attempt): void {
   const read = readerOf(page)
   const found = read(load)
+  if (found !== undefined && found > GREATEST) return attempt.fail(`load ${found} is no figure to go by`)
   if (found === undefined) return attempt.fail(`there is no metric ${load}`)
   const able = capacity === undefined ? undefined : read(capacity)
   if (capacity !== undefined && (able === undefined || able <= 0)) return attempt.fail(`there is no metric ${capacity} above 0`)
+  if (able !== undefined && (able > GREATEST || able < 1 / GREATEST)) return attempt.fail(`capacity ${able} is no figure to go by`)
   if (most !== undefined && found > most) return attempt.fail(`load ${found} is above ${most}`)
   attempt.pass(`load ${found}${able === undefined ? '' : ` of ${able}`}`, { load: Math.max(0, found), ...(able !== undefined && { capacity: able }) })
 }

@@ -1,6 +1,7 @@
 import { Resolver } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { After, Clock } from '../core/clock.ts'
+import { messageOf } from '../core/trouble.ts'
 import type { ProbeKind } from './verdict.ts'
 
 // What probes of all kinds share: what they are told, what they say, and one attempt at one address within its time.
@@ -88,15 +89,22 @@ export function attempt({ timeoutMs, connectMs = timeoutMs, clock, after, signal
     const cancel = after(timeoutMs, () => finish(false, `no complete answer within ${timeoutMs} ms`))
     const cancelConnect = connectMs < timeoutMs ? after(connectMs, () => finish(false, `no connection within ${connectMs} ms`)) : () => undefined
     signal.addEventListener('abort', giveUp)
-    end = begin({
+    const broke = (error: NodeJS.ErrnoException): void => finish(false, WORDS[error.code ?? ''] ?? error.message, error.code)
+    const attempt: Attempt = {
       get isOver() {
         return isOver
       },
       connected: cancelConnect,
       pass: (why, told) => finish(true, why, '', told),
       fail: (why) => finish(false, why),
-      broke: (error) => finish(false, WORDS[error.code ?? ''] ?? error.message, error.code)
-    })
+      broke
+    }
+    try {
+      end = begin(attempt)
+    } catch (error) {
+      // What a library refuses to send at all, such as a header that cannot be, fails like any other check.
+      broke(error instanceof Error ? error : new Error(messageOf(error)))
+    }
     if (isOver) end()
     else if (signal.aborted) giveUp()
   })

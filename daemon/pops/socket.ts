@@ -66,14 +66,16 @@ export class PopSocket {
     const socket = makeSocket(own.address, true)
     this.#socket = socket
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      // Nobody listens there just now: it is the system of the other that says so, and whoever can forge that knows little.
-      if (error.code === 'ECONNREFUSED') return
+      // Of a socket that is open it is the network that speaks (ICMP), and anybody may speak so: the next message is sent all the same.
+      if (this.#socket !== socket || this.#isOpen) return
       this.#fail(error.code ?? error.message)
     })
     socket.on('message', (octets) => this.#received(octets))
     socket.bind({ address: own.address, port: own.port, exclusive: true }, () => {
-      socket.connect(other.port, other.address, () => {
+      // Called with what went wrong too, whatever its type says.
+      socket.connect(other.port, other.address, (error?: NodeJS.ErrnoException) => {
         if (this.#socket !== socket) return
+        if (error !== undefined) return this.#fail(error.code ?? error.message)
         this.#isOpen = true
         this.#told = undefined
       })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { formatAddress, ipv4Number, maskBytes, parseAddress, parsePrefix } from '../../core/address.ts'
+import { matchesGlob } from '../../core/glob.ts'
 import { formatDuration, parseDuration, parseSize } from '../../core/quantity.ts'
 import { editDistance, nearest, suggestion } from '../../core/suggest.ts'
 
@@ -39,4 +40,10 @@ t.test('what was probably meant', async (t) => {
   t.equal(nearest('stat', ['start', 'status']), 'status', 'a beginning tells more than a letter that is missing')
   t.equal(suggestion('icm', ['icn', 'nrt']), 'did you mean icn?')
   t.equal(suggestion('zzzz', ['icn', 'nrt']), 'known: icn, nrt')
+})
+
+t.test('names fit patterns as the regular expression that says the same finds, and many stars cost no more than one', async (t) => {
+  const text = fc.stringMatching(/^[ab.*?]{0,8}$/)
+  fc.assert(fc.property(text, fc.stringMatching(/^[ab.]{0,10}$/), (pattern, name) => matchesGlob(pattern, name) === new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '.*').replaceAll('?', '.')}$`).test(name)), { numRuns: 3000 })
+  t.notOk(matchesGlob(`${'*?'.repeat(30)}b`, 'a'.repeat(64)))
 })

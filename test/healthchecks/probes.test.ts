@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { createServer as createHttp, type RequestListener } from 'node:http'
 import { createSecureServer, createServer as createHttp2, type Http2Server, type ServerHttp2Stream } from 'node:http2'
 import { createServer as createHttps } from 'node:https'
@@ -236,4 +236,38 @@ t.test('metrics: a load in JSON or Prometheus text, and its limit', async (t) =>
   t.match(await metrics('/text, load: load, capacity: load_max'), { passed: true, load: 420, capacity: 1000 })
   t.match(await metrics(`/text, load: 'load{core="1"}'`), { passed: true, load: 220 })
   t.match(await metrics('/none, load: load'), { passed: false, why: 'status 503' })
+})
+
+t.test('what cannot even be asked fails the check, and harms nothing else', async (t) => {
+  const port = await page((_, response) => response.end('ok'))
+  const http2 = createHttp2()
+  http2.on('stream', (stream) => stream.respond({ ':status': 200 }, { endStream: true }))
+  t.match(await run(`{ grpc: "", port: ${await listen(http2)}, headers: { Connection: close }, ${LONG} }`), { passed: false, why: /forbidden/ })
+  t.match(await run(`{ http: /, port: ${port}, headers: { Trailer: x }, ${LONG} }`), { passed: false, why: /Trailers are invalid/ })
+  t.match(await run(`{ dns: { name: example.test }, ${LONG} }`, { addresses: ['255.255.255.255'] }), { passed: false, why: /EACCES|unreachable/ }, 'no way there')
+  t.match(await run(`{ grpc: "", port: 1, ${LONG} }`), { passed: false, refused: true, why: 'connection refused' })
+  t.match(await run(`{ exec: [/bin/true, "${'x'.repeat(300_000)}"], ${LONG} }`), { passed: false, why: /^cannot be run: .*E2BIG/ })
+  const endless = await page((_, response) => response.end('load 1e308\nload 1e308\nable 1e-300\none 1\n'))
+  t.match(await run(`{ metrics: /, port: ${endless}, load: load, ${LONG} }`), { passed: false, why: 'load Infinity is no figure to go by' })
+  t.match(await run(`{ metrics: /, port: ${endless}, load: one, capacity: able, ${LONG} }`), { passed: false, why: 'capacity 1e-300 is no figure to go by' })
+})
+
+t.test('exec: whatever leaves its group keeps no descriptor of ours, nor does it harm when none are left', async (t) => {
+  const open = (): number => readdirSync('/proc/self/fd').length
+  const before = open()
+  // They hold its output open, so that only the time limit ends it.
+  for (let turn = 0; turn < 4; turn++) await run('{ exec: [/bin/sh, -c, "setsid sleep 20 & sleep 0.2"], timeout: 1s }')
+  for (let waits = 0; waits < 1000 && open() > before + 3; waits++) await sleep(10)
+  t.ok(open() <= before + 3, 'as many as before')
+  const module = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href)
+  const script = `import { openSync, closeSync } from 'node:fs'
+    import { probe } from ${module('../../healthchecks/index.js')}
+    import { systemAfter, systemClock } from ${module('../../core/clock.js')}
+    const held = []
+    try { for (;;) held.push(openSync('/dev/null')) } catch {}
+    const { why } = await probe({ kind: 'exec', command: ['/bin/true'] }, { kind: 'full', timeoutMs: 20000, clock: systemClock, after: systemAfter, signal: new AbortController().signal })
+    for (const each of held) closeSync(each)
+    console.log(why)`
+  const said = execFileSync('sh', ['-c', 'ulimit -n 256 && exec "$0" --input-type=module -e "$1"', process.execPath, script], { encoding: 'utf8' })
+  t.match(said, /^cannot be run: .*EMFILE/)
 })

@@ -6,6 +6,7 @@ import t from 'tap'
 import { systemAfter, systemClock } from '../../core/clock.ts'
 import { openChannel, type Channel } from '../../daemon/pops/index.ts'
 import { LARGEST, peek, readMessage, writeMessage, type Message } from '../../daemon/pops/message.ts'
+import { PopSocket } from '../../daemon/pops/socket.ts'
 import { keyOfTarget, readSight, writeSight } from '../../daemon/pops/sight.ts'
 import type { Plan } from '../../healthchecks/index.ts'
 import { deliver, heardBy, keyOf, meet, value } from './network.ts'
@@ -145,3 +146,14 @@ async function sparePorts(address: string): Promise<[number, number] | undefined
   for (const socket of sockets) socket.close()
   return ports as [number, number]
 }
+
+t.test('where there is no way to another PoP that is told, and what is sent is dropped', async (t) => {
+  const lines: string[] = []
+  const [port] = (await sparePorts('127.0.0.1'))!
+  // Nothing leads from the loopback to elsewhere.
+  const socket = new PopSocket({ own: { address: '127.0.0.1', port }, other: { address: '192.0.2.1', port }, after: systemAfter, trouble: (line) => void lines.push(line) })
+  for (let waits = 0; waits < 3000 && lines.length === 0; waits++) await new Promise((resolve) => setTimeout(resolve, 10))
+  t.match(lines, [/^there is no way from 127\.0\.0\.1 to 192\.0\.2\.1 port \d+ \(E[A-Z]+\); tried again$/])
+  socket.send(Buffer.from('x'))
+  socket.close()
+})
