@@ -1,4 +1,6 @@
 import { parseAddress } from '../core/address.ts'
+import { systemClock } from '../core/clock.ts'
+import { parseMoment } from '../core/moment.ts'
 import { nearest } from '../core/suggest.ts'
 import type { Explanation } from '../daemon/control/api.ts'
 import { MNEMONIC_LIST, nameFromText, typeFromText } from '../daemon/wire/index.ts'
@@ -13,14 +15,17 @@ export const explain: Command = {
   details: [
     '--assume supposes other health than there is, and changes nothing: EDGE=down as if its checks failed,',
     'EDGE=drain as if it were forced out, EDGE=up as if neither; several with commas, with * and ? in names.',
-    'Exit status: 0 when the name was explained, 1 when it is in no zone or no fleet runs, 2 when something',
-    'is mistyped.'
+    '--at TIME tells what was answered then: with health and forced states as the journal has them. Zones, policies',
+    'and places are those of now; the last lines tell since when they have been the same.',
+    'Exit status: 0 when the name was explained, 1 when it is in no zone, no fleet runs or the journal does',
+    'not reach back to TIME, 2 when something is mistyped.'
   ],
   arguments: [{ name: 'NAME' }],
   options: {
     from: { kind: 'text', value: 'ADDRESS', summary: 'address of the client or of its resolver (default: 127.0.0.1)' },
     type: { kind: 'text', value: 'TYPE', summary: 'record type (default: A)' },
     assume: { kind: 'text', value: 'EDGE=STATE,…', summary: 'suppose these edges up, down or drain' },
+    at: { kind: 'text', value: 'TIME', summary: 'as of then: 2026-11-21T15:04Z, or 10m for ten minutes ago' },
     json: { kind: 'flag', summary: 'print the steps as JSON' },
     state: STATE
   },
@@ -28,7 +33,8 @@ export const explain: Command = {
     'nearcast explain d111111abcdef8.nearcast.test --from 168.126.63.1',
     'nearcast explain www.nearcast.test --from 2001:67c:2e8::1 --type AAAA',
     'nearcast explain nearcast.test --type MX --json',
-    "nearcast explain www.nearcast.test --from 168.126.63.1 --assume 'icn=down,n*=drain'"
+    "nearcast explain www.nearcast.test --from 168.126.63.1 --assume 'icn=down,n*=drain'",
+    'nearcast explain www.nearcast.test --from 168.126.63.1 --at 10m'
   ],
   run: async (call) => {
     const name = call.positionals[0]!
@@ -41,10 +47,13 @@ export const explain: Command = {
       const near = nearest(type, MNEMONIC_LIST)
       return mistyped(call.io, `--type ${type}: there is no such type (${near === undefined ? 'TYPE123 stands for any number' : `did you mean ${near}?`})`)
     }
+    const at = textOf(call, 'at')
+    const moment = at === undefined ? undefined : parseMoment(at, systemClock.now())
+    if (typeof moment === 'string') return mistyped(call.io, `--at ${moment}`)
     const admin = openAdmin(call)
     if (typeof admin === 'string') return failed(call.io, admin)
     const assume = textOf(call, 'assume')
-    const query = new URLSearchParams({ name, from, type: type.toUpperCase(), ...(assume !== undefined && { assume }) })
+    const query = new URLSearchParams({ name, from, type: type.toUpperCase(), ...(assume !== undefined && { assume }), ...(moment !== undefined && { at: new Date(moment).toISOString() }) })
     const reply = await admin.get<Explanation>(`/v1/explain?${query}`)
     if (reply instanceof Refused) return refused(call, reply)
     call.io.out(isSet(call, 'json') ? `${JSON.stringify(reply, undefined, 2)}\n` : `${explanationLines(reply).join('\n')}\n`)

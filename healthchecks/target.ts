@@ -9,6 +9,8 @@ export interface CheckTarget {
   /** The word that is kept up to date. */
   readonly table: HealthTable
   readonly index: number
+  /** Told whenever it was written anew. */
+  wrote?(word: number, why: string): void
 }
 
 export interface TargetReport extends SavedTarget {
@@ -151,7 +153,8 @@ export class WatchedTarget {
     const { table, index } = this.target
     const { verdict, suspect, why } = this.#judged
     const settled = this.#settler?.settle(this.target, { verdict, suspect, gone: this.#gone !== undefined, since: this.#since, why }) ?? this.#judged
-    setHealth(table, index, healthWord(settled.verdict, this.#forced, settled.suspect))
+    const word = healthWord(settled.verdict, this.#forced, settled.suspect)
+    if (setHealth(table, index, word)) this.target.wrote?.(word, why)
   }
 
   #evaluate(plan: Plan): Judged {

@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import { parseAddress, parsePrefix } from '../../core/address.ts'
 import type { FleetVerb, Injection } from '../../core/channel.ts'
+import { parseMoment } from '../../core/moment.ts'
 import { compilePattern } from '../../core/pattern.ts'
 import { suggestion } from '../../core/suggest.ts'
 import { refuse, type Call, type Control, type Reply } from './admin-call.ts'
 import { tellLatency } from './admin-latency.ts'
+import { NOT_KNOWN } from './explain-past.ts'
 import { DAY_MS, queries, safe, where } from './admin-traffic.ts'
 import type { MemberStatus } from './api.ts'
 
@@ -22,7 +24,7 @@ const injection = z.discriminatedUnion('kind', [
 export const calls: readonly Call[] = [
   { method: 'GET', path: '/v1/status', answer: (_, control) => ({ status: 200, body: { ...control.status(), members: control.health.members(), targets: control.health.targets() } }) },
   { method: 'GET', path: '/v1/pops', answer: pops },
-  { method: 'GET', path: '/v1/explain', answer: reading(z.strictObject({ name: z.string().min(1).max(1024), from: z.string().max(64).default('127.0.0.1'), type: z.string().max(32).default('A'), assume: z.string().max(1024).optional() }), explain) },
+  { method: 'GET', path: '/v1/explain', answer: reading(z.strictObject({ name: z.string().min(1).max(1024), from: z.string().max(64).default('127.0.0.1'), type: z.string().max(32).default('A'), assume: z.string().max(1024).optional(), at: z.string().max(64).optional() }), explain) },
   { method: 'GET', path: '/v1/safe', answer: reading(z.strictObject({ edges: z.string().min(1).max(1024) }), safe) },
   { method: 'GET', path: '/v1/where', answer: reading(z.strictObject({ what: z.string().min(1).max(1024).optional(), assume: z.string().max(1024).optional() }), where) },
   { method: 'GET', path: '/v1/latency', answer: reading(z.strictObject({ network: z.string().max(64).optional() }), latency) },
@@ -156,11 +158,17 @@ function latency({ network }: { network?: string | undefined }, { latencies }: C
   return { status: 200, body: tellLatency(latencies, wanted) }
 }
 
-function explain(input: { name: string; from: string; type: string; assume?: string | undefined }, control: Control): Reply {
+async function explain(input: { name: string; from: string; type: string; assume?: string | undefined; at?: string | undefined }, control: Control): Promise<Reply> {
   const from = parseAddress(input.from)
   if (from === undefined) return refuse(400, `from: expected an IPv4 or IPv6 address, not ${input.from}`)
-  const explanation = control.explain({ name: input.name, type: input.type, from, ...(input.assume === undefined ? {} : { assume: input.assume }) })
-  return typeof explanation === 'string' ? refuse(400, explanation) : { status: 200, body: explanation }
+  const at = input.at === undefined ? undefined : parseMoment(input.at, control.clock.now())
+  if (typeof at === 'string') return refuse(400, `at: ${at}`)
+  const past = at === undefined ? undefined : await control.health.past(at)
+  if (typeof past === 'string') return refuse(409, past)
+  const since = control.status().since ?? { zones: {} }
+  const explanation = control.explain({ name: input.name, type: input.type, from, ...(input.assume === undefined ? {} : { assume: input.assume }), ...(past && { past: { ...past, since } }) })
+  if (typeof explanation !== 'string') return { status: 200, body: explanation }
+  return refuse(explanation.startsWith(NOT_KNOWN) ? 409 : 400, explanation)
 }
 
 function find(wanted: string, { health }: Control): MemberStatus | Reply {

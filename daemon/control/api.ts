@@ -8,7 +8,7 @@ export type { DrainReply, WhereReply } from '../traffic/index.ts'
 //
 //   GET  /v1/status                                -> Status
 //   GET  /v1/pops                                  -> PopsStatus
-//   GET  /v1/explain?name=&from=&type=&assume=     -> Explanation
+//   GET  /v1/explain?name=&from=&type=&assume=&at= -> Explanation
 //   GET  /v1/safe?edges=                           -> DrainReply
 //   GET  /v1/where?what=&assume=                   -> WhereReply
 //   GET  /v1/latency?network=                      -> LatencyReply
@@ -229,6 +229,16 @@ export interface MemberStatus {
 /** A target of policies that is no member and has a check. Its name is its check and what it is: `web@192.0.2.7`. */
 export type TargetStatus = Pick<MemberStatus, 'name' | 'health' | 'check' | 'suspect' | 'since' | 'why' | 'checkedAt' | 'checkMs' | 'forced'>
 
+/** Since when what answers are made from has been in service. Wall times. */
+export interface InService {
+  readonly policies?: number
+  readonly places?: number
+  /** Lists of networks, autonomous systems, and what was measured. */
+  readonly networks?: number
+  /** By origin in lower case, with the final dot; '' for all others. */
+  readonly zones: Readonly<Record<string, number>>
+}
+
 /** What the daemon knows of itself beside its members. */
 export interface DaemonStatus {
   readonly version: string
@@ -241,6 +251,7 @@ export interface DaemonStatus {
   /** The greatest TTL of a routed record, in seconds: how long a client may go on using an edge that has left the answers. */
   readonly routedTtl: number
   readonly zones: readonly ZoneStatus[]
+  readonly since?: InService
   readonly secondaries: readonly SecondaryStatus[]
   /** Absent where there are no other PoPs. */
   readonly pops?: PopsStatus
@@ -258,7 +269,7 @@ export interface Status extends DaemonStatus {
 /** How one question is decided, in the order in which it is decided. */
 export interface Explanation {
   /** `assume`: the health that was supposed. */
-  readonly question: { readonly name: string; readonly type: string; readonly from: string; readonly assume?: string }
+  readonly question: { readonly name: string; readonly type: string; readonly from: string; readonly assume?: string; readonly at?: string }
   readonly outcome: 'routed' | 'found' | 'nodata' | 'nxdomain' | 'delegation' | 'alias' | 'notours'
   /** The zone the name is in; absent when it is in none of ours. */
   readonly zone?: { readonly origin: string; readonly serial: number }
@@ -276,6 +287,8 @@ export interface Explanation {
   readonly failOpen: boolean
   /** A target in question is suspect or down: the TTL is cut. */
   readonly unsettled: boolean
+  /** With `at`: what of the answer is as of now, since when that has been in service, and whether it was at that time. */
+  readonly asOfNow?: readonly { readonly text: string; readonly since?: number; readonly isSame: boolean }[]
   /** What the answerer itself said to this question. */
   readonly answer: {
     readonly rcode: string

@@ -6,6 +6,8 @@ import type { Explanation } from './api.ts'
  * @param note what there is to say of a target, if anything
  */
 export function tellPoints(explanation: Explanation, note: (target: string) => string | undefined): Explanation {
+  // What they see now says nothing of what was.
+  if (explanation.question.at !== undefined) return explanation
   const notes = new Map(explanation.candidates.flatMap(({ target, state }) => {
     const text = state.endsWith('(assumed)') ? undefined : note(target)
     return text === undefined ? [] : [[target, text] as const]

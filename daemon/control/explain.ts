@@ -1,3 +1,4 @@
+import { momentText } from '../../core/moment.ts'
 import { formatAddress, ipv4Number, maskBytes, type Address } from '../../core/address.ts'
 import { nearest } from '../../core/suggest.ts'
 import { describePlace } from '../../geodb/index.ts'
@@ -7,6 +8,7 @@ import type { World } from '../world.ts'
 import { lookup, makeFinding } from '../zone/index.ts'
 import type { Explanation } from './api.ts'
 import { assumeHealth } from '../traffic/index.ts'
+import { nowLines, pastTable, type Past } from './explain-past.ts'
 import { readReply, writeQuery } from './explain-answer.ts'
 import { findNetworks } from './explain-network.ts'
 import { closestEncloser, meantName, nearName, showName, showRrset, typesAt, zoneOf, type ShownRrset } from './explain-zone.ts'
@@ -18,6 +20,8 @@ export interface ExplainQuestion {
   readonly from: Address
   /** Health to suppose in the place of what is, such as `icn=down,fra*=drain`. */
   readonly assume?: string
+  /** Health as it stood, in the place of what is. */
+  readonly past?: Past
 }
 
 /** Puts a query to an answerer of this world as if it had come from `source` over UDP; undefined when it is answered with silence. */
@@ -47,7 +51,7 @@ type Stage = { readonly outcome: Explanation['outcome'] } | { readonly next: Uin
 /** Aliases followed; the answerer has its own bound. */
 const MOST_ALIASES = 16
 
-/** Runs the production path for one question and tells each step; a text says what is wrong with the question. */
+/** Runs the production path for one question and tells each step; a text says what is wrong with the question, or begins with NOT_KNOWN. */
 export function explainName(live: World, ask: Ask, question: ExplainQuestion): Explanation | string {
   const name = nameFromText(question.name)
   if (typeof name === 'string') return `name: ${question.name} is not a name: ${name}`
@@ -56,19 +60,26 @@ export function explainName(live: World, ask: Ask, question: ExplainQuestion): E
     const near = nearest(question.type, MNEMONIC_LIST)
     return `type: there is no type ${question.type}${near === undefined ? '; TYPE123 stands for any number' : ` (did you mean ${near}?)`}`
   }
-  const assumed = question.assume === undefined ? undefined : assumeHealth(live.health, live.targets, question.assume)
+  const past = question.past && pastTable(question.past, live.health, live.targets)
+  const base = past === undefined ? live : { ...live, health: past.health }
+  const assumed = question.assume === undefined ? undefined : assumeHealth(base.health, live.targets, question.assume)
   if (typeof assumed === 'string') return assumed
-  const world = assumed === undefined ? live : { ...live, health: assumed.health }
+  const world = assumed === undefined ? base : { ...live, health: assumed.health }
   const walk: Walk = { world, from: question.from, type, steps: [], records: [], ttl: Number.POSITIVE_INFINITY, candidates: [], failOpen: false, unsettled: false }
+  if (past !== undefined) tell(walk, 0, past.text)
   if (assumed !== undefined) tell(walk, 0, `assumed: ${assumed.text}; all else as it is`)
   const outcome = follow(walk, name)
   const reply = ask(writeQuery(name, type, question.from), question.from, world)
   const answer = reply === undefined ? { rcode: 'silence', authoritative: false, answers: [], authorities: [] } : readReply(reply)
   if (outcome === 'routed' && answer.ttl !== undefined) tellTtl(walk, answer.ttl)
   const { zone, place, network, policy, records, steps, failOpen, unsettled } = walk
+  const lost = walk.candidates.flatMap(({ target }) => past?.unknown.get(target) ?? [])[0]
+  if (lost !== undefined) return lost
+  const asOfNow = question.past && nowLines(question.past, walk)
+  for (const { text } of asOfNow ?? []) tell(walk, 0, text)
   const candidates = assumed === undefined ? walk.candidates : walk.candidates.map((each) => (assumed.names.has(each.target) ? { ...each, state: `${each.state} (assumed)` } : each))
   return {
-    question: { name: nameToText(name), type: typeToText(type), from: formatAddress(question.from.bytes), ...(question.assume === undefined ? {} : { assume: question.assume }) },
+    question: { name: nameToText(name), type: typeToText(type), from: formatAddress(question.from.bytes), ...(question.assume === undefined ? {} : { assume: question.assume }), ...(question.past && { at: momentText(question.past.at) }) },
     outcome,
     ...(zone === undefined ? {} : { zone }),
     records,
@@ -79,6 +90,7 @@ export function explainName(live: World, ask: Ask, question: ExplainQuestion): E
     candidates,
     failOpen,
     unsettled,
+    ...(asOfNow && { asOfNow }),
     answer
   }
 }

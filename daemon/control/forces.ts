@@ -47,7 +47,8 @@ export interface ForcesOptions {
   readonly log: Logger
   /** Whether there is such a member: a force for one that has left the configuration is dropped. */
   knows(name: string): boolean
-  apply(name: string, forced: Forced): void
+  /** `why`: what the operator said; absent with `none`. */
+  apply(name: string, forced: Forced, why?: string): void
 }
 
 export function openForces({ file, clock, after, log, knows, apply }: ForcesOptions): Forces {
@@ -62,7 +63,7 @@ export function openForces({ file, clock, after, log, knows, apply }: ForcesOpti
     ends.get(force.name)?.()
     ends.delete(force.name)
     forces.set(force.name, force)
-    apply(force.name, force.state)
+    apply(force.name, force.state, force.why)
     if (force.until !== undefined) ends.set(force.name, after(Math.max(0, force.until - clock.now()), () => end(force.name)))
   }
   const drop = (name: string): Force | undefined => {

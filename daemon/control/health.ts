@@ -9,7 +9,8 @@ import type { Vantage } from '../pops/index.ts'
 import type { RoutingImage } from '../routing/index.ts'
 import type { MemberStatus, TargetStatus } from './api.ts'
 import { startCapacity } from './capacity.ts'
-import { openForces, type Forces } from './forces.ts'
+import { openEvents, type Events } from './events.ts'
+import { openForces, type Forces, type ForcesOptions } from './forces.ts'
 import { makeStateFile, readStateFile } from './health-file.ts'
 import { makePlainTargets } from './plain-targets.ts'
 import { describeMembers, describeTargets } from './status.ts'
@@ -23,6 +24,8 @@ export interface Health {
   /** Takes over the targets of policies before they are in service: those that have a check are checked from now on. */
   adopt(routing: RoutingImage): RoutingImage
   readonly forces: Forces
+  /** How everything stood at a wall time; a text says why that is not known. */
+  past: Events['past']
   /** Hand every `fleet` message of the supervisor here. */
   fleet(members: readonly Member[]): void
   members(): readonly MemberStatus[]
@@ -88,10 +91,10 @@ export function startHealth(options: HealthOptions): Health {
     ...(options.probe === undefined ? {} : { probe: options.probe })
   })
   options.vantage?.whenChanged(() => checker.restate())
-  const knows = (name: string): boolean => name.includes('@') || checker.report(name) !== undefined
-  checker.add(checkTargets(config, setup.ports.http, table))
-  const forces = openForces({ file: join(setup.stateFolder, 'forces.json'), clock, after, log, knows, apply: (name, forced) => checker.force(name, forced) })
-  const plain = makePlainTargets({ checks: config.checks.named, table, firstWord: Object.keys(config.edges).length, checker })
+  const events = openEvents({ stateFolder: setup.stateFolder, clock, log })
+  checker.add(checkTargets(config, setup.ports.http, table).map(events.watched))
+  const forces = openForces({ file: join(setup.stateFolder, 'forces.json'), clock, after, log, knows: (name) => name.includes('@') || checker.report(name) !== undefined, apply: applying(checker, events) })
+  const plain = makePlainTargets({ checks: config.checks.named, table, firstWord: Object.keys(config.edges).length, checker: watching(checker, events) })
   saveWithin(SAVE_EVERY_MS)
   let members: readonly Member[] = []
   const edges = Object.entries(config.edges).map(([name, { capacity: most }], word) => ({ name, word, capacity: most }))
@@ -112,6 +115,7 @@ export function startHealth(options: HealthOptions): Health {
     settled: () => checker.settled(),
     adopt: plain.adopt,
     forces,
+    past: events.past,
     fleet: (told) => {
       members = told
       for (const member of told) hear.member(member)
@@ -124,7 +128,26 @@ export function startHealth(options: HealthOptions): Health {
       capacity.close()
       checker.close()
       options.vantage?.close()
-      await Promise.all([disk.write(checker.save()), forces.close()])
+      await Promise.all([disk.write(checker.save()), forces.close(), events.close()])
+    }
+  }
+}
+
+/** Holds a target, and has it written down why. */
+function applying(checker: Checker, { forced: told }: Events): ForcesOptions['apply'] {
+  return (name, forced, why) => {
+    told(name, why)
+    checker.force(name, forced)
+  }
+}
+
+/** A checker whose targets' changes are written down. */
+function watching(checker: Checker, { watched, gone }: Events): Pick<Checker, 'add' | 'remove'> {
+  return {
+    add: (targets) => checker.add(targets.map(watched)),
+    remove: (names) => {
+      checker.remove(names)
+      gone(names)
     }
   }
 }

@@ -9,8 +9,8 @@ import type { LatencyImage, NetworksImage, PlacesImage } from '../../geodb/index
 import type { HealthTable } from '../../healthchecks/index.ts'
 import type { RoutingImage, Target } from '../routing/index.ts'
 import type { WorldImage } from '../world.ts'
-import { nameFromText } from '../wire/index.ts'
 import { lowerName, type PackedRecords, type SharedZones, type ZoneChange, type ZoneStep } from '../zone/index.ts'
+import { nameToText, nameFromText } from '../wire/index.ts'
 import type { DaemonStatus, FlushReply, ReloadReply, ZoneStatus } from './api.ts'
 import type { ChangedBy, ChangeReply } from './loader-changes.ts'
 import type { FreshNetworks } from './loader-networks.ts'
@@ -61,6 +61,8 @@ export class Loader {
   #placeFaults: readonly Fault[] = []
   #networkFaults: readonly Fault[] = []
   #lastAt: number | undefined
+  /** Since when what is in service has been so. */
+  readonly #since: { policies?: number; places?: number; networks?: number; readonly zones: Record<string, number> } = { zones: {} }
   #generation = 0
   /** Counts what policies and places have been in service. */
   #policies = 0
@@ -152,11 +154,11 @@ export class Loader {
     })
   }
 
-  status(): Pick<DaemonStatus, 'geo' | 'names' | 'routedTtl' | 'zones' | 'reload'> {
+  status(): Pick<DaemonStatus, 'geo' | 'names' | 'routedTtl' | 'zones' | 'reload' | 'since'> {
     const { names, routedTtl } = this.#report
     const lastAt = this.#lastAt === undefined ? {} : { lastAt: this.#lastAt }
     const geo = { about: this.#parts.places?.about ?? '', local: this.#options.setup.config.geo.local }
-    return { geo, names, routedTtl, zones: sortedStatuses(this.#zones), reload: { ...lastAt, faults: [...[...this.#placeFaults, ...this.#networkFaults].map(formatFault), ...errorLines(this.#report)] } }
+    return { geo, names, routedTtl, since: this.#since, zones: sortedStatuses(this.#zones), reload: { ...lastAt, faults: [...[...this.#placeFaults, ...this.#networkFaults].map(formatFault), ...errorLines(this.#report)] } }
   }
 
   async close(): Promise<void> {
@@ -222,6 +224,7 @@ export class Loader {
     if (change !== undefined) log.info(change)
     this.#placeFaults = faults
     this.#parts.places = places
+    this.#since.places = this.#options.clock.now()
     this.#policies++
     // Before the first load there is nothing to answer yet.
     if (this.#settle === undefined) await this.#use([])
@@ -240,6 +243,7 @@ export class Loader {
     if ((image?.latencies === undefined) !== (parts.networks?.latencies === undefined) || image?.hasPaths !== parts.networks?.hasPaths) this.#policies++
     parts.networks = image
     this.#networks++
+    this.#since.networks = this.#options.clock.now()
   }
 
   async #use(zoneChanges: readonly ZoneStep[]): Promise<void> {
@@ -261,7 +265,12 @@ export class Loader {
     if (message.routing !== undefined) parts.routing = this.#options.adopt?.(message.routing) ?? message.routing
     if (message.networks !== undefined) this.#putNetworks(message.networks)
     if (message.zoneImage !== undefined || message.routing !== undefined) {
-      if (message.routing !== undefined) this.#policies++
+      if (message.routing !== undefined) {
+        this.#policies++
+        this.#since.policies = clock.now()
+      }
+      this.#since.zones[''] ??= clock.now()
+      for (const { origin } of this.#settle === undefined ? message.zoneChanges : []) this.#since.zones[nameToText(origin)] = clock.now()
       await this.#use(message.zoneChanges)
       this.#settle?.resolve()
       this.#settle = undefined

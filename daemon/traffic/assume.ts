@@ -34,7 +34,10 @@ export function assumeHealth(health: HealthTable, targets: readonly Target[], te
     if (found.length === 0) return `assume: ${notFound(pattern, targets)}`
     for (const target of found) meant.set(target, state)
   }
-  for (const [target, state] of meant) words[target] = wordFor(state, words[target]!)
+  for (const [target, state] of meant) {
+    const word = targets[target]!.word ?? target
+    words[word] = wordFor(state, words[word]!)
+  }
   const names = [...meant].map(([target, state]) => `${targets[target]!.name} ${SAID[state]}`)
   return { health: { ...health, words }, names: new Set([...meant.keys()].map((target) => targets[target]!.name)), text: names.join(', ') }
 }

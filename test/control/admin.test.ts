@@ -103,6 +103,8 @@ t.test('a mistake gets one line that says what was meant', async (t) => {
     ['POST', '/v1/start', '[]', 400, /object/],
     ['GET', '/v1/stop', undefined, 405, /^\/v1\/stop is asked with POST$/],
     ['GET', '/v1/explain?name=a.test&from=nowhere', undefined, 400, /^from: expected an IPv4 or IPv6 address, not nowhere$/],
+    ['GET', '/v1/explain?name=a.test&at=later', undefined, 400, /^at: later: expected a time/],
+    ['GET', '/v1/explain?name=a.test&at=1999-01-01T00:00Z', undefined, 409, /^not known before /],
     ['GET', '/v1/explain', undefined, 400, /^name: /],
     ['GET', '/v1/explain?name=bad..name', undefined, 400, /empty label/],
     ['GET', '/v1/safe?edges=ick', undefined, 400, /^there is no edge ick$/],

@@ -1,0 +1,62 @@
+import { momentText } from '../../core/moment.ts'
+import { makeHealthTable, type HealthTable } from '../../healthchecks/index.ts'
+import type { Target } from '../routing/index.ts'
+import type { Explanation, InService } from './api.ts'
+import { untilText, wordOfPast, type PastHealth } from './events.ts'
+import { plainName } from './plain-targets.ts'
+
+/** Since when what is not kept by time has been in service, and how health stood. */
+export interface Past extends PastHealth {
+  readonly since: InService
+}
+
+/** What a text begins with when the journal does not reach that far. */
+export const NOT_KNOWN = 'not known'
+
+/** Health as it stood, in a table of its own. */
+export interface PastTable {
+  readonly health: HealthTable
+  /** Targets of which nothing was known, with a line that says so. */
+  readonly unknown: ReadonlyMap<string, string>
+  readonly text: string
+}
+
+/** How many targets that were not simply up are named. */
+const MOST_NAMED = 8
+
+export function pastTable({ at, targets: past, later }: PastHealth, live: HealthTable, targets: readonly Target[]): PastTable {
+  const health: HealthTable = { ...makeHealthTable(live.words.length), generation: live.generation }
+  const unknown = new Map<string, string>()
+  const told: string[] = []
+  for (const [index, { name, checked, check, word = index }] of targets.entries()) {
+    if (!checked) continue
+    const key = check === undefined ? name : plainName(check, name)
+    const found = past.get(key)
+    if (found === undefined) {
+      const first = later.get(key)
+      unknown.set(name, first === undefined ? `${NOT_KNOWN}: ${key} is not in the journal of health` : `${NOT_KNOWN} before ${untilText(first)}, when ${key} was checked first`)
+      continue
+    }
+    health.words[word] = wordOfPast(found)
+    health.lastUp[word] = found.lastUp
+    const { verdict, forced, since, why } = found
+    if (verdict !== 'UP' || forced !== 'none') told.push(`${name} ${verdict}${forced === 'none' ? '' : `, forced ${forced}`} since ${momentText(since)} (${why})`)
+  }
+  const rest = told.length > MOST_NAMED ? `; and ${told.length - MOST_NAMED} more` : ''
+  const all = told.length === 0 ? 'every target UP' : `${told.slice(0, MOST_NAMED).join('; ')}${rest}; all others UP`
+  return { health, unknown, text: `health and forced states as of ${momentText(at)}, from the journal: ${all}` }
+}
+
+/** What of an answer is as of now, and since when that has been so. */
+export function nowLines({ at, since }: Past, { zone, policy, place, network }: { readonly [Key in 'zone' | 'policy' | 'place' | 'network']?: Explanation[Key] | undefined }): NonNullable<Explanation['asOfNow']> {
+  const rows: (readonly [what: string, since: number | undefined])[] = []
+  if (zone !== undefined) rows.push([`zone ${zone.origin}`, since.zones[zone.origin.toLowerCase()] ?? since.zones['']])
+  if (policy !== undefined) rows.push(['policies', since.policies])
+  if (place !== undefined) rows.push(['places', since.places])
+  if (network !== undefined) rows.push(['networks', since.networks])
+  return rows.map(([what, from]) => {
+    const isSame = from !== undefined && from <= at
+    const text = isSame ? `the same since ${momentText(from)}` : `in service only since ${from === undefined ? 'now' : momentText(from)}: what was before it is not kept`
+    return { text: `${what}: as of now, ${text}`, ...(from !== undefined && { since: from }), isSame }
+  })
+}
