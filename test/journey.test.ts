@@ -203,6 +203,10 @@ t.test('status and explain tell what is going on', async (t) => {
   const told = await nearcast('explain', NAME, '--from', '168.126.63.1')
   t.equal(told.status, 0, told.err)
   for (const word of ['nearcast.test', 'video', 'KR', 'icn', 'nrt', 'failover', EDGES.icn]) t.ok(told.out.includes(word), `explain speaks of ${word}`)
+  const now = await nearcast('explain', NAME, '--from', '168.126.63.1', '--at', '0s')
+  t.match(now.out, /as of .*, from the journal: .*\n(.*\n)*.* policies: as of now, the same since /, now.err)
+  const before = await nearcast('explain', NAME, '--at', '2001-01-01T00:00Z')
+  t.match([before.status, before.err], [1, /^nearcast: not known before .*, when the journal of health begins\n$/])
   const json = JSON.parse((await nearcast('explain', NAME, '--from', '193.0.6.1', '--json')).out) as { candidates: { target: string; chosen: boolean }[]; answer: { ttl: number; answers: string[] } }
   t.equal(json.candidates.find(({ chosen }) => chosen)?.target, 'fra')
   t.equal(json.answer.ttl, 20)

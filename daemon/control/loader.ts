@@ -223,8 +223,9 @@ export class Loader {
     logFresh(log, this.#placeFaults, faults)
     if (change !== undefined) log.info(change)
     this.#placeFaults = faults
+    // A reload reads the same ones again.
+    if (change !== undefined || places.about !== this.#parts.places?.about) this.#since.places = this.#options.clock.now()
     this.#parts.places = places
-    this.#since.places = this.#options.clock.now()
     this.#policies++
     // Before the first load there is nothing to answer yet.
     if (this.#settle === undefined) await this.#use([])
