@@ -10,7 +10,7 @@ import { packageRoot } from '../../cli/folders.ts'
 
 // `nearcast dns` as it is called from a shell.
 
-t.setTimeout(120_000)
+t.setTimeout(400_000)
 
 const PORT = '17310'
 const zone = (text: string): string => `$TTL 300\n@ SOA ns hostmaster 1 3600 600 604800 60\n@ NS ns\nns A 192.0.2.1\ntext TXT "${text}"\n`

@@ -191,13 +191,19 @@ t.test('a parent that hangs is found out and passed by', async (t) => {
   t.equal((await get('icn', '/')).fields.get('via'), '1.1 nearcast-tokyo, 1.1 nearcast-icn')
 })
 
+/** So many requests have been read by these members. */
+async function haveCome(running: ReadonlyMap<Name, RunningWorker>, count: number, ...names: readonly Name[]): Promise<void> {
+  const come = (): number => names.reduce((sum, name) => sum + running.get(name)!.counters().requests, 0)
+  for (let tries = 0; come() < count && tries < 3000; tries++) await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
 t.test('one fetch, however many ask at once', async (t) => {
-  const { origin } = await makeFleet(t)
+  const { origin, running } = await makeFleet(t)
   let open = (): void => undefined
   origin.answers.set('/', { ...page, body: 'x'.repeat(100_000), gate: new Promise<void>((resolve) => (open = resolve)) })
   const asking = Array.from({ length: 100 }, (_, at) => get(at % 2 === 0 ? 'icn' : 'nrt', '/'))
   while (origin.asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  await haveCome(running, 100, 'icn', 'nrt')
   open()
   const replies = await Promise.all(asking)
   t.equal(origin.asked.length, 1)
@@ -206,13 +212,14 @@ t.test('one fetch, however many ask at once', async (t) => {
 })
 
 t.test('a leader that leaves does not stop the fetch', async (t) => {
-  const { origin } = await makeFleet(t)
+  const { origin, running } = await makeFleet(t)
   let open = (): void => undefined
   origin.answers.set('/', { ...page, gate: new Promise<void>((resolve) => (open = resolve)) })
   const leader = await connectClient(ADDRESS.icn, PORT)
   leader.send(`GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`)
   while (origin.asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
   const follower = get('icn', '/')
+  await haveCome(running, 2, 'icn')
   leader.close()
   await new Promise((resolve) => setTimeout(resolve, 50))
   open()
@@ -222,13 +229,13 @@ t.test('a leader that leaves does not stop the fetch', async (t) => {
 })
 
 t.test('what cannot be shared releases those who wait, and is not waited for again', async (t) => {
-  const { origin } = await makeFleet(t)
+  const { origin, running } = await makeFleet(t)
   let open = (): void => undefined
   const secret = { status: 200, fields: [['Cache-Control', 'no-store']] as const, body: 'secret' }
   origin.answers.set('/', { ...secret, gate: new Promise<void>((resolve) => (open = resolve)) })
   const asking = Array.from({ length: 20 }, () => get('icn', '/'))
   while (origin.asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  await haveCome(running, 20, 'icn')
   t.equal(origin.asked.length, 1, 'it might have been for all')
   open()
   for (const reply of await Promise.all(asking)) t.equal(reply.body, 'secret')
@@ -243,14 +250,14 @@ t.test('what cannot be shared releases those who wait, and is not waited for aga
 })
 
 t.test('those who wait for a response that turns out to vary get their own variant, one fetch for each', async (t) => {
-  const { origin } = await makeFleet(t)
+  const { origin, running } = await makeFleet(t)
   let open = (): void => undefined
   const gate = new Promise<void>((resolve) => (open = resolve))
   origin.answers.set('/', { status: 200, fields: [['Cache-Control', 'max-age=60'], ['Vary', 'Accept-Language']], body: 'text', gate })
   const languages = ['de', 'en', 'de', 'en', 'fr', 'en']
   const asking = languages.map((language) => get('icn', '/', [`Host: ${HOST}`, `Accept-Language: ${language}`]))
   while (origin.asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  await haveCome(running, 6, 'icn')
   open()
   for (const reply of await Promise.all(asking)) t.equal(reply.body, 'text')
   t.same(origin.asked.map(({ headers }) => headers['accept-language']).sort(), ['de', 'en', 'fr'])
@@ -295,7 +302,7 @@ t.test('a parent that dies in the middle of a body', async (t) => {
   const { begun } = await startSlow(t, origin)
   const asking = [get('icn', '/'), get('icn', '/')]
   await begun
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  await haveCome(running, 2, 'icn')
   await stop('apac')
   for (const reply of await Promise.all(asking)) {
     t.equal(reply.status, 200)

@@ -20,7 +20,7 @@ ${more.join('\n')}
 `
 
 const kinds = (['knotd', 'nsd', 'named'] as const).filter(hasProgram)
-t.setTimeout(120_000)
+t.setTimeout(400_000)
 
 t.test('a change goes down the chain at once', { skip: kinds.length > 0 ? false : 'none of knotd, nsd and named is installed' }, async (t) => {
   const folder = temporary(t)

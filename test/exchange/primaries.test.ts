@@ -78,7 +78,7 @@ async function live(t: Test, kind: Kind, port: number): Promise<void> {
 }
 
 t.jobs = 3
-t.setTimeout(120_000)
+t.setTimeout(400_000)
 for (const [at, kind] of (['knotd', 'nsd', 'named'] as const).entries()) {
   t.test(`${kind} as primary`, { skip: hasProgram(kind) ? false : `${kind} is not installed`, buffered: true }, (t) => live(t, kind, 12_100 + at * 10))
 }

@@ -7,7 +7,7 @@ import { dig, findProgram, nearcast, startSecondary, until, type Key } from './s
 
 // Zones that leave: to dig, and to Knot, NSD and BIND as secondaries, which must then answer as Nearcast does.
 
-t.setTimeout(120_000)
+t.setTimeout(400_000)
 
 const PORT = 11610
 const PORTS = [11611, 11612, 11613] as const
