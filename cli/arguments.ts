@@ -25,7 +25,7 @@ export function readArguments(command: Command, argv: readonly string[]): Argume
     if (token.kind !== 'option') continue
     const spec = options[token.name]
     if (spec === undefined) return unknownOption(command, token.rawName, Object.keys(options))
-    const isOption = token.inlineValue === false && token.value?.startsWith('-') === true && !(spec.kind === 'text' && /^-\d/.test(token.value))
+    const isOption = token.inlineValue === false && token.value?.startsWith('-') === true && !(spec.kind === 'text' && /^-(\d|$)/.test(token.value))
     const given = isOption ? undefined : token.value
     const value = readValue(token.rawName, spec, given)
     if (typeof value === 'object') return value.trouble

@@ -9,6 +9,7 @@ import { flush } from './flush.ts'
 import { force } from './force.ts'
 import { help } from './help.ts'
 import { latency } from './latency.ts'
+import { map } from './map.ts'
 import { pops } from './pops.ts'
 import { refresh } from './refresh.ts'
 import { reload } from './reload.ts'
@@ -21,4 +22,4 @@ import { up } from './up.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order in which help lists them. */
-export const commands: readonly Command[] = [up, status, pops, explain, latency, check, safe, diff, top, reload, refresh, flush, stop, start, force, drill, dns, completion, help, version]
+export const commands: readonly Command[] = [up, status, pops, explain, latency, check, safe, diff, map, top, reload, refresh, flush, stop, start, force, drill, dns, completion, help, version]
