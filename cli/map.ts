@@ -11,8 +11,9 @@ export const map: Command = {
   name: 'map',
   summary: 'draw a map of the world as SVG: to which edge the viewers of each country go now',
   details: [
-    'Without NAME or POLICY: all names that are steered. --assume EDGE=down, EDGE=drain, EDGE=up draws what would be;',
-    'several with commas, * and ? in names. The map is written to NAME.svg or map.svg in the current folder.'
+    'Without NAME or POLICY: all names that are steered. --assume EDGE=down (or =drain, =up) draws what',
+    'would be; several with commas, * and ? in names. The map is written to NAME.svg or map.svg in the',
+    'current folder.'
   ],
   arguments: [{ name: 'NAME|POLICY', optional: true }],
   options: {
