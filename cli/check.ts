@@ -6,7 +6,7 @@ import { checkZoneNames, parseConfig } from '../core/config-file.ts'
 import type { Config } from '../core/config.ts'
 import { readRegularFile } from '../core/regular-file.ts'
 import { formatFault, whyUnreadable, type Fault, type Position } from '../core/trouble.ts'
-import { readYaml } from '../core/yaml-file.ts'
+import { namesDespiteFaults } from '../core/yaml-file.ts'
 import { readPolicies, type ReadPolicies, type Target } from '../daemon/routing/index.ts'
 import { findAsDatabase, readOverrides } from '../geodb/index.ts'
 import { nameFromText, nameToText } from '../daemon/wire/name.ts'
@@ -248,16 +248,10 @@ function fleetOf(call: Call, sources: readonly Source[]): PolicyFleet {
   const { path } = configFile(call)
   const text = given?.text ?? (existsSync(path) ? readFileSync(path, 'utf8') : '')
   const { config } = parseConfig(path, text)
-  if (config === undefined) return { targets: namesUnder(text, 'edges').map((name) => ({ name, checked: true, ipv4: [], ipv6: [], at: [0, 0] })), checks: namesUnder(text, 'checks') }
+  if (config === undefined) return { targets: namesDespiteFaults(text, 'edges').map((name) => ({ name, checked: true, ipv4: [], ipv6: [], at: [0, 0] })), checks: namesDespiteFaults(text, 'checks') }
   const targets = Object.entries(config.edges).map(([name, { address, at, capacity }]) => {
     const octets = (family: 4 | 6): Uint8Array[] => address.map((each) => parseAddress(each)!).filter((each) => each.family === family).map(({ bytes }) => bytes)
     return { name, checked: true, ipv4: octets(4), ipv6: octets(6), at, capacity }
   })
   return { targets, checks: Object.keys(config.checks.named) }
-}
-
-function namesUnder(text: string, key: string): string[] {
-  const { value } = readYaml('', text)
-  const found = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined
-  return typeof found === 'object' && found !== null ? Object.keys(found) : []
 }

@@ -11,7 +11,7 @@ export const safe: Command = {
   details: [
     'What each edge has to do is shared out as its viewers would be, and held against capacity: of nearcast.yaml.',
     'Nothing is changed. Several edges, and * and ? in names, are taken as drained together.',
-    'Exit status: 0 yes, 1 no, 2 when something is mistyped.'
+    'Exit status: 0 yes, 1 no or no fleet runs, 2 when something is mistyped.'
   ],
   arguments: [{ name: 'EDGE', many: true, completes: 'member' }],
   options: {
@@ -34,17 +34,19 @@ const SHOWN = 6
 
 /** The answer for people. */
 export function safeLines({ names, safe: isSafe, reasons, notes, share, to, loads, weighed, goneAfter }: DrainReply): string[] {
-  const who = names.join(' and ')
-  const answer = isSafe ? `yes: ${who} may be drained; the last answer that names ${names.length === 1 ? 'it' : 'them'} has run out ${formatDuration(goneAfter * 1000)} later` : `no: ${reasons.join('; ')}`
+  const who = names.length > 2 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)!}` : names.join(' and ')
+  const answer = isSafe ? `yes: ${who} may be drained; the last answer that names ${names.length === 1 ? 'it' : 'them'} has run out ${formatDuration(goneAfter * 1000)} later` : reasons.length === 1 ? `no: ${reasons[0]!}` : ['no:', ...reasons].join('\n  ')
   const out = [answer, ...notes.map((note) => `note: ${note}`)]
   if (share === 0) return isSafe ? [...out, `nobody is sent to ${who} now`] : out
+  const basis = weighed === 'queries' ? 'by the queries of the last 24 h' : 'no queries are counted: by IPv4 addresses, each policy alike'
   const rows = to.map(({ name, share: part, countries }) => {
     const load = loads.find((each) => each.name === name)
     return [name === '' ? '(no address)' : name, percent(part), ...(load === undefined ? ['', '', ''] : [rate(load.now), rate(load.later), rate(load.capacity)]), someOf(countries)]
   })
   return [
     ...out,
-    `${percent(share)} of all viewers go to ${who} now (${weighed === 'queries' ? 'by the queries of the last 24 h' : 'no queries are counted: by IPv4 addresses, each policy alike'}), and would go`,
+    // Viewers who have no other stay, and are not in the share.
+    isSafe ? `${percent(share)} of all viewers go to ${who} now (${basis}), and would go` : `${percent(share)} of all viewers would be sent elsewhere (${basis})`,
     '',
     ...tableOf(['TO', 'SHARE', 'REQ/S', 'THEN', 'CAPACITY', 'FROM'], rows, { indent: '  ', right: [1, 2, 3, 4] })
   ]

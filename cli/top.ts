@@ -11,7 +11,7 @@ const DAY_MS = parseDuration('1d')!
 export const top: Command = {
   name: 'top',
   summary: 'show what names are asked most, and from where',
-  details: ['Names that a policy steers are counted by country; all others are one row. Of a name whose policy does not', 'look at where clients are, every eighth query is looked up.'],
+  details: ['Names that a policy steers are counted by country; all others are one row. Of a name whose policy does not', 'look at where clients are, every eighth query is looked up.', 'Exit status: 0, also when nothing is counted; 1 when no fleet runs, 2 when something is mistyped.'],
   arguments: [{ name: 'NAME', optional: true }],
   options: {
     last: { kind: 'duration', value: 'TIME', summary: 'count over this long (default: 24h; that is the most)' },

@@ -36,6 +36,17 @@ export function readYaml(file: string, text: string): YamlFile {
   return { file, value, faults, position: (path, key = false) => at(offsetOf(document, path, key)) }
 }
 
+/**
+ * The keys of the map under a key at the top of a YAML text that has faults, as far as its parser makes them out: so that
+ * what stands in one file is not taken to be missing from another.
+ */
+export function namesDespiteFaults(text: string, key: string): string[] {
+  const { contents } = parseDocument(text, { uniqueKeys: false, prettyErrors: false })
+  if (!isMap(contents)) return []
+  const maps = contents.items.filter((item) => isScalar(item.key) && item.key.value === key).map(({ value }) => value)
+  return [...new Set(maps.flatMap((map) => (isMap(map) ? map.items.flatMap((item) => (isScalar(item.key) ? [String(item.key.value)] : [])) : [])))]
+}
+
 function offsetOf(document: Document, path: readonly PropertyKey[], key: boolean): number {
   let node: Node | null | undefined = document.contents
   let offset = startOf(node) ?? 0

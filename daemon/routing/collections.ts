@@ -29,6 +29,7 @@ const KEYS = ['prefixes', 'file', 'as', 'as-file'] as const
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$/
 const HINT = 'such as office: [192.0.2.0/24, 2001:db8::/32], or office: { file: networks/office.txt }'
 const NO_DATABASE = 'put GeoLite2-ASN.mmdb into geodb/, or name a database under geo.asn'
+const NO_AS_HERE = 'this goes by addresses alone: a database of autonomous systems is no proof of where somebody is'
 
 /** Collections of networks, and which of them branches go by. Lives as long as one reading. */
 export class CollectionReader {
@@ -54,11 +55,11 @@ export class CollectionReader {
    * @returns it as it stands in arms; undefined when it has told a fault
    */
   key(written: string, path: Path, mayBeAs: boolean): string | undefined {
+    if (!mayBeAs && isAsLike(written)) return this.#fault(path, `${written}: ${NO_AS_HERE}`, 'name its prefixes', true)
     const key = isPrefixLike(written) ? this.#prefixKey(written, path) : isAsLike(written) ? this.#asKey(written, path) : this.#name(written, path)
     if (key === undefined) return undefined
     this.#used.add(key)
-    const isByAs = asOfKey(key) !== undefined || (this.#collections.get(key)?.asns.length ?? 0) > 0
-    if (!mayBeAs && isByAs) return this.#fault(path, `${written}: this goes by addresses alone: a database of autonomous systems is no proof of where somebody is`, 'name its prefixes', true)
+    if (!mayBeAs && (this.#collections.get(key)?.asns.length ?? 0) > 0) return this.#fault(path, `${written}: ${NO_AS_HERE}`, 'name its prefixes', true)
     return key
   }
 

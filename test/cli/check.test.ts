@@ -54,6 +54,12 @@ t.test('a configuration with a fault still says which edges policies may name', 
   edit('nearcast.yaml', (text) => `${text}edgs: {}\n`)
   const { out } = await check()
   t.equal(out.length, 1, out.join('\n'))
+  // Also where it is no YAML any more.
+  const broken = makeBench(t)
+  broken.edit('nearcast.yaml', (text) => `${text}edges: {}\n`)
+  t.match((await broken.check()).out, [/^nearcast\.yaml:\d+:1: this key stands here twice$/])
+  broken.edit('nearcast.yaml', (text) => text.replace('edges: {}\n', '').replace('local: KR', 'local: KR, asn: none'))
+  t.match((await broken.check()).out, { length: 1, 0: /^nearcast\.yaml:\d+:\d+: Nested mappings/ })
 })
 
 t.test('a loop of policies is told beside other faults', async (t) => {
@@ -168,7 +174,7 @@ t.test('networks are read with the policies, from files of their own too, and ev
     /^zones\/policies\.yaml:\d+:\d+: there are no networks offise \(did you mean office\?\)/,
     /as-64500: no database says which networks are whose \(put GeoLite2-ASN\.mmdb into geodb\/, or name a database under geo\.asn\)/,
     /198\.51\.100\.1\/24: expected .* \(did you mean 198\.51\.100\.0\/24\?\)/,
-    /as-1: /,
+    /as-1: this goes by addresses alone: .* \(name its prefixes\)/,
     /there is no file networks\/gone\.txt \(its path is from the folder of this file\)/,
     /as-7: the name of networks /,
     /unknown key prefix \(did you mean prefixes\?\)/,
