@@ -4,6 +4,7 @@ import { completion } from './completion.ts'
 import { diff } from './diff.ts'
 import { dns } from './dns.ts'
 import { drill } from './drill.ts'
+import { events } from './events.ts'
 import { explain } from './explain.ts'
 import { flush } from './flush.ts'
 import { force } from './force.ts'
@@ -22,4 +23,4 @@ import { up } from './up.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order in which help lists them. */
-export const commands: readonly Command[] = [up, status, pops, explain, latency, check, safe, diff, map, top, reload, refresh, flush, stop, start, force, drill, dns, completion, help, version]
+export const commands: readonly Command[] = [up, status, pops, explain, latency, check, safe, diff, map, top, events, reload, refresh, flush, stop, events, start, force, drill, dns, completion, help, version]

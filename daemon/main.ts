@@ -6,7 +6,7 @@ import type { Serving } from './serve/index.ts'
 import { openVantage, type Vantage } from './pops/index.ts'
 import { makeReclaimer } from './reclaim.ts'
 import { startService, type Service } from './service.ts'
-import { makeSurveyor, startCounting, type Counting } from './traffic/index.ts'
+import { makeAffected, makeSurveyor, startCounting, type Counting } from './traffic/index.ts'
 import { openWorld, type World, type WorldImage } from './world.ts'
 import { attach, type Channel, type Setup, type ToProcess } from '../core/channel.ts'
 import { systemAfter, systemClock } from '../core/clock.ts'
@@ -26,9 +26,9 @@ attach(async (setup, channel) => {
   const [startedAt, version] = [clock.now(), readVersion()]
   const vantage = await openPoints(setup, log)
   const now: { loader?: Loader; counting?: Counting } = {}
-  const health = startHealth({ setup, clock, after: systemAfter, log, routedTtl: () => now.loader?.status().routedTtl ?? 0, ...(vantage !== undefined && { vantage }) })
-  const fleet = makeFleetRequests(channel, systemAfter)
   const explainer = makeExplainer()
+  const health = startHealth({ setup, clock, after: systemAfter, log, routedTtl: () => now.loader?.status().routedTtl ?? 0, affected: makeAffected(explainer.image), ...(vantage !== undefined && { vantage }) })
+  const fleet = makeFleetRequests(channel, systemAfter)
   const latencies = startLatencies({ setup, clock, after: systemAfter, log })
   const service = await startService({
     setup,

@@ -11,9 +11,12 @@ import { DAY_MS, queries, safe, where } from './admin-traffic.ts'
 import type { MemberStatus } from './api.ts'
 
 const done: Reply = { status: 200, body: { done: true } }
-const THIRTY_DAYS = 30 * 86_400_000
+/** Longer than a timer can hold is no time for a stop. */
+const LONGEST_MS = 24 * 86_400_000
 const name = z.string().min(1).max(64)
-const forMs = z.int().min(1).max(THIRTY_DAYS).optional()
+const forMs = z.int().min(1).max(LONGEST_MS).optional()
+/** Timers of processes hold no more than 24 days. */
+const rehearsedMs = z.int().min(1).max(86_400_000).optional()
 const injection = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('silence') }),
   z.strictObject({ kind: z.literal('delay'), ms: z.int().min(1).max(60_000) }),
@@ -31,9 +34,9 @@ export const calls: readonly Call[] = [
   { method: 'GET', path: '/v1/queries', answer: reading(z.strictObject({ lastMs: z.coerce.number().min(1).max(DAY_MS).default(DAY_MS) }), queries) },
   { method: 'POST', path: '/v1/stop', answer: reading(z.strictObject({ name, now: z.boolean().default(false), forMs }), stop) },
   { method: 'POST', path: '/v1/start', answer: reading(z.strictObject({ name }), start) },
-  { method: 'POST', path: '/v1/kill', answer: reading(z.strictObject({ name, forMs }), (input, control) => rehearse('kill', input, control)) },
-  { method: 'POST', path: '/v1/pause', answer: reading(z.strictObject({ name, forMs }), (input, control) => rehearse('pause', input, control)) },
-  { method: 'POST', path: '/v1/inject', answer: reading(z.strictObject({ name, forMs, injection: injection.optional() }), inject) },
+  { method: 'POST', path: '/v1/kill', answer: reading(z.strictObject({ name, forMs: rehearsedMs }), (input, control) => rehearse('kill', input, control)) },
+  { method: 'POST', path: '/v1/pause', answer: reading(z.strictObject({ name, forMs: rehearsedMs }), (input, control) => rehearse('pause', input, control)) },
+  { method: 'POST', path: '/v1/inject', answer: reading(z.strictObject({ name, forMs: rehearsedMs, injection: injection.optional() }), inject) },
   { method: 'POST', path: '/v1/force', answer: reading(z.strictObject({ name, state: z.enum(['up', 'down', 'drain', 'none']), why: z.string().max(200).default('by operator'), forMs }), force) },
   { method: 'POST', path: '/v1/reload', answer: reading(z.strictObject({ force: z.boolean().default(false) }), reload) },
   { method: 'POST', path: '/v1/refresh', answer: reading(z.strictObject({ zone: z.string().min(1).max(1024), whole: z.boolean().default(false) }), refresh) },

@@ -48,6 +48,8 @@ export interface EventsOptions {
   readonly stateFolder: string
   readonly clock: Clock
   readonly log: Logger
+  /** What a change of a target affects, where that is known. */
+  readonly affects?: (target: string) => z.output<typeof affected> | undefined
   /** Octets of a file before the next is begun. */
   readonly most?: number
 }
@@ -56,16 +58,18 @@ const MOST_OCTETS = 2 * 1024 * 1024
 const LONGEST_WHY = 200
 
 const state = { target: z.string(), verdict: z.enum(['UNKNOWN', 'UP', 'DOWN']), forced: z.enum(['none', 'up', 'down', 'drain']), why: z.string() }
+/** Steered names that may be answered with the target, the first of them, and its share of the requests at that moment. */
+const affected = z.object({ names: z.number(), first: z.array(z.string()), share: z.number().optional() })
 const event = z.discriminatedUnion('event', [
   z.object({ at: z.iso.datetime(), event: z.enum(['start', 'stop']) }),
   z.object({ at: z.iso.datetime(), event: z.literal('gone'), target: z.string() }),
-  z.object({ at: z.iso.datetime(), event: z.literal('health'), ...state }),
+  z.object({ at: z.iso.datetime(), event: z.literal('health'), ...state, affects: affected.optional() }),
   /** At the beginning of a file: as it stands since then. */
   z.object({ at: z.iso.datetime(), event: z.literal('kept'), since: z.iso.datetime(), ...state })
 ])
-type Event = z.output<typeof event>
+export type Event = z.output<typeof event>
 
-export function openEvents({ stateFolder, clock, log, most = MOST_OCTETS }: EventsOptions): Events {
+export function openEvents({ stateFolder, clock, log, affects = () => undefined, most = MOST_OCTETS }: EventsOptions): Events {
   const file = join(stateFolder, 'events.jsonl')
   const old = join(stateFolder, 'events.old.jsonl')
   const known = new Map<string, Extract<Event, { event: 'health' }>>()
@@ -107,8 +111,10 @@ export function openEvents({ stateFolder, clock, log, most = MOST_OCTETS }: Even
     if (before?.verdict === verdict && before.forced === forced) return
     const reason = forced === 'none' ? why : (whys.get(target) ?? why)
     const told: Extract<Event, { event: 'health' }> = { at: at(), event: 'health', target, verdict, forced, why: reason.slice(0, LONGEST_WHY) }
+    // Of how it began nothing follows.
+    const follows = before === undefined ? undefined : affects(target)
     known.set(target, told)
-    void write(told)
+    void write(follows === undefined ? told : { ...told, affects: follows })
   }
   void write({ at: at(), event: 'start' })
   return {
@@ -192,6 +198,11 @@ function take(told: Event, at: number, targets: Map<string, PastTarget>, now: { 
 }
 
 export const wordOfPast = ({ verdict, forced }: Pick<PastTarget, 'verdict' | 'forced'>): number => healthWord(verdict, forced, false)
+
+/** The events of a journal's text, in order. A line that is damaged counts for nothing. */
+export function readEvents(text: string): Event[] {
+  return text.split('\n').flatMap((each) => (each === '' ? [] : (readEvent(each) ?? [])))
+}
 
 function readEvent(text: string): Event | undefined {
   try {

@@ -7,6 +7,7 @@ import type { Logger } from '../../core/log.ts'
 import { Checker, makeHealthTable, planCheck, startRounds, type CheckTarget, type HealthTable, type Probe, type ProbeSpec } from '../../healthchecks/index.ts'
 import type { Vantage } from '../pops/index.ts'
 import type { RoutingImage } from '../routing/index.ts'
+import type { Affected } from '../traffic/index.ts'
 import type { MemberStatus, TargetStatus } from './api.ts'
 import { startCapacity } from './capacity.ts'
 import { openEvents, type Events } from './events.ts'
@@ -49,6 +50,8 @@ export interface HealthOptions {
   readonly rounds?: typeof startRounds
   /** The greatest TTL of a routed record now, in seconds. */
   routedTtl?(): number
+  /** Which steered names a target stands behind, where there are any yet. */
+  readonly affected?: (target: string) => Affected | undefined
 }
 
 /** Targets of policies that the table has words for, beyond the edges. */
@@ -68,14 +71,7 @@ export function startHealth(options: HealthOptions): Health {
   const table = makeHealthTable(Object.keys(config.edges).length + PLAIN_TARGETS)
   const file = join(setup.stateFolder, 'health.json')
   const disk = makeStateFile(file, log)
-  let cancelSave: (() => void) | undefined
-  const saveWithin = (milliseconds: number): void => {
-    cancelSave?.()
-    cancelSave = after(milliseconds, () => {
-      void disk.write(checker.save())
-      saveWithin(SAVE_EVERY_MS)
-    })
-  }
+  const saving = makeSaving(after, () => void disk.write(checker.save()))
   const checker = new Checker({
     holdDownMs: config.checks['hold-down'],
     clock,
@@ -84,18 +80,19 @@ export function startHealth(options: HealthOptions): Health {
     rounds: options.rounds ?? startRounds,
     known: readStateFile(file, savedTargets, log) ?? [],
     changed: (change) => {
-      saveWithin(SAVE_AFTER_CHANGE_MS)
+      saving.within(SAVE_AFTER_CHANGE_MS)
       if (change.before === 'DOWN' && change.now === 'UP') capacity.recovered(change.name)
     },
     ...(options.vantage === undefined ? {} : { settler: options.vantage }),
     ...(options.probe === undefined ? {} : { probe: options.probe })
   })
   options.vantage?.whenChanged(() => checker.restate())
-  const events = openEvents({ stateFolder: setup.stateFolder, clock, log })
+  const shares = makeShares(options.affected)
+  const events = openEvents({ stateFolder: setup.stateFolder, clock, log, affects: shares.affectedBy })
   checker.add(checkTargets(config, setup.ports.http, table).map(events.watched))
   const forces = openForces({ file: join(setup.stateFolder, 'forces.json'), clock, after, log, knows: (name) => name.includes('@') || checker.report(name) !== undefined, apply: applying(checker, events) })
   const plain = makePlainTargets({ checks: config.checks.named, table, firstWord: Object.keys(config.edges).length, checker: watching(checker, events) })
-  saveWithin(SAVE_EVERY_MS)
+  saving.within(SAVE_EVERY_MS)
   let members: readonly Member[] = []
   const edges = Object.entries(config.edges).map(([name, { capacity: most }], word) => ({ name, word, capacity: most }))
   const capacity = startCapacity({
@@ -118,17 +115,49 @@ export function startHealth(options: HealthOptions): Health {
     past: events.past,
     fleet: (told) => {
       members = told
-      for (const member of told) hear.member(member)
+      for (const member of told) {
+        shares.note(member)
+        hear.member(member)
+      }
     },
     members: () => describeMembers({ config, members, checker, forces, table, capacity, note: options.vantage?.note }),
     targets: () => describeTargets(plain.names, checker, forces),
     rehearse: hear.rehearse,
     close: async () => {
-      cancelSave?.()
+      saving.cancel()
       capacity.close()
       checker.close()
       options.vantage?.close()
       await Promise.all([disk.write(checker.save()), forces.close(), events.close()])
+    }
+  }
+}
+
+/** Saves within so long, and from then on every minute. */
+function makeSaving(after: After, save: () => void): { within(milliseconds: number): void; cancel(): void } {
+  let cancel: (() => void) | undefined
+  const within = (milliseconds: number): void => {
+    cancel?.()
+    cancel = after(milliseconds, () => {
+      save()
+      within(SAVE_EVERY_MS)
+    })
+  }
+  return { within, cancel: () => cancel?.() }
+}
+
+/** What a change of a target affects: names, and its share of the requests that edges had as long as they ran. */
+function makeShares(names: HealthOptions['affected']): { note(member: Member): void; affectedBy(target: string): (Affected & { share?: number }) | undefined } {
+  const rates = new Map<string, number>()
+  return {
+    note: ({ name, role, requestsPerSecond }) => {
+      if (role === 'edge' && requestsPerSecond !== undefined) rates.set(name, requestsPerSecond)
+    },
+    affectedBy: (target) => {
+      const found = names?.(target)
+      const all = [...rates.values()].reduce((sum, rate) => sum + rate, 0)
+      const own = rates.get(target)
+      return found && { ...found, ...(all > 0 && own !== undefined && { share: own / all }) }
     }
   }
 }

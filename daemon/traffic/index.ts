@@ -5,6 +5,7 @@
 //
 // All of it is asked for by people, none of it by queries, and most of it takes long enough to be done on a thread of its own
 // (traffic-thread.ts). Shares are from 0 to 1. Knows no socket and no file but those of store.ts.
+export { makeAffected, type Affected } from './affected.ts'
 export { askedByPolicy, spread, sumOf, type Asked, type AskedOfPolicy } from './asked.ts'
 export { assumeHealth, type Assumed } from './assume.ts'
 export { compare, type CountryMove, type PolicyChange, type Side } from './compare.ts'
