@@ -5,8 +5,11 @@ import { isReset, type PlainRecord, type ZoneChange, type ZoneStep } from '../zo
 
 export interface History {
   note(step: ZoneStep): void
-  /** Zones whose contents are no more what their steps make of them. */
-  forgetThose(which: (zone: string, origin: Uint8Array) => boolean): void
+  /**
+   * The contents of these zones have changed without a step. What is known of them is forgotten, and so is the next step of each:
+   * it leads from what nobody has.
+   */
+  doubt(which: (zone: string, origin: Uint8Array) => boolean): void
   /** The steps from a serial to another, one behind the other; undefined when they are not all known. */
   between(zone: string, from: number, to: number): readonly ZoneChange[] | undefined
 }
@@ -25,6 +28,9 @@ export function makeHistory(most: number): History {
   let all: Entry[] = []
   let octets = 0
   let noted = 0
+  let isDoubtful: ((zone: string, origin: Uint8Array) => boolean) | undefined
+  /** Zones that have had a step since there was a doubt. */
+  const certain = new Set<string>()
   const forget = (zone: string): void => {
     for (const entry of zones.get(zone) ?? []) drop(entry)
     zones.delete(zone)
@@ -44,12 +50,16 @@ export function makeHistory(most: number): History {
     if (++noted % 1024 === 0 || all[0]?.isGone === true) all = all.filter(({ isGone }) => !isGone)
   }
   return {
-    forgetThose: (which) => {
+    doubt: (which) => {
       for (const [zone, [first]] of zones) if (first !== undefined && which(zone, first.change.origin)) forget(zone)
+      isDoubtful = which
+      certain.clear()
     },
     note: (step) => {
       const zone = nameToText(step.origin)
-      if (isReset(step)) return forget(zone)
+      const isFirst = isDoubtful !== undefined && !certain.has(zone)
+      if (isFirst) certain.add(zone)
+      if (isReset(step) || (isFirst && isDoubtful!(zone, step.origin))) return forget(zone)
       // What does not go on from the last step is the beginning of another history.
       const last = zones.get(zone)?.at(-1)
       if (last !== undefined && last.change.to !== step.from) forget(zone)

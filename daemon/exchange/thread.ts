@@ -49,10 +49,9 @@ const history = makeHistory(HISTORY_OCTETS)
 const facts = makeFactBook()
 const placeOf = makePlaceBook()
 const note = (all: readonly ZoneStep[]): void => {
-  for (const step of all) {
-    history.note(step)
-    facts.note(step)
-  }
+  // The history may ask for facts, which are counted in the world that all of these steps have led to.
+  for (const step of all) facts.note(step)
+  for (const step of all) history.note(step)
 }
 note(steps)
 const { loader, told } = makeLoaderClient((id, asked, handedOver) => port.postMessage({ kind: 'ask', id, ...asked } satisfies FromThread, handedOver))
@@ -98,9 +97,9 @@ port.on('message', (message: ToThread) => {
     case 'world':
       world = openWorld(message.world)
       rules = rulesFor(message.world)
-      note(message.steps)
       // Policies have changed: what is steered may be other records now, and no step tells.
-      if (message.isRerouted) history.forgetThose((zone, origin) => facts.of(zone, origin, world).routed > 0)
+      if (message.isRerouted) history.doubt((zone, origin) => facts.of(zone, origin, world).routed > 0)
+      note(message.steps)
       answerer.use(world)
       reclaim(message.world.zones)
       say({ kind: 'using', number: message.number })

@@ -134,6 +134,13 @@ t.test('routed names leave as what the place of each peer is answered with', { s
   t.ok(await secondaries.have('3'), 'they have the third version')
   t.ok(await until(() => [...log().matchAll(/routed\.test\. 1 step from serial 2/g)].length === 3), 'any other step as a step')
   for (const [port, , address, type] of places) t.same(dig(port, 'www.routed.test', type), [`www.routed.test. 20 ${type} ${address}`], 'and what is steered stays')
+  writeFileSync(join(root, 'zones/policies.yaml'), POLICIES.replace('KR: 192.0.2.10', 'KR: 192.0.2.11').replace('192.0.2.20: 3', '192.0.2.25: 3').replace('2001:db8::30', '2001:db8::31'))
+  t.ok(await until(() => dig(PORT, 'www.routed.test', 'A', '+subnet=127.0.0.1/32').includes('www.routed.test. 20 A 192.0.2.11')), 'other policies')
+  writeFileSync(join(root, 'zones/routed.test.zone'), routed(4, 'more A 192.0.2.78\n').replace('@ 30 ALIAS www\n', '@ 30 A 192.0.2.88\n').replace(/^svc.*\n/m, ''))
+  t.ok(await secondaries.have('4'), 'they have the fourth version')
+  for (const [port, address, type] of [[11611, '192.0.2.25', 'A'], [11612, '2001:db8::31', 'AAAA'], [11613, '192.0.2.11', 'A']] as const) {
+    t.same(dig(port, 'www.routed.test', type), [`www.routed.test. 20 ${type} ${address}`], `what is steered by them, once the serial rises, at ${port}`)
+  }
 })
 
 const digText = (...words: string[]): string => spawnSync('dig', ['+tries=1', '+time=3', '@127.0.0.1', '-p', String(PORT), ...words], { encoding: 'utf8' }).stdout
