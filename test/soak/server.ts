@@ -78,7 +78,9 @@ export async function startSoaked(folder: string, port: number): Promise<SoakedS
   }
   const up = EDGES.map(() => true)
   const edges = await Promise.all(EDGES.map((address, index) => answerHealth(address, port + 1, () => up[index]!)))
-  const child = fork(fileURLToPath(new URL('../../daemon/main.js', import.meta.url)), [], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+  // Without what a test runner has its processes load, which every thread of the server would load too.
+  const { NODE_OPTIONS: _, ...env } = process.env
+  const child = fork(fileURLToPath(new URL('../../daemon/main.js', import.meta.url)), [], { env, execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
   let said = ''
   child.stderr!.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-20_000)))
   const stop = async (): Promise<void> => {
