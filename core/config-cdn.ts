@@ -1,0 +1,62 @@
+import { z } from 'zod'
+import { pop } from './config-pops.ts'
+import { address, addresses, duration, hostname, label, size } from './config-values.ts'
+
+const checkName = label.default('default').meta({ description: 'check that says whether it is up: a name under `checks`' })
+
+export const edge = z.strictObject({
+  address: addresses('where viewers reach it; it listens on these'),
+  city: z.string().min(1).meta({ description: 'shown in tables' }),
+  at: z.tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)]).meta({ description: 'latitude and longitude in degrees', unit: '[latitude, longitude]' }),
+  region: z.string().default('').meta({ description: 'name of the cloud region, for reports' }),
+  parent: label.optional().meta({ description: 'regional cache, or shield, that it fetches from; absent: straight from the origin' }),
+  check: checkName,
+  pop,
+  capacity: z.int().min(1).default(5000).meta({ description: 'requests per second that it can take' })
+})
+
+export const regional = z.strictObject({
+  address: addresses('where edges reach it'),
+  city: z.string().default('').meta({ description: 'shown in tables' }),
+  shield: label.optional().meta({ description: 'origin shield that it fetches from; absent: straight from the origin' }),
+  check: checkName,
+  pop
+})
+
+export const shield = z.strictObject({
+  address: addresses('where regional caches reach it'),
+  city: z.string().default('').meta({ description: 'shown in tables' }),
+  check: checkName,
+  pop
+})
+
+export const origin = z.union(
+  [
+    z.strictObject({
+      url: z.url({ protocol: /^https?$/ }).meta({ description: 'where the origin answers, such as http://192.0.2.10:8080' }),
+      host: hostname.optional().meta({ description: 'Host header sent to it; absent: the viewer\'s' })
+    }),
+    z.strictObject({ demo: address.meta({ description: 'run the bundled demo site on this address, at the HTTP port' }), pop })
+  ],
+  { error: 'expected either url: http://… or demo: ADDRESS' }
+)
+
+const behaviour = z.strictObject({
+  path: z.string().regex(/^\/[\x21-\x7e]*$/, { message: 'expected a path pattern that begins with /, with * and ? as wildcards' }).meta({ description: 'path pattern; the first behaviour that matches applies' }),
+  origin: label.meta({ description: 'the origin it is fetched from' }),
+  'default-ttl': duration('freshness of responses that state none', '0s'),
+  'stale-if-error': duration('how long past its freshness a response may stand in for an error of the origin where it does not say so itself (RFC 5861); never one that must be revalidated', '0s')
+})
+
+export const distribution = z.strictObject({
+  aliases: z.array(hostname).default([]).meta({ description: 'further host names it answers for' }),
+  behaviours: z.array(behaviour).min(1).meta({ description: 'what is fetched from where, in order' })
+})
+
+export const cache = z
+  .strictObject({
+    memory: size('memory for stored responses, per worker; objects and their overhead together', '64MiB'),
+    'largest-object': size('larger responses pass through unstored', '16MiB')
+  })
+  .prefault({})
+  .meta({ description: 'the caches of edges, regionals and shields' })
