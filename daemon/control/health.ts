@@ -10,6 +10,7 @@ import type { RoutingImage } from '../routing/index.ts'
 import type { Affected } from '../traffic/index.ts'
 import type { MemberStatus, TargetStatus } from './api.ts'
 import { startCapacity } from './capacity.ts'
+import { keepDecisions } from './decisions.ts'
 import { openEvents, type Events } from './events.ts'
 import { openForces, type Forces, type ForcesOptions } from './forces.ts'
 import { makeStateFile, readStateFile } from './health-file.ts'
@@ -71,7 +72,9 @@ export function startHealth(options: HealthOptions): Health {
   const table = makeHealthTable(Object.keys(config.edges).length + PLAIN_TARGETS)
   const file = join(setup.stateFolder, 'health.json')
   const disk = makeStateFile(file, log)
-  const saving = makeSaving(after, () => void disk.write(checker.save()))
+  const decisions = options.vantage && keepDecisions({ vantage: options.vantage, file: join(setup.stateFolder, 'decisions.json'), clock, log })
+  const save = (): Promise<unknown> => Promise.all([disk.write(checker.save()), decisions?.save()])
+  const saving = makeSaving(clock, after, () => void save())
   const checker = new Checker({
     holdDownMs: config.checks['hold-down'],
     clock,
@@ -86,7 +89,7 @@ export function startHealth(options: HealthOptions): Health {
     ...(options.vantage === undefined ? {} : { settler: options.vantage }),
     ...(options.probe === undefined ? {} : { probe: options.probe })
   })
-  options.vantage?.whenChanged(() => checker.restate())
+  options.vantage?.whenChanged(restating(checker, saving))
   const shares = makeShares(options.affected)
   const events = openEvents({ stateFolder: setup.stateFolder, clock, log, affects: shares.affectedBy })
   checker.add(checkTargets(config, setup.ports.http, table).map(events.watched))
@@ -128,22 +131,35 @@ export function startHealth(options: HealthOptions): Health {
       capacity.close()
       checker.close()
       options.vantage?.close()
-      await Promise.all([disk.write(checker.save()), forces.close(), events.close()])
+      await Promise.all([save(), forces.close(), events.close()])
     }
   }
 }
 
-/** Saves within so long, and from then on every minute. */
-function makeSaving(after: After, save: () => void): { within(milliseconds: number): void; cancel(): void } {
+/** Saves within so long, however often that is said meanwhile, and every minute. */
+function makeSaving(clock: Pick<Clock, 'elapsed'>, after: After, save: () => void): { within(milliseconds: number): void; cancel(): void } {
   let cancel: (() => void) | undefined
+  let dueAt = Number.POSITIVE_INFINITY
   const within = (milliseconds: number): void => {
+    const at = clock.elapsed() + milliseconds
+    if (at >= dueAt) return
     cancel?.()
+    dueAt = at
     cancel = after(milliseconds, () => {
+      dueAt = Number.POSITIVE_INFINITY
       save()
       within(SAVE_EVERY_MS)
     })
   }
   return { within, cancel: () => cancel?.() }
+}
+
+/** What others say has changed: words may have to change too, and what is decided is kept. */
+function restating(checker: Checker, saving: { within(milliseconds: number): void }): () => void {
+  return () => {
+    checker.restate()
+    saving.within(SAVE_AFTER_CHANGE_MS)
+  }
 }
 
 /** What a change of a target affects: names, and its share of the requests that edges had as long as they ran. */

@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import type { After, Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/log.ts'
 import { makeQuiet } from '../../core/quiet.ts'
-import { NO_SESSION } from './message.ts'
+import { payAttention } from './attention.ts'
 import type { PopKey } from './keys.ts'
-import { PopLink, type Refusal } from './link.ts'
+import { makeSession, PopLink, type Refusal } from './link.ts'
 import { PopSocket } from './socket.ts'
 import { OwnState } from './states.ts'
 
@@ -58,6 +57,8 @@ export interface Channel {
 }
 
 const EVERY_MS = 1000
+/** Of a time in which this daemon itself was held up so much is not counted as silence of others. */
+const FORGIVEN_MS = 10_000
 /** Changes that come together are told together. */
 const GATHER_MS = 20
 
@@ -96,9 +97,11 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
     return any
   }
   const sockets = await openSockets(options)
+  const attention = payAttention({ clock, after, mostMs: FORGIVEN_MS })
+  const heeded: Clock = { now: () => clock.now(), elapsed: attention.elapsed }
   for (const [name, socket] of sockets) {
     const quiet = makeQuiet((line) => log.warn({ pop: name }, line), clock)
-    const link = new PopLink({ own: options.name, name, session, keys: options.keys, states, clock, skewMs: options.skewMs, send: (octets) => socket.send(octets), changed: soon, refused: (_, line) => quiet(line) })
+    const link = new PopLink({ own: options.name, name, session, keys: options.keys, states, clock: heeded, skewMs: options.skewMs, send: (octets) => socket.send(octets), changed: soon, refused: (_, line) => quiet(line) })
     socket.whenReceived((octets) => link.receive(octets))
     others.set(name, { link, socket, isFresh: false, since: clock.now() })
   }
@@ -120,6 +123,7 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
     },
     close: () => {
       cancelBeat()
+      attention.close()
       soon.cancel()
       flush.cancel()
       for (const { socket } of others.values()) socket.close()
@@ -135,11 +139,6 @@ async function openSockets({ listen, port, others, after, log }: ChannelOptions)
     sockets.set(name, new PopSocket({ own: { address: own, port }, other: at, after, trouble: (line) => log.warn({ pop: name }, `PoP ${name}: ${line}`) }))
   }
   return sockets
-}
-
-function makeSession(): string {
-  const session = randomBytes(8).toString('hex')
-  return session === NO_SESSION ? makeSession() : session
 }
 
 /** Runs once, a little after it was first called. */

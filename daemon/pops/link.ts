@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../core/clock.ts'
 import { formatDuration } from '../../core/quantity.ts'
 import { makeTokens } from './tokens.ts'
@@ -17,7 +18,7 @@ export interface LinkOptions {
   /** This PoP and the other one. */
   readonly own: string
   readonly name: string
-  /** Of this life of the daemon. */
+  /** Of this life of the daemon; this link may take another, as after a start. */
   readonly session: string
   /** The first signs. */
   keys(): readonly PopKey[]
@@ -75,6 +76,8 @@ export class PopLink {
   readonly #options: LinkOptions
   readonly #known
   readonly #strange
+  /** Ours, as the other is to name it. */
+  #session: string
   readonly #counts = new Map<Refusal, number>()
   #sequence = 0
   #life: Life | undefined
@@ -90,6 +93,7 @@ export class PopLink {
 
   constructor(options: LinkOptions) {
     this.#options = options
+    this.#session = options.session
     this.#known = makeTokens(KNOWN_RATE, options.clock)
     this.#strange = makeTokens(STRANGE_RATE, options.clock)
   }
@@ -98,8 +102,8 @@ export class PopLink {
   receive(octets: Uint8Array): void {
     const head = peek(octets)
     if (head === undefined) return this.#refuse('noise')
-    const { session, name, clock, skewMs } = this.#options
-    const names = 'toSession' in head && head.toSession === session
+    const { name, clock, skewMs } = this.#options
+    const names = 'toSession' in head && head.toSession === this.#session
     if (!(names ? this.#known : this.#strange).take()) return this.#refuse('rate')
     if ('version' in head) return this.#refuse('version', `${name} speaks version ${head.version} of the protocol, which is not spoken here`)
     const key = this.#options.keys().find(({ id }) => id === head.keyId)
@@ -133,6 +137,7 @@ export class PopLink {
     for (const [kind, { state }] of this.#options.states) {
       const told = life.told.get(kind) ?? { acked: 0, sent: 0, parts: 0 }
       life.told.set(kind, told)
+      if (told.sent > 0 && told.sent < state.forgotten) return this.#beginAnew(life)
       if (told.parts >= MOST_PARTS) continue
       const parts = state.partsSince(kind, told.sent, roomFor(this.#options.own, this.#options.name, this.#options.states.size), MOST_PARTS - told.parts)
       for (const part of parts) this.#say(life.session, part)
@@ -141,6 +146,14 @@ export class PopLink {
       any ||= parts.length > 0
     }
     return any
+  }
+
+  /** The other has been away for longer than we remember what is gone of ours: in a new session it takes all of it as it is now. */
+  #beginAnew(life: Life): boolean {
+    this.#session = makeSession()
+    life.told.clear()
+    this.#say(life.session)
+    return true
   }
 
   /** What the other says of one kind, when that is whole and still to be believed. */
@@ -247,14 +260,14 @@ export class PopLink {
   }
 
   #say(toSession = this.#life?.session ?? NO_SESSION, part?: Part): void {
-    const { own, name, session, clock, states, send } = this.#options
+    const { own, name, clock, states, send } = this.#options
     const key = this.#options.keys()[0]
     if (key === undefined) return
     const life = this.#life?.session === toSession ? this.#life : undefined
     const kinds = [...states].map(([kind, { state, leaseMs }]) => ({ kind, version: state.version, leaseMs, have: life?.kinds.get(kind)?.state.have ?? 0 }))
     const latest = life?.latest
     send(writeMessage({
-      from: own, to: name, toSession, fromSession: session, sequence: ++this.#sequence, time: clock.now(), stamp: clock.elapsed(), kinds,
+      from: own, to: name, toSession, fromSession: this.#session, sequence: ++this.#sequence, time: clock.now(), stamp: clock.elapsed(), kinds,
       ...(latest !== undefined && { echo: { stamp: latest.stamp, time: latest.time, heldMs: clock.elapsed() - latest.at } }), ...(part !== undefined && { part })
     }, key))
   }
@@ -263,4 +276,10 @@ export class PopLink {
     this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1)
     if (line !== undefined) this.#options.refused(reason, line)
   }
+}
+
+/** The name of a life, of chance. */
+export function makeSession(): string {
+  const session = randomBytes(8).toString('hex')
+  return session === NO_SESSION ? makeSession() : session
 }

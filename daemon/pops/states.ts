@@ -4,17 +4,26 @@ import { LONGEST_KEY, LONGEST_VALUE, sizeOf, type Entry, type Part } from './mes
 // with the version at which it last changed: a part is what changed past one version up to another, so that one that was lost,
 // came twice or came late is simply asked for again.
 
-/** Entries of one kind that a PoP may have. */
+/** Entries of one kind that a PoP may have, and how many that are gone it remembers to have had. */
 const MOST_ENTRIES = 16_384
+const MOST_GONE = 4096
 
 /** Our own state of one kind. */
 export class OwnState {
   readonly #entries = new Map<string, { readonly value: Uint8Array; readonly version: number }>()
   #version = 0
+  /** Of the entries, those that are gone and only remembered. */
+  #gone = 0
+  #forgotten = 0
 
   /** Counts the changes. */
   get version(): number {
     return this.#version
+  }
+
+  /** What was gone up to this version is forgotten: whoever has an earlier one, and is not at 0, must begin anew. */
+  get forgotten(): number {
+    return this.#forgotten
   }
 
   /**
@@ -25,12 +34,24 @@ export class OwnState {
   put(key: string, value: Uint8Array): boolean {
     if (key.length === 0 || key.length > 2 * LONGEST_KEY || value.length > LONGEST_VALUE) throw new RangeError('an entry for other PoPs is too long')
     const before = this.#entries.get(key)
-    if (before === undefined && (value.length === 0 || this.#entries.size === MOST_ENTRIES)) return false
-    if (before !== undefined && Buffer.compare(before.value, value) === 0) return false
+    const isThere = before !== undefined && before.value.length > 0
+    if (isThere ? Buffer.compare(before.value, value) === 0 : value.length === 0 || this.#entries.size - this.#gone === MOST_ENTRIES) return false
     // Re-inserted, so that the map stays in the order of its versions.
     this.#entries.delete(key)
     this.#entries.set(key, { value, version: ++this.#version })
+    if (before !== undefined && !isThere) this.#gone--
+    if (value.length === 0 && ++this.#gone > MOST_GONE) this.#forget()
     return true
+  }
+
+  /** Forgets the older half of what is gone, so that this is not called again at once. */
+  #forget(): void {
+    for (const [key, { value, version }] of this.#entries) {
+      if (value.length > 0) continue
+      this.#entries.delete(key)
+      this.#forgotten = version
+      if (--this.#gone <= MOST_GONE / 2) return
+    }
   }
 
   /**

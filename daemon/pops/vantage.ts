@@ -33,11 +33,20 @@ interface Own {
   note?: string | undefined
 }
 
+/** What was decided last by votes. */
+export interface Decided {
+  readonly key: string
+  readonly name: string
+  readonly verdict: Verdict
+}
+
 /** From our own verdicts and those of other PoPs to what answers go by. */
 export class Vantage {
   readonly #options: VantageOptions
   readonly #owned = new Map<string, Own>()
   readonly #sights = new Map<string, Sight>()
+  /** What was decided before a start, of targets that are still to come, by key. */
+  readonly #restored = new Map<string, Verdict>()
   readonly #own: Point
   #others: readonly Point[] = []
   #council: Council
@@ -77,6 +86,16 @@ export class Vantage {
     this.#owned.delete(name)
     this.#sights.delete(own.key)
     this.#options.channel.put('verdicts', own.key, new Uint8Array(0))
+  }
+
+  /** For `restore` after the next start. */
+  decided(): readonly Decided[] {
+    return [...this.#owned].flatMap(([name, { key, last }]) => (last === undefined ? [] : [{ key, name, verdict: last }]))
+  }
+
+  /** Before the first target is settled. */
+  restore(decisions: readonly Decided[]): void {
+    for (const { key, verdict } of decisions) this.#restored.set(key, verdict)
   }
 
   status(): PopsStatus {
@@ -138,7 +157,10 @@ export class Vantage {
     const known = this.#owned.get(name)
     if (known?.plan === plan) return known
     this.forget(name)
-    const own: Own = { key: keyOfTarget(name, plan), plan, isGone: false }
+    const key = keyOfTarget(name, plan)
+    const last = this.#restored.get(key)
+    this.#restored.delete(key)
+    const own: Own = { key, plan, isGone: false, ...(last !== undefined && { last }) }
     this.#owned.set(name, own)
     return own
   }

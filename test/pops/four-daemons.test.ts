@@ -1,7 +1,14 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { ADDRESSES, answers, isHeard, makeSite, note, skip, until, type Pop } from './daemons.ts'
 
 const { icn, fra } = ADDRESSES
+
+const decisionsOf = ({ folder }: Pop): { readonly name: string; readonly verdict: string }[] => {
+  const file = join(folder, 'state/decisions.json')
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { decisions: { name: string; verdict: string }[] }).decisions : []
+}
 
 t.test('four daemons', { skip, timeout: 110_000 }, async (t) => {
   const { pops, cut } = await makeSite(t, ['seoul', 'berlin', 'miami', 'perth'], 'quorum: majority, lease: 10s, ')
@@ -20,6 +27,11 @@ t.test('four daemons', { skip, timeout: 110_000 }, async (t) => {
   for (const pop of others) t.ok(await answers(pop, fra), `${pop.name} goes by what three of four see`)
   t.ok(await until(async () => (await note(miami, 'icn')) === 'icn: down here, no quorum (1 of 4 vantage points, 3 needed): answered as up, as was decided last'))
   t.ok(await answers(miami, icn), 'with no quorum what was decided last holds')
+  t.ok(await until(() => decisionsOf(miami).some(({ name, verdict }) => name === 'icn' && verdict === 'UP')), 'and is kept')
+  await miami.kill()
+  await miami.start()
+  t.ok(await until(async () => (await note(miami, 'icn')) === 'icn: down here, no quorum (1 of 4 vantage points, 3 needed): answered as up, as was decided last'), 'after a start it holds still')
+  t.ok(await answers(miami, icn))
 
   for (const { name } of others) cut('miami', name, false)
   t.ok(await answers(miami, fra), 'whole again, it goes by what all see')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
+import { payAttention } from '../../daemon/pops/attention.ts'
 import { LARGEST } from '../../daemon/pops/message.ts'
 import { deliver, heardBy, keyOf, makeEnd, makeManualClock, meet, value } from './network.ts'
 
@@ -129,6 +130,58 @@ t.test('much state goes in messages of bounded size, and little of it is under w
   }
   t.equal(Object.keys(heardBy(b)!).length, 3000)
   t.ok(largest <= LARGEST, `${largest} octets at most`)
+})
+
+t.test('many entries come and go: what is gone takes no room for long, and who missed it begins anew', async (t) => {
+  const { time, a, b } = await meet()
+  const key = (index: number): string => index.toString(16).padStart(8, '0')
+  for (let round = 0; round < 60; round++) {
+    for (let index = 0; index < 500; index++) a.state.put(key(round * 500 + index), value('up'))
+    for (let turn = 0; turn < 30; turn++) {
+      a.link.flush()
+      deliver(a, b)
+    }
+    if (round === 0) t.equal(Object.keys(heardBy(b)!).length, 500)
+    for (let index = 0; index < 500; index++) a.state.put(key(round * 500 + index), value(''))
+    await time.turn(100)
+  }
+  t.ok(a.state.put(key(99_999), value('the last')), '30,000 were there before it')
+  for (let second = 0; second < 5; second++) {
+    await time.turn(1000)
+    for (const end of [a, b]) end.link.tick()
+    deliver(a, b)
+  }
+  t.same(heardBy(b), { [key(99_999)]: 'the last' })
+
+  a.state.put(key(1), value('one'))
+  a.link.flush()
+  deliver(a, b)
+  a.state.put(key(1), value(''))
+  for (let index = 2; index < 6000; index++) {
+    a.state.put(key(index), value('up'))
+    a.state.put(key(index), value(''))
+  }
+  for (let second = 0; second < 5; second++) {
+    await time.turn(1000)
+    for (const end of [a, b]) end.link.tick()
+    deliver(a, b)
+  }
+  t.same(heardBy(b), { [key(99_999)]: 'the last' }, 'that one is gone, though nobody remembers it')
+  t.same([...a.lines, ...b.lines], [])
+})
+
+t.test('time in which a daemon is held up itself is no silence of others, but a long pause is', async (t) => {
+  const time = makeManualClock()
+  let jump = 0
+  const attention = payAttention({ clock: { elapsed: () => time.clock.elapsed() + jump }, after: time.after, mostMs: 10_000 })
+  await time.turn(5000)
+  t.equal(attention.elapsed(), 5000, 'it goes with the time')
+  jump += 4000
+  await time.turn(1000)
+  t.equal(attention.elapsed(), 6000, 'held up for four seconds')
+  jump += 60_000
+  t.equal(attention.elapsed(), 56_000, 'of a minute ten seconds are forgiven')
+  attention.close()
 })
 
 t.test('a restart: what was said before holds for its lease, until all of the new state is in', async (t) => {
