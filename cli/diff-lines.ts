@@ -8,10 +8,10 @@ const ROWS = 20
 const LEAST = 1e-6
 
 /** A plan for people. */
-export function planLines(plan: Plan, { old, new: next, health }: { readonly old: string; readonly new: string; readonly health: 'live' | 'all up' }): string[] {
+export function planLines(plan: Plan, { old, new: next, health, measured }: { readonly old: string; readonly new: string; readonly health: 'live' | 'all up'; readonly measured: number }): string[] {
   const { policies, missing, weighed, queries, since, movedOfAll } = plan
   const by = weighed === 'queries' ? `by ${queries} queries since ${new Date(since!).toISOString().slice(0, 16)}Z` : 'no queries are counted: countries weigh by their IPv4 addresses'
-  const out = [`${old} → ${next}`, `${by}; ${health === 'live' ? 'health as it is now' : 'no fleet runs: every edge is taken to be up'}`, '']
+  const out = [`${old} → ${next}`, `${by}; ${health === 'live' ? 'health as it is now' : 'no fleet runs: every edge is taken to be up'}${measured === 0 ? '' : `; round trips as measured of ${measured} ${measured === 1 ? 'network' : 'networks'}`}`, '']
   for (const policy of policies) out.push(...policyLines(policy))
   for (const { policy, names } of missing) out.push(`${policy} would be gone, and steers ${some(names)}: the zone would be refused`)
   const moved = policies.filter((policy) => policy.moved > LEAST).length

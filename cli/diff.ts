@@ -1,14 +1,16 @@
 import { dirname, join, relative, resolve } from 'node:path'
 import { existsSync, readFileSync } from 'node:fs'
+import { systemClock } from '../core/clock.ts'
 import { parseConfig } from '../core/config-file.ts'
 import type { Config } from '../core/config.ts'
+import { makeLogger } from '../core/log.ts'
 import { readRegularFile } from '../core/regular-file.ts'
 import { formatFault } from '../core/trouble.ts'
-import { bringNetworks, bringPlaces, edgeTargets, hasAsDatabase } from '../daemon/control/index.ts'
+import { bringLatencies, bringNetworks, bringPlaces, edgeTargets, hasAsDatabase } from '../daemon/control/index.ts'
 import type { QueriesReply, Status } from '../daemon/control/api.ts'
 import { openRouting, readPolicies, type ReadPolicies, type Routing } from '../daemon/routing/index.ts'
 import { isSame, planChange, weighViewers, type Asked } from '../daemon/traffic/index.ts'
-import { openNetworks, openPlaces, type NetworksImage, type PlacesImage } from '../geodb/index.ts'
+import { openNetworks, openPlaces, PREFIX, type LatencyImage, type NetworksImage, type PlacesImage } from '../geodb/index.ts'
 import { openAdmin, Refused } from './admin-client.ts'
 import { isSet, mistyped, type Call, type Command } from './command.ts'
 import { planLines } from './diff-lines.ts'
@@ -23,7 +25,8 @@ export const diff: Command = {
     'OLD and NEW are files, or git revisions of policies.yaml of the zones folder. With a file alone it is held',
     'against the policies.yaml that is there; with a revision alone that is held against the revision.',
     'Nothing is applied, and no fleet is needed. One that runs is asked for the queries of the last 24 hours',
-    'and for the health of its edges; else countries weigh by their IPv4 addresses, and every edge is up.',
+    'and for the health of its edges; else countries weigh by their IPv4 addresses, and every edge is up. Round trips',
+    'are those that its daemon last wrote down, once a minute.',
     'Exit status, as of diff: 0 nobody would be sent elsewhere, 1 somebody would, 2 it cannot be told: a file has',
     'faults, or something is mistyped.'
   ],
@@ -41,11 +44,12 @@ export const diff: Command = {
     const { texts, config, sides } = prepared
     const live = await askFleet(call)
     const { places } = await placesFor(call, config)
-    const worlds = sides.map((side) => openSide(side, places, config))
+    const measured = bringLatencies({ config, stateFolder: stateFolder(call).path, log: makeLogger('diff', { readable: true, level: 'warn' }), now: systemClock.now() }, places)
+    const worlds = sides.map((side) => openSide(side, places, config, measured))
     const [old, next] = worlds as [Opened, Opened]
     const viewers = weighViewers(places, worlds.map(({ networks }) => networks))
     const plan = planChange({ old: { routing: old.routing, side: 0 }, next: { routing: next.routing, side: 1 }, names: prepared.names, viewers, words: live?.words ?? new Map(), ...(live?.asked !== undefined && { asked: live.asked }) })
-    const more = { old: texts[0].label, new: texts[1].label, health: live === undefined ? ('all up' as const) : ('live' as const) }
+    const more = { old: texts[0].label, new: texts[1].label, health: live === undefined ? ('all up' as const) : ('live' as const), measured: measured === undefined ? 0 : measured.prefixes.length / PREFIX }
     call.io.out(isSet(call, 'json') ? `${JSON.stringify({ ...more, ...plan }, undefined, 2)}\n` : `${planLines(plan, more).join('\n')}\n`)
     return isSame(plan) ? 0 : 1
   }
@@ -90,8 +94,8 @@ function refuse(call: Call, lines: readonly string[]): number {
 }
 
 /** Lists that stand in files of their own are read as they are now, whatever revision names them. */
-function openSide({ image, networks: plan }: ReadPolicies, places: PlacesImage, config: Config): Opened {
-  const networks = bringNetworks(plan, config).image
+function openSide({ image, networks: plan }: ReadPolicies, places: PlacesImage, config: Config, measured: LatencyImage | undefined): Opened {
+  const networks = bringNetworks(plan, config, measured).image
   return { networks, routing: openRouting(image!, openPlaces(places), networks && openNetworks(networks)) }
 }
 

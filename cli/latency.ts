@@ -10,7 +10,7 @@ import { tableOf } from './table.ts'
 export const latency: Command = {
   name: 'latency',
   summary: 'show the round trips that were measured between networks and edges',
-  details: ['Without a network: the fifty of which most is known, then whole countries.'],
+  details: ['Without a network: the fifty of which most is known, then whole autonomous systems and countries. What a', 'network does not know itself it has of its autonomous system, then of its country, then by distance.'],
   arguments: [{ name: 'PREFIX|IP', optional: true }],
   options: { json: { kind: 'flag', summary: 'print all of it as JSON' }, state: STATE },
   examples: ['nearcast latency', 'nearcast latency 168.126.63.1', 'nearcast latency 168.126.0.0/16 --json'],
@@ -31,7 +31,7 @@ const SHOWN = 50
 
 /** What was measured, for people. @param now wall milliseconds */
 export function latencyLines({ known, networks, wholes }: LatencyReply, network: string | undefined, now: number): string[] {
-  if (networks.length === 0) return [network === undefined ? 'nothing has been measured yet: five addresses of a network with twenty connections make a figure' : `nothing has been measured of ${network}`]
+  if (networks.length + wholes.length === 0) return [network === undefined ? 'nothing has been measured yet: five addresses of a network with twenty connections make a figure' : `nothing has been measured of ${network}`]
   const shown = network === undefined ? networks.slice(0, SHOWN) : networks
   const rows = [
     ...shown.flatMap((each) => rowsOf(each, now)),

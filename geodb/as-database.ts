@@ -35,6 +35,16 @@ export function readAsDatabase(path: string, wanted: ReadonlySet<number>): Map<n
   }
 }
 
+/**
+ * Opens a MaxMind-format database for questions about single addresses.
+ * @returns the autonomous system of an address of 4 or 16 octets; undefined where the database has none
+ * @throws Error when the file cannot be read
+ */
+export function openAsDatabase(path: string): (address: Uint8Array) => number | undefined {
+  const reader = new Reader<Response>(readFileSync(path))
+  return (address) => asnOf(reader.get(formatAddress(address)))
+}
+
 function prefixesOf(bytes: Buffer, wanted: ReadonlySet<number>): Map<number, PrefixList> | undefined {
   const reader = new Reader<Response>(bytes)
   const tree = openTree(bytes, reader.metadata)

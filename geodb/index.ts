@@ -8,7 +8,7 @@
 //   buildNetworks lists of prefixes, autonomous systems, measurements -> tables of what a network is beside its place
 //
 // Knows no socket, no zone and no policy. Nothing here waits but buildPlaces.
-export { findAsDatabase, readAsDatabase } from './as-database.ts'
+export { findAsDatabase, openAsDatabase, readAsDatabase } from './as-database.ts'
 export { buildPlaces } from './build.ts'
 export { CONTINENTS, COUNTRIES, countryName } from './countries.ts'
 export { findDatabase, twinOf } from './database.ts'

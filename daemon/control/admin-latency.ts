@@ -8,8 +8,8 @@ import type { Latencies } from './latencies.ts'
 /** Networks that one answer tells of. */
 const MOST_NETWORKS = 1000
 
-/** What is known of the networks in a prefix, or of the one that an address is in; without either, of those with the most samples. */
-export function tellLatency({ table, edges }: Pick<Latencies, 'table' | 'edges'>, wanted: Prefix | undefined): LatencyReply {
+/** What is known of the networks in a prefix, or of the one that an address is in and of its system and country; without either, of those with the most samples. */
+export function tellLatency({ table, edges, wholesOf }: Pick<Latencies, 'table' | 'edges' | 'wholesOf'>, wanted: Prefix | undefined): LatencyReply {
   const found = new Map<string, { readonly prefix: Prefix; readonly trips: MeasuredTrip[] }>()
   const cells = table.cells()
   for (const cell of cells) {
@@ -18,13 +18,14 @@ export function tellLatency({ table, edges }: Pick<Latencies, 'table' | 'edges'>
     entry.trips.push(tripOf(cell))
     found.set(cell.network, entry)
   }
+  const wholes = wanted === undefined ? undefined : wholesOf(wanted.bytes)
   const samplesOf = ({ trips }: MeasuredNetwork): number => trips.reduce((sum, { samples }) => sum + samples, 0)
   const networks = [...found.values()].map(({ prefix, trips }): MeasuredNetwork => ({ network: `${formatAddress(prefix.bytes)}/${prefix.length}`, trips: trips.sort((a, b) => a.ms - b.ms) }))
   networks.sort((a, b) => samplesOf(b) - samplesOf(a) || (a.network < b.network ? -1 : 1))
   return {
     known: new Set(cells.map((cell) => cell.network)).size,
     networks: networks.slice(0, MOST_NETWORKS),
-    wholes: wanted === undefined ? [...table.wholes()].map(([name, figures]) => ({ name, trips: figures.flatMap((figure, edge) => (figure === undefined ? [] : [{ edge: edges[edge]!, ms: figure.ms, samples: figure.samples }])) })) : []
+    wholes: [...table.wholes()].filter(([name]) => wholes === undefined || wholes.includes(name)).map(([name, figures]) => ({ name, trips: figures.flatMap((figure, edge) => (figure === undefined ? [] : [{ edge: edges[edge]!, ms: figure.ms, samples: figure.samples }])).sort((a, b) => a.ms - b.ms) }))
   }
 }
 

@@ -126,7 +126,7 @@ export interface LatencyReply {
   readonly known: number
   /** Those asked for, most samples first, 1000 at most. */
   readonly networks: readonly MeasuredNetwork[]
-  /** Whole autonomous systems (`AS4766`) and countries (`KR`) that enough is known of, where no network was asked for. */
+  /** Whole autonomous systems (`AS4766`) and countries (`KR`) that enough is known of; where a network is asked for, its own. */
   readonly wholes: readonly { readonly name: string; readonly trips: readonly Pick<MeasuredTrip, 'edge' | 'ms' | 'samples'>[] }[]
 }
 

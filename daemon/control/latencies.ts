@@ -1,20 +1,26 @@
 import { join } from 'node:path'
 import { z } from 'zod'
+import { ipv4Number } from '../../core/address.ts'
 import type { Setup } from '../../core/channel.ts'
 import type { After, Clock } from '../../core/clock.ts'
+import type { Config } from '../../core/config.ts'
 import type { Logger } from '../../core/log.ts'
 import { makeTierAuth } from '../../core/tier-auth.ts'
 import { openPlaces, type LatencyImage, type Places, type PlacesImage } from '../../geodb/index.ts'
-import { makeLatencyTable, type KnownCell, type LatencyTable, type Where } from '../latency/index.ts'
+import { makeLatencyTable, systemName, type KnownCell, type LatencyTable, type Where } from '../latency/index.ts'
 import { greatCircle } from '../routing/index.ts'
 import { makeStateFile, readStateFile } from './health-file.ts'
 import { makeAskEdge, type AskedEdge, type AskEdge } from './latency-ask.ts'
+import { makeSystems, type Systems } from './latency-systems.ts'
+import { geoSettings } from './loader-places.ts'
 
 /** The daemon's table of measured round trips, kept up to date by asking the edges. */
 export interface Latencies {
   readonly table: Pick<LatencyTable, 'cells' | 'wholes'>
   /** Names, in the order of the figures. */
   readonly edges: readonly string[]
+  /** The autonomous system and the country of an address, as the table names them: `AS4766`, `KR`. */
+  wholesOf(address: Uint8Array): readonly string[]
   /** Where networks are from now on. */
   use(places: PlacesImage): void
   /** What policies are to go by is told there from now on. */
@@ -32,6 +38,7 @@ export interface LatenciesOptions {
   readonly ask?: AskEdge
 }
 
+const FILE = 'latencies.json'
 const SAVE_EVERY_MS = 60_000
 /** Twice light's way in a vacuum: 1 ms for 150 km there and back. Nothing is quicker. */
 const KM_PER_MS = 150
@@ -48,13 +55,13 @@ export function startLatencies(options: LatenciesOptions): Latencies | undefined
   const { latency } = config
   if (!latency.measure) return undefined
   const names = Object.keys(config.edges)
-  const table = makeLatencyTable({ edges: names, networks: latency.networks, forgetMs: latency.forget, leastAddresses: latency.addresses, leastSamples: latency.samples, local: latency.local })
-  const file = join(stateFolder, 'latencies.json')
-  const disk = makeStateFile(file, log)
-  table.restore((readStateFile(file, savedRows, log) ?? []).flatMap(readCell), clock.now())
+  const table = restoreTable({ config, stateFolder, log, now: clock.now() })
+  const disk = makeStateFile(join(stateFolder, FILE), log)
   const ask = options.ask ?? makeAskEdge(makeTierAuth(setup.tierSecret), after)
   const edges = names.map((name): AskedEdge => ({ name, address: config.edges[name]!.address[0]!, port: ports.http }))
   const since = new Map<string, string>()
+  const systems = makeSystems(geoSettings(config), log)
+  systems.refresh()
   let where: ((address: Uint8Array) => Where) | undefined
   let placed: SharedArrayBuffer | undefined
   let changed: ((latencies: LatencyImage) => void) | undefined
@@ -66,6 +73,7 @@ export function startLatencies(options: LatenciesOptions): Latencies | undefined
   const tell = (): void => {
     if (where === undefined || changed === undefined || isClosed || clock.elapsed() - toldAt < latency.change) return
     toldAt = clock.elapsed()
+    systems.refresh()
     const image = table.told(where, clock.now())
     if (image !== undefined) changed(image)
   }
@@ -89,10 +97,14 @@ export function startLatencies(options: LatenciesOptions): Latencies | undefined
   return {
     table,
     edges: names,
+    wholesOf(address) {
+      const { system, country } = where?.(address) ?? {}
+      return [...(system === undefined ? [] : [systemName(system)]), ...(country === undefined ? [] : [country])]
+    },
     use(image) {
       if (placed === image.tables) return
       placed = image.tables
-      where = whereIn(openPlaces(image), names.map((name) => config.edges[name]!.at))
+      where = whereIn(openPlaces(image), config, systems)
       tell()
     },
     tellTo(told) {
@@ -107,14 +119,39 @@ export function startLatencies(options: LatenciesOptions): Latencies | undefined
   }
 }
 
-/** Where networks are, by the places of the daemon. */
-function whereIn(places: Places, edges: readonly (readonly [number, number])[]): (address: Uint8Array) => Where {
+interface TableSource {
+  readonly config: Config
+  readonly stateFolder: string
+  readonly log: Logger
+  readonly now: number
+}
+
+/** The table of this configuration with what was known when it was last written. */
+function restoreTable({ config: { latency, edges }, stateFolder, log, now }: TableSource): LatencyTable {
+  const table = makeLatencyTable({ edges: Object.keys(edges), networks: latency.networks, forgetMs: latency.forget, leastAddresses: latency.addresses, leastSamples: latency.samples, local: latency.local })
+  table.restore((readStateFile(join(stateFolder, FILE), savedRows, log) ?? []).flatMap(readCell), now)
+  return table
+}
+
+/** Round trips as a daemon of this configuration last wrote them down, for whoever is none; undefined when there are none to go by. */
+export function bringLatencies(source: TableSource, places: PlacesImage): LatencyImage | undefined {
+  if (!source.config.latency.measure) return undefined
+  const systems = makeSystems(geoSettings(source.config), source.log)
+  systems.refresh()
+  return restoreTable(source).told(whereIn(openPlaces(places), source.config, systems), source.now)
+}
+
+/** Where networks are, by the places of the daemon, and whose they are. */
+function whereIn(places: Places, config: Config, systems: Systems): (address: Uint8Array) => Where {
+  const edges = Object.values(config.edges).map(({ at }) => at)
   return (address) => {
-    const found = address.length === 4 ? places.find4(((address[0]! << 24) | (address[1]! << 16) | (address[2]! << 8) | address[3]!) >>> 0) : places.find6(address, 0)
+    const found = address.length === 4 ? places.find4(ipv4Number(address)) : places.find6(address, 0)
     const { country, city, latitude, longitude } = places.place(found >>> 8)
+    const system = systems.systemOf(address)
     const slack = city === undefined ? COUNTRY_SLACK_KM : CITY_SLACK_KM
     return {
       ...(country !== undefined && { country }),
+      ...(system !== undefined && { system }),
       leastMs: (edge) => (latitude === undefined || longitude === undefined ? 0 : Math.max(0, greatCircle([latitude, longitude], edges[edge]!) - slack) / KM_PER_MS)
     }
   }

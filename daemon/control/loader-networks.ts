@@ -1,6 +1,6 @@
 import type { Config } from '../../core/config.ts'
 import { ConfigError, messageOf, type Fault } from '../../core/trouble.ts'
-import { buildNetworks, findAsDatabase, readAsDatabase, type AsPrefixes, type LatencyImage, type NetworksImage } from '../../geodb/index.ts'
+import { buildNetworks, findAsDatabase, readAsDatabase, type AsPrefixes, type LatencyImage, type NetworksImage, type PrefixList } from '../../geodb/index.ts'
 import { NO_PLAN, type NetworkPlan } from '../routing/index.ts'
 import { geoSettings } from './loader-places.ts'
 
@@ -25,27 +25,35 @@ export interface NetworksKeeper {
 export function makeNetworksKeeper(geo: { readonly folder: string; readonly asn: string }): NetworksKeeper {
   let plan = NO_PLAN
   let measured: LatencyImage | undefined
-  let asns: readonly AsPrefixes[] = []
+  /** What the database said of the systems that were asked for when it was read. */
+  let known: ReadonlyMap<number, PrefixList> = new Map()
   let faults: readonly Fault[] = []
+  /** Systems that policies name, and those of which round trips were measured. */
+  const wanted = (): readonly Pick<AsPrefixes, 'asn' | 'lists'>[] => {
+    const planned = new Set(plan.asns.map(({ asn }) => asn))
+    return [...plan.asns, ...[...(measured?.systems.keys() ?? [])].flatMap((asn) => (planned.has(asn) ? [] : [{ asn, lists: [] }]))]
+  }
   const readSystems = (): void => {
     faults = []
-    if (plan.asns.length === 0) return void (asns = [])
     try {
       const path = findAsDatabase({ folder: geo.folder, setting: geo.asn })
-      if (path === undefined) throw new Error('geo.asn: there is no database of autonomous systems any more; what it said before counts on')
-      const found = readAsDatabase(path, new Set(plan.asns.map(({ asn }) => asn)))
-      asns = plan.asns.map((each) => ({ ...each, prefixes: found.get(each.asn)! }))
+      if (path !== undefined) known = readAsDatabase(path, new Set(wanted().map(({ asn }) => asn)))
+      else if (plan.asns.length > 0) throw new Error('geo.asn: there is no database of autonomous systems any more; what it said before counts on')
     } catch (error) {
       faults = error instanceof ConfigError ? error.faults : [{ file: 'nearcast.yaml', line: 1, column: 1, severity: 'error', reason: messageOf(error) }]
-      const known = new Map(asns.map(({ asn, prefixes }) => [asn, prefixes]))
-      asns = plan.asns.flatMap((each) => (known.has(each.asn) ? [{ ...each, prefixes: known.get(each.asn)! }] : []))
     }
   }
-  const build = (): FreshNetworks => ({ image: buildNetworks({ named: plan.named, asns, measured }), faults })
+  const build = (): FreshNetworks => {
+    const systems = wanted()
+    // A second of work for a whole database: not for what has been read already.
+    if (systems.length === 0) faults = []
+    else if (faults.length > 0 || systems.some(({ asn }) => !known.has(asn))) readSystems()
+    const asns = systems.flatMap((each) => (known.has(each.asn) ? [{ ...each, prefixes: known.get(each.asn)! }] : []))
+    return { image: buildNetworks({ named: plan.named, asns, measured }), faults }
+  }
   return {
     plan(fresh) {
       plan = fresh
-      readSystems()
       return build()
     },
     measured(rows) {
@@ -54,14 +62,16 @@ export function makeNetworksKeeper(geo: { readonly folder: string; readonly asn:
       return build()
     },
     refresh() {
-      if (plan.asns.length === 0) return undefined
+      if (wanted().length === 0) return undefined
       readSystems()
       return build()
     }
   }
 }
 
-/** Networks as a daemon of this configuration would have them for a plan, for whoever is none: without measurements. */
-export function bringNetworks(plan: NetworkPlan, config: Pick<Config, 'geo'>): FreshNetworks {
-  return makeNetworksKeeper(geoSettings(config)).plan(plan)
+/** Networks as a daemon of this configuration would have them for a plan, for whoever is none. @param measured round trips to go by */
+export function bringNetworks(plan: NetworkPlan, config: Pick<Config, 'geo'>, measured?: LatencyImage): FreshNetworks {
+  const keeper = makeNetworksKeeper(geoSettings(config))
+  if (measured !== undefined) keeper.measured(measured)
+  return keeper.plan(plan)
 }

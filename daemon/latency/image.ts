@@ -2,6 +2,9 @@ import { networkOfKey } from '../../core/client-network.ts'
 import { MS_UNIT, PREFIX, type LatencyImage } from '../../geodb/index.ts'
 import type { Figures } from './settle.ts'
 
+/** What the row of an autonomous system is called: no country has a digit in its code. */
+export const systemName = (system: number): string => `AS${system}`
+
 /** Lays rows out in shared memory: networks first. */
 export function makeImage(rows: ReadonlyMap<string, Figures>, columns: number): LatencyImage {
   const networks = [...rows.keys()].filter((row) => row.includes('/'))

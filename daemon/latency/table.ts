@@ -2,7 +2,7 @@ import { networkOfKey } from '../../core/client-network.ts'
 import type { LatencyReport, LatencyRow } from '../../core/latency-report.ts'
 import { isSpecialUse } from '../../core/special-use.ts'
 import type { LatencyImage } from '../../geodb/index.ts'
-import { makeImage } from './image.ts'
+import { makeImage, systemName } from './image.ts'
 import { settle, type Figures } from './settle.ts'
 
 /** What is known of the round trip between a network and an edge. */
@@ -125,7 +125,7 @@ function figuresOf(entries: ReadonlyMap<string, Entry>, where: WhereOf, columns:
       return cell === undefined ? undefined : { ms: Math.max(cell.ms, isSpecialUse(address) ? 0 : place.leastMs(target)), samples: cell.samples }
     })
     figures.set(network, own)
-    for (const whole of [place.system === undefined ? undefined : `AS${place.system}`, place.country]) {
+    for (const whole of [place.system === undefined ? undefined : systemName(place.system), place.country]) {
       if (whole === undefined) continue
       const list = wholes.get(whole)
       if (list === undefined) wholes.set(whole, [own])

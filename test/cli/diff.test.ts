@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Io } from '../../cli/command.ts'
@@ -49,6 +49,17 @@ t.test('who moves from where to where, by country, and nothing of it is applied'
 t.test('a network is told where it decides', { timeout: 120_000 }, async (t) => {
   const { out } = await diff(edited('net.yaml', ['KR: {', '193.0.0.0/20: iad\n      KR: {']))
   t.match(out, /fra +iad +[\d.e-]+ % +Netherlands in 193\.0\.0\.0\/20\n/)
+})
+
+t.test('what was measured has its say, as the daemon last wrote it down', { timeout: 120_000 }, async (t) => {
+  const file = join(folder, 'state/latencies.json')
+  // Three networks of a country speak for all of it.
+  const rows = [5, 6, 7].flatMap((third) => [['fra', 200], ['iad', 30]].map(([edge, ms]) => `193.0.${third}.0/24 ${edge} ${ms} 50 9 ${Date.now()} own`))
+  writeFileSync(file, JSON.stringify(rows))
+  t.teardown(() => rmSync(file))
+  const { out } = await diff(edited('only-fra.yaml', ['EU: { latency: [fra, iad] }', 'EU: fra']))
+  t.match(out, /every edge is taken to be up; round trips as measured of 3 networks\n/)
+  t.match(out, /video \(.*\): [\d.e-]+ % of its viewers move\n.*\n {2}iad +fra +[\d.e-]+ % +Netherlands\n/)
 })
 
 t.test('the same for everybody now, and with an edge down not', { timeout: 120_000 }, async (t) => {

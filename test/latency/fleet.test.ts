@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Explanation, LatencyReply } from '../../daemon/control/api.ts'
+import { writeMmdb } from '../geodb/mmdb-writer.ts'
 import { isAlive, root, run, sparePorts, until } from '../journey/fleet.ts'
 
 // Three edges and a daemon for real: viewers with addresses of their own report, and what dig is told changes.
@@ -16,13 +17,14 @@ const folder = mkdtempSync(join(tmpdir(), 'nearcast-latency-'))
 const ports = await sparePorts()
 mkdirSync(join(folder, 'zones'))
 writeFileSync(join(folder, 'nearcast.yaml'), `
-geo: { local: KR }
+geo: { local: KR, asn: ${join(folder, 'as.mmdb')} }
 latency: { local: true, collect: 200ms, change: 300ms }
 edges:
   icn: { address: ${EDGES.icn}, city: Seoul, at: [37.46, 126.44] }
   nrt: { address: ${EDGES.nrt}, city: Tokyo, at: [35.76, 140.39] }
   fra: { address: ${EDGES.fra}, city: Frankfurt, at: [50.03, 8.56] }
 `)
+writeFileSync(join(folder, 'as.mmdb'), writeMmdb([['127.5.0.0/16', { autonomous_system_number: 64500 }], ['127.6.0.0/16', { autonomous_system_number: 64501 }]], { ipVersion: 4 }))
 writeFileSync(join(folder, 'zones/policies.yaml'), 'policies: { quickest: { latency: [icn, nrt, fra] }, both: { closest: [icn, nrt, fra], count: 2, within: 3 } }\n')
 writeFileSync(join(folder, 'zones/l.test.zone'), '$TTL 5\n@ SOA ns1 h 1 1h 1h 1w 1m\n  NS ns1\nns1 A 127.0.0.1\nquickest ROUTE quickest\nboth ROUTE both\n')
 
@@ -101,6 +103,25 @@ t.test('what is known is told', async (t) => {
   t.equal(explained.answer.scope, '127.5.0.0/24')
 })
 
+t.test('what three networks of an autonomous system know counts for all of it, and before what their country knows', async (t) => {
+  // With 127.5.0.0/24 each system has three; the two that agree are the median.
+  const viewers = [['127.5.1', 'icn=200&nrt=20'], ['127.5.2', 'icn=200&nrt=20'], ['127.6.1', 'icn=300&nrt=300'], ['127.6.2', 'icn=300&nrt=300'], ['127.6.3', 'icn=300&nrt=300']]
+  await Promise.all(viewers.flatMap(([network, body]) => Array.from({ length: 30 }, (_, index) => visit(EDGES.fra, `${network}.${10 + index}`, '/.nearcast/latency', body))))
+  const said = async (from: string): Promise<string> => {
+    const { steps } = JSON.parse((await nearcast('explain', 'quickest.l.test', '--from', from, '--json')).out) as Explanation
+    return steps.map(({ text }) => text).join('\n')
+  }
+  await until('figures of both systems', PATIENCE, async () => /fra \S+ ms measured in its AS/.test(await said('127.5.77.9')) && /fra \S+ ms measured in its AS/.test(await said('127.6.77.9')))
+  t.match(await said('127.5.77.9'), /127\.5\.77\.9 is AS64500; so is all of 127\.5\.64\.0\/18/)
+  t.match(await said('127.5.77.9'), /nrt 20 ms measured in its AS \(\d+ samples\), icn 200 ms measured in its AS/)
+  t.match(await said('127.6.77.9'), /icn 300 ms measured in its AS \(\d+ samples\)/)
+  t.match(await said('127.7.77.9'), /icn \d+ ms measured in its country/)
+  t.match(await said('127.5.0.9'), /icn 80 ms measured \(\d+ samples\)/, 'a network that knows for itself goes by that')
+  t.match(await dig('quickest', '+subnet=127.5.77.0/24'), /CLIENT-SUBNET: 127\.5\.77\.0\/24\/18/, 'the answer holds for what is of the system and has no figures of its own')
+  t.match((await nearcast('latency', '127.5.77.9')).out, /^AS64500 +fra .*its networks\n +nrt +20 ms.*\n +icn +200 ms.*\nKR/m)
+  t.match((await nearcast('latency')).out, /^AS64501 +/m)
+})
+
 t.test('nobody but the daemon is told the rows, and nothing else is taken', async (t) => {
   t.equal(await visit(EDGES.icn, '127.0.0.1', '/.nearcast/latency'), 403)
   t.equal(await visit(EDGES.icn, '127.0.0.2', '/.nearcast/latency', 'icn=1&syd=2'), 400)
@@ -114,5 +135,6 @@ t.test('it is known after a restart', async (t) => {
   await stop()
   start()
   await until('the measured answer', PATIENCE, isAnswered('quickest', ['+subnet=127.5.0.0/24'], [EDGES.fra]))
+  await until('that of its system', PATIENCE, async () => (await nearcast('latency', '127.5.77.9')).out.includes('AS64500'))
   t.pass()
 })
