@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { pop } from './config-pops.ts'
-import { address, addresses, duration, hostname, label, size } from './config-values.ts'
+import { address, addresses, duration, hostname, label, labels, size } from './config-values.ts'
 
 const checkName = label.default('default').meta({ description: 'check that says whether it is up: a name under `checks`' })
 
@@ -9,7 +9,7 @@ export const edge = z.strictObject({
   city: z.string().min(1).meta({ description: 'shown in tables' }),
   at: z.tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)]).meta({ description: 'latitude and longitude in degrees', unit: '[latitude, longitude]' }),
   region: z.string().default('').meta({ description: 'name of the cloud region, for reports' }),
-  parent: label.optional().meta({ description: 'regional cache, or shield, that it fetches from; absent: straight from the origin' }),
+  parent: labels('regional cache, or shield, that it fetches from; several regionals share the keys on a ring; absent: straight from the origin').optional(),
   check: checkName,
   pop,
   capacity: z.int().min(1).default(5000).meta({ description: 'requests per second that it can take' })
@@ -50,6 +50,8 @@ const behaviour = z.strictObject({
 
 export const distribution = z.strictObject({
   aliases: z.array(hostname).default([]).meta({ description: 'further host names it answers for' }),
+  shield: label.optional().meta({ description: 'shield that its fetches pass, whatever the regional names; absent: that of the regional' }),
+  'fallback-shield': label.optional().meta({ description: 'shield that takes over while the other is dead; with both gone the origin is asked' }),
   behaviours: z.array(behaviour).min(1).meta({ description: 'what is fetched from where, in order' })
 })
 

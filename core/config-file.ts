@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { checkPops } from './config-pops.ts'
+import { checkTiers } from './config-tiers-check.ts'
 import { configSchema, type Config } from './config.ts'
 import { CHECK_SETTINGS } from './config-checks.ts'
 import { suggestion } from './suggest.ts'
@@ -127,10 +128,7 @@ function crossCheck(config: Config, source: YamlFile): Fault[] {
   const reference = (path: readonly PropertyKey[], name: string | undefined, what: string, known: string[]): void => {
     if (name !== undefined && !known.includes(name)) fault(path, `there is no ${what} ${name}`, suggestion(name, known))
   }
-  const regionals = namesIn(source, 'regionals')
-  const shields = namesIn(source, 'shields')
-  for (const [name, edge] of Object.entries(config.edges)) reference(['edges', name, 'parent'], edge.parent, 'regional or shield', [...regionals, ...shields])
-  for (const [name, regional] of Object.entries(config.regionals)) reference(['regionals', name, 'shield'], regional.shield, 'shield', shields)
+  faults.push(...checkTiers(config, source, namesIn))
 
   for (const name of Object.keys(config.latency.urls)) reference(['latency', 'urls', name], name, 'edge', namesIn(source, 'edges'))
   for (const kind of ['edges', 'regionals', 'shields'] as const) {

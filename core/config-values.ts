@@ -35,6 +35,13 @@ export const port = (description: string, preset: number) => z.int().min(1).max(
 
 export const label = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/, { message: 'expected a name of lower-case letters, digits and hyphens' })
 
+/** One name or several, in order. */
+export const labels = (description: string) =>
+  z
+    .union([label, z.array(label).min(1)], { error: 'expected a name, or a list of names' })
+    .transform((value) => (typeof value === 'string' ? [value] : value))
+    .meta({ description, unit: 'name or list of names' })
+
 export const hostname = z.string().regex(/^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, { message: 'expected a host name in lower case, without a final dot' })
 
 export const named = <T extends z.ZodType>(value: T, description: string) => z.record(label, value).default({}).meta({ description })

@@ -6,6 +6,7 @@ import { http, https } from './config-http.ts'
 import { latency } from './config-latency.ts'
 import { pops } from './config-pops.ts'
 import { address, hostname, named, port } from './config-values.ts'
+import { tiers } from './config-tiers.ts'
 import { peer, zone, zoneName } from './config-zones.ts'
 
 // The keys of nearcast.yaml: one row a key, with its bounds, its default and its description. The type, the check and
@@ -42,6 +43,7 @@ export const configSchema = z.strictObject({
   checks,
   latency,
   cache,
+  tiers,
   keys: z.array(z.string().min(1)).default([]).meta({ description: 'files with TSIG keys in the syntax of BIND, relative to nearcast.yaml', unit: 'list of paths' }),
   peers: named(peer, 'other name servers: those that have zones from us, and those we have zones from'),
   pops,

@@ -4,7 +4,7 @@ import { Fill, isFresh, judge, mergeFields, staleFor, varyNames, variantKey, typ
 import type { Fetching, UpstreamTrouble } from './http/index.ts'
 import { fieldOf, filterFields, flat, toLines, type FieldList } from './message/index.ts'
 import { passedOn } from './passed.ts'
-import { ask, type Asker, type Parent } from './tiers/index.ts'
+import { ask, type Asker, type Parent, type Route } from './tiers/index.ts'
 
 /** A response that is coming: what is known when its head is here. */
 export interface Coming {
@@ -48,7 +48,7 @@ export interface Plan {
   readonly target: string
   /** Of the request to send, less the conditions. */
   readonly fields: FieldList
-  readonly parents: readonly Parent[]
+  readonly route: Route
   readonly defaultTtl: number
   readonly defaultIfError: number
   readonly authorized: boolean
@@ -159,13 +159,13 @@ export class Flight {
   }
 
   #send(): void {
-    const { host, target, fields, parents } = this.#plan
+    const { primary, host, target, fields, route } = this.#plan
     const object = this.#object
     const conditions: string[] = []
     if (object?.etag !== undefined) conditions.push('If-None-Match', object.etag)
     if (object?.lastModified !== undefined) conditions.push('If-Modified-Since', object.lastModified)
     this.#requestedAt = this.#worker.clock.now()
-    this.#fetching = ask(this.#worker.asker, parents, { method: 'GET', host, target, fields: [...fields, ...conditions] }, {
+    this.#fetching = ask(this.#worker.asker, route, { method: 'GET', key: primary, host, target, fields: [...fields, ...conditions] }, {
       head: (status, fields, parent) => (status === 304 ? this.#revalidated(fields, parent) : this.#begin(status, fields)),
       data: (piece) => this.#data(piece),
       end: () => this.#end(),

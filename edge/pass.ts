@@ -42,7 +42,7 @@ export function pass(worker: Worker, viewer: Viewer, site: Site): void {
   const fields = [...upstreamFields(worker.node, id, request, reply.remoteAddress, viewer.nonce !== undefined, 'whole'), ...framingOf(request.method, request.content)]
   const fill = new Fill({ kept: false, flow: { pause: () => fetching.pause(), resume: () => fetching.resume() } })
   let begun = false
-  const fetching: Fetching = ask(worker.asker, behaviour.parents, { method: request.method, host: request.host, target: request.target, fields, once: true }, {
+  const fetching: Fetching = ask(worker.asker, behaviour.route, { method: request.method, key: viewer.primary, host: request.host, target: request.target, fields, once: true }, {
     connected: () => sendContent(viewer, fetching, stop),
     drained: () => reply.resumeBody(),
     head: (status, fields) => {

@@ -170,8 +170,8 @@ const isAuthorized = ({ request }: Viewer): boolean => requestField(request, AUT
 function planOf(worker: Worker, viewer: Viewer, key: string, object: StoredObject | undefined, how: Company, authorized: boolean): Plan {
   const { request, reply, behaviour, primary } = viewer
   const fields = upstreamFields(worker.node, nameRequest(worker, viewer), request, reply.remoteAddress, viewer.nonce !== undefined, how === 'for a part' ? 'part' : 'cache')
-  const { parents, defaultTtl, defaultIfError } = behaviour
-  return { primary, key, host: request.host, target: request.target, fields, parents, defaultTtl, defaultIfError, authorized, object, open: how === 'together' && !authorized }
+  const { route, defaultTtl, defaultIfError } = behaviour
+  return { primary, key, host: request.host, target: request.target, fields, route, defaultTtl, defaultIfError, authorized, object, open: how === 'together' && !authorized }
 }
 
 /** Why a request is sent on, in the words of Cache-Status (RFC 9211 §2.2). */

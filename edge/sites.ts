@@ -1,12 +1,12 @@
 import type { Config } from '../core/config.ts'
-import type { Parent } from './tiers/index.ts'
+import type { Parent, Route } from './tiers/index.ts'
 
 /** One behaviour of a distribution, resolved. */
 export interface Behaviour {
   readonly pattern: string
   readonly origin: Parent
-  /** Every parent to ask, nearest first, the origin last. */
-  readonly parents: readonly Parent[]
+  /** By which way it is fetched. */
+  readonly route: Route
   readonly defaultTtl: number
   /** For how long past its freshness a response may stand in for an error where it does not say. */
   readonly defaultIfError: number
@@ -18,13 +18,13 @@ export interface Site {
 }
 
 /** The distributions by each host name that they answer to: ID.domain and their aliases. */
-export function makeSites(config: Config, tiers: readonly Parent[], origins: ReadonlyMap<string, Parent>): Map<string, Site> {
+export function makeSites(config: Config, routeOf: (distribution: string, origin: Parent) => Route, origins: ReadonlyMap<string, Parent>): Map<string, Site> {
   const sites = new Map<string, Site>()
   for (const [distribution, { aliases, behaviours }] of Object.entries(config.distributions)) {
     const resolved = behaviours.map(({ path, origin: name, 'default-ttl': defaultTtl, 'stale-if-error': defaultIfError }): Behaviour => {
       const origin = origins.get(name)
       if (origin === undefined) throw new Error(`distribution ${distribution}: there is no origin ${name}`)
-      return { pattern: path, origin, parents: [...tiers, origin], defaultTtl, defaultIfError }
+      return { pattern: path, origin, route: routeOf(distribution, origin), defaultTtl, defaultIfError }
     })
     for (const host of [`${distribution}.${config.domain}`, ...aliases]) sites.set(host, { distribution, behaviours: resolved })
   }

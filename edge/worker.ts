@@ -7,7 +7,7 @@ import type { Desk, Flight } from './flight.ts'
 import { UpstreamClient } from './http/index.ts'
 import { makeSites, type Site } from './sites.ts'
 import { makeViewers, type Viewers } from './viewers/index.ts'
-import { makeLiveness, makeTierAuth, originsOf, tiersAbove, type TierAuth } from './tiers/index.ts'
+import { makeLiveness, makeTierAuth, originsOf, routeOf, type TierAuth } from './tiers/index.ts'
 
 /** All that one worker of the CDN works with; its configuration is fixed, its cache and counters live. */
 export interface Worker extends Desk {
@@ -38,7 +38,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger })
     node: `nearcast-${name}`,
     clock,
     complain: makeComplaints(log, clock),
-    sites: makeSites(config, tiersAbove(config, ports, role, name), originsOf(config, ports)),
+    sites: makeSites(config, (distribution, origin) => routeOf({ config, ports, role, name, distribution: config.distributions[distribution]!, origin }), originsOf(config, ports)),
     store,
     flights: new Map(),
     largestObject: config.cache['largest-object'],
@@ -50,6 +50,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger })
       liveness: makeLiveness(),
       clock,
       suspects: new Map(),
+      loads: new Map(),
       changed: (parent, state, detail) => log[state === 'dead' ? 'warn' : 'info'](`parent ${parent.name} is ${state === 'dead' ? 'skipped' : 'used again'}: ${detail}`),
       sent: () => void counters.fetches++
     },

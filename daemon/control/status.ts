@@ -43,7 +43,7 @@ function placesOf(config: Config, members: readonly Member[]): Place[] {
     return parent === undefined ? { name, role, city, addresses } : { name, role, city, addresses, parent }
   }
   const configured = [
-    ...Object.entries(config.edges).map(([name, edge]) => place(name, 'edge', edge.city, edge.address, edge.parent)),
+    ...Object.entries(config.edges).map(([name, edge]) => place(name, 'edge', edge.city, edge.address, edge.parent?.join(', '))),
     ...Object.entries(config.regionals).map(([name, regional]) => place(name, 'regional', regional.city, regional.address, regional.shield)),
     ...Object.entries(config.shields).map(([name, shield]) => place(name, 'shield', shield.city, shield.address)),
     ...Object.entries(config.origins).flatMap(([name, origin]) => ('demo' in origin ? [place(name, 'origin', '', [origin.demo])] : []))

@@ -3,10 +3,12 @@ import { fieldOf, type FieldList } from '../message/index.ts'
 import type { Fetching, Receiver, UpstreamClient, UpstreamTrouble } from '../http/index.ts'
 import { TIER_FIELD, type TierAuth } from '../../core/tier-auth.ts'
 import type { Liveness } from './liveness.ts'
-import type { Parent } from './route.ts'
+import { parentsFor, type Parent, type Route } from './route.ts'
 
 export interface Question {
   readonly method: string
+  /** By which its owner is chosen where several parents share the keys. */
+  readonly key: string
   /** The viewer's host. */
   readonly host: string
   readonly target: string
@@ -31,6 +33,8 @@ export interface Asker {
   readonly clock: Clock
   /** Who is to be told when a silent tier turns out to hang, by its name. */
   readonly suspects: Map<string, ((trouble: UpstreamTrouble) => void)[]>
+  /** Requests under way, by the parent's name. */
+  readonly loads: Map<string, number>
   /** A parent is skipped from now on, or used again. */
   changed(parent: Parent, state: 'dead' | 'back', detail: string): void
   /** A request is sent. */
@@ -42,10 +46,11 @@ const CONNECT_MS = 2000
 const SUSPECT_MS = 700
 
 /**
- * Asks the first of `parents` that is alive; one that cannot be reached, or does not prove that it is of this fleet, is
+ * Asks the first parent on the way up that is alive; one that cannot be reached, or does not prove that it is of this fleet, is
  * marked and the next one asked. The last one, the origin, is asked in any case.
  */
-export function ask(asker: Asker, parents: readonly Parent[], question: Question, receiver: AnswerReceiver): Fetching {
+export function ask(asker: Asker, route: Route, question: Question, receiver: AnswerReceiver): Fetching {
+  const parents = parentsFor(route, question.key, (name) => asker.loads.get(name) ?? 0, asker.liveness, asker.clock.now())
   const last = parents.length - 1
   let under: Fetching | undefined
   let aborted = false
@@ -95,11 +100,13 @@ function send(asker: Asker, parent: Parent, question: Question, receiver: SendRe
   let over = false
   let watch: NodeJS.Timeout | undefined
   const settled = (): void => clearTimeout(watch)
+  const done = takeLoad(asker.loads, parent.name)
   const request = { server: parent.server, method: question.method, path: parent.pathPrefix + question.target, fields, connectMs: CONNECT_MS, responseMs: parent.responseMs, once: question.once === true }
   const fetching = asker.client.fetch(request, {
     head(status, answer) {
       settled()
       if (proof !== undefined && !asker.auth.isAnswer(fieldOf(answer, TIER_FIELD), proof.nonce, status)) {
+        done()
         fetching.abort()
         return receiver.trouble({ kind: 'unreachable', detail: 'it does not prove that it is a tier of this fleet' }, false)
       }
@@ -107,11 +114,12 @@ function send(asker: Asker, parent: Parent, question: Question, receiver: SendRe
       receiver.head(status, answer)
     },
     data: receiver.data,
-    end: receiver.end,
+    end: () => (done(), receiver.end()),
     connected: () => receiver.connected?.(),
     drained: () => receiver.drained?.(),
     trouble(trouble) {
       settled()
+      done()
       over = true
       receiver.trouble(trouble, begun)
     }
@@ -120,10 +128,21 @@ function send(asker: Asker, parent: Parent, question: Question, receiver: SendRe
     if (begun || over) return
     fetching.abort()
     over = true
+    done()
     receiver.trouble({ kind: 'timeout', detail: `it hangs: ${trouble.detail}` }, false)
   }
   if (isTier) watch = setTimeout(() => suspect(asker, parent, hangs), SUSPECT_MS)
-  return { ...fetching, abort: () => ((over = true), settled(), fetching.abort()) }
+  return { ...fetching, abort: () => ((over = true), settled(), done(), fetching.abort()) }
+}
+
+/** Counts one more request under way; what it returns, called once or more, takes that back. */
+function takeLoad(loads: Map<string, number>, name: string): () => void {
+  loads.set(name, (loads.get(name) ?? 0) + 1)
+  let isUnderWay = true
+  return () => {
+    if (isUnderWay) loads.set(name, loads.get(name)! - 1)
+    isUnderWay = false
+  }
 }
 
 /**

@@ -1,5 +1,8 @@
 /** Which parents are to be skipped for now. */
 export interface Liveness {
+  /** It is skipped now. Changes nothing. */
+  isSkipped(name: string, now: number): boolean
+  /** Whether it is not to be asked; false, once, when its while is over: whoever hears that must ask it. */
   isDead(name: string, now: number): boolean
   /** It failed; it is skipped for a while, twice as long as the last one when it was tried in between. True when it was thought alive. */
   failed(name: string, now: number): boolean
@@ -14,6 +17,7 @@ const LONGEST_MS = 30_000
 export function makeLiveness(): Liveness {
   const dead = new Map<string, { until: number; skipMs: number; tried: boolean }>()
   return {
+    isSkipped: (name, now) => now < (dead.get(name)?.until ?? -Infinity),
     isDead(name, now) {
       const state = dead.get(name)
       if (state === undefined) return false

@@ -1,0 +1,33 @@
+import type { Config } from './config.ts'
+import { suggestion } from './suggest.ts'
+import type { Fault } from './trouble.ts'
+import type { YamlFile } from './yaml-file.ts'
+
+/** What the tiers say of each other. @param namesIn the names in one map of the file, those of entries with faults too */
+export function checkTiers(config: Config, source: YamlFile, namesIn: (source: YamlFile, key: string) => string[]): Fault[] {
+  const faults: Fault[] = []
+  const fault = (path: readonly PropertyKey[], reason: string, hint?: string): void => {
+    faults.push({ ...source.position(path), severity: 'error', reason: `${path.map(String).join('.')}: ${reason}`, ...(hint !== undefined && { hint }) })
+  }
+  const reference = (path: readonly PropertyKey[], name: string | undefined, what: string, known: string[]): void => {
+    if (name !== undefined && !known.includes(name)) fault(path, `there is no ${what} ${name}`, suggestion(name, known))
+  }
+  const regionals = namesIn(source, 'regionals')
+  const shields = namesIn(source, 'shields')
+  for (const [name, { parent = [] }] of Object.entries(config.edges)) {
+    if (parent.length === 1) reference(['edges', name, 'parent'], parent[0], 'regional or shield', [...regionals, ...shields])
+    if (parent.length < 2) continue
+    for (const [index, each] of parent.entries()) {
+      const path = ['edges', name, 'parent', index]
+      if (parent.indexOf(each) < index) fault(path, `${each} stands here twice`)
+      else if (shields.includes(each)) fault(path, `${each} is a shield: only regionals share keys`, 'the shield is named by the regionals, or by the distribution')
+      else reference(path, each, 'regional', regionals)
+    }
+  }
+  for (const [name, { shield }] of Object.entries(config.regionals)) reference(['regionals', name, 'shield'], shield, 'shield', shields)
+  for (const [id, distribution] of Object.entries(config.distributions)) {
+    for (const key of ['shield', 'fallback-shield'] as const) reference(['distributions', id, key], distribution[key], 'shield', shields)
+    if (distribution.shield !== undefined && distribution.shield === distribution['fallback-shield']) fault(['distributions', id, 'fallback-shield'], 'it is the shield itself')
+  }
+  return faults
+}
