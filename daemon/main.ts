@@ -3,7 +3,7 @@ import { makeAnswerer, type Answerer } from './answer.ts'
 import { readCounters } from './answer/index.ts'
 import { explainName, makeFleetRequests, PopKeys, startAdmin, startHealth, startLatencies, tellPoints, type Ask, type Loader, type DaemonStatus, type ExplainQuestion } from './control/index.ts'
 import type { Serving } from './serve/index.ts'
-import { openVantage, type Vantage } from './pops/index.ts'
+import { openPops, type Pops, type Vantage } from './pops/index.ts'
 import { makeReclaimer } from './reclaim.ts'
 import { startService, type Service } from './service.ts'
 import { makeAffected, makeSurveyor, startCounting, type Counting } from './traffic/index.ts'
@@ -24,7 +24,8 @@ attach(async (setup, channel) => {
   const log = makeLogger('dns', { readable: setup.readable, level: setup.config.log })
   const clock = systemClock
   const [startedAt, version] = [clock.now(), readVersion()]
-  const vantage = await openPoints(setup, log)
+  const pops = await openPoints(setup, log)
+  const vantage = pops?.vantage
   const now: { loader?: Loader; counting?: Counting } = {}
   const explainer = makeExplainer()
   const health = startHealth({ setup, clock, after: systemAfter, log, routedTtl: () => now.loader?.status().routedTtl ?? 0, affected: makeAffected(explainer.image), ...(vantage !== undefined && { vantage }) })
@@ -91,9 +92,9 @@ attach(async (setup, channel) => {
 })
 
 /** What other PoPs see, where there are any. */
-function openPoints({ config, popKeys }: Setup, log: Logger): Promise<Vantage | undefined> {
+function openPoints({ config, popKeys }: Setup, log: Logger): Promise<Pops | undefined> {
   const keys = popKeys && new PopKeys({ first: popKeys, file: config.pops!.keys, clock: systemClock, after: systemAfter, log })
-  return openVantage({ config, keys: () => keys?.now ?? [], clock: systemClock, after: systemAfter, log })
+  return openPops({ config, keys: () => keys?.now ?? [], clock: systemClock, after: systemAfter, log })
 }
 
 function withPoints(explanation: ReturnType<typeof explainName>, vantage: Vantage | undefined): ReturnType<typeof explainName> {

@@ -8,7 +8,7 @@ import { PopSocket } from './socket.ts'
 import { OwnState } from './states.ts'
 
 /** What PoPs tell each other, by kind; a number stands for it in messages and is never given away again. */
-export const KINDS = { verdicts: 1 } as const
+export const KINDS = { verdicts: 1, forces: 2 } as const
 export type Kind = keyof typeof KINDS
 
 export interface ChannelOptions {
@@ -51,7 +51,7 @@ export interface Channel {
   /** What a PoP says of one kind; undefined while it is not to be believed. */
   heard(kind: Kind, pop: string): ReadonlyMap<string, Uint8Array> | undefined
   view(): readonly PopView[]
-  /** Called, soon after, whenever `heard` or whether a PoP is fresh has changed. */
+  /** Each listener is called, soon after, whenever `heard` or whether a PoP is fresh has changed. */
   whenChanged(listener: () => void): void
   close(): void
 }
@@ -76,10 +76,13 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
   const states = new Map(Object.entries(KINDS).map(([name, kind]) => [kind as number, { state: new OwnState(), leaseMs: options.leases[name as Kind] }]))
   const session = makeSession()
   const others = new Map<string, Other>()
-  let listener = (): void => undefined
+  const listeners: (() => void)[] = []
+  const tell = (): void => {
+    for (const listener of listeners) listener()
+  }
   const soon = makeGathered(after, () => {
     look()
-    listener()
+    tell()
   })
   const flush = makeGathered(after, () => {
     for (const { link } of others.values()) link.flush()
@@ -108,7 +111,7 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
   const beat = (): void => {
     cancelBeat = after(EVERY_MS, beat)
     for (const { link } of others.values()) link.tick()
-    if (look()) listener()
+    if (look()) tell()
   }
   let cancelBeat = (): void => undefined
   beat()
@@ -118,9 +121,7 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
     },
     heard: (kind, pop) => others.get(pop)?.link.heard(KINDS[kind]),
     view: () => [...others].map(([name, { link, isFresh, since }]) => ({ name, ...options.others[name]!, isFresh, since, ...link.view() })),
-    whenChanged: (told) => {
-      listener = told
-    },
+    whenChanged: (listener) => void listeners.push(listener),
     close: () => {
       cancelBeat()
       attention.close()

@@ -1,7 +1,7 @@
 import type { Config } from '../../core/config.ts'
 import type { After, Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/log.ts'
-import { openChannel } from './channel.ts'
+import { openChannel, type Channel } from './channel.ts'
 import type { PopKey } from './keys.ts'
 import { Vantage } from './vantage.ts'
 
@@ -13,17 +13,23 @@ export interface PopsOptions {
   readonly log: Logger
 }
 
+/** The channel to other PoPs, and what is decided with them. */
+export interface Pops {
+  readonly channel: Channel
+  readonly vantage: Vantage
+}
+
 /** Opens the channel that `pops:` speaks of; undefined without it. Rejects with one line when an address cannot be used. */
-export async function openVantage({ config, keys, clock, after, log }: PopsOptions): Promise<Vantage | undefined> {
+export async function openPops({ config, keys, clock, after, log }: PopsOptions): Promise<Pops | undefined> {
   const { pops } = config
   if (pops === undefined) return undefined
   const { name, listen, port, others, lease } = pops
-  const channel = await openChannel({ name, listen, port, others, keys, leases: { verdicts: lease }, skewMs: pops['clock-skew'], clock, after, log })
+  const channel = await openChannel({ name, listen, port, others, keys, leases: { verdicts: lease, forces: lease }, skewMs: pops['clock-skew'], clock, after, log })
   const workers = new Map([...Object.entries(config.edges), ...Object.entries(config.regionals), ...Object.entries(config.shields)])
   const runnerOf = (target: string): string | undefined => {
     const worker = workers.get(target)
     return worker === undefined ? undefined : (worker.pop ?? 'each')
   }
   const rules = { total: Object.keys(others).length + 1, quorum: pops.quorum, healthyAbove: pops['healthy-above'] / 100 }
-  return new Vantage({ name, channel, rules, runnerOf, clock, log })
+  return { channel, vantage: new Vantage({ name, channel, rules, runnerOf, clock, log }) }
 }
