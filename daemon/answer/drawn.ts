@@ -1,4 +1,4 @@
-import { drawFor, goesByClient, mix, type Choice, type Draw } from '../routing/index.ts'
+import { addressKey, drawFor, goesByClient, keyLength, subnetKey, type Choice, type Draw } from '../routing/index.ts'
 import type { Source } from './place.ts'
 import type { Exchange } from './send.ts'
 import type { Variant } from './variants.ts'
@@ -12,10 +12,6 @@ export interface Drawn {
   /** Per alternative of the choice, its first variant; then how many there are in all. */
   readonly first: readonly number[]
 }
-
-/** Clients are told apart by no longer prefixes than these, whatever a resolver tells of them (RFC 7871 §11.1). */
-const PREFIX4 = 24
-const PREFIX6 = 56
 
 /** @param variants those of the choice, in its order */
 export function drawnOf({ draw, alternatives }: Choice, variants: readonly Variant[]): Drawn | undefined {
@@ -36,19 +32,9 @@ export function drawVariant({ draw, byClient, first }: Drawn, exchange: Exchange
 /** Of the client's network where the query tells it, else of the address that it came from. */
 function clientKey(exchange: Exchange, source: Source): number {
   const { query, bytes } = exchange
-  if (query.subnetAt === 0 || query.subnetSource === 0) return hashOctets(source.bytes, source.at, source.family === 4 ? 4 : 16, 16)
-  const prefix = query.subnetFamily === 1 ? PREFIX4 : PREFIX6
-  if (exchange.scope < prefix) exchange.scope = prefix
-  return hashOctets(bytes, query.subnetAt + 4, Math.min(query.subnetOctets, prefix >>> 3), prefix >>> 3)
-}
-
-/** Of so many octets, those past `count` being zero. */
-function hashOctets(bytes: Uint8Array, at: number, count: number, octets: number): number {
-  let hash = octets
-  for (let word = 0; word < octets; word += 4) {
-    let value = 0
-    for (let octet = word; octet < word + 4; octet++) value = (value << 8) | (octet < count ? bytes[at + octet]! : 0)
-    hash = mix(Math.imul(hash, 0x9e3779b1) ^ value)
-  }
-  return hash
+  if (query.subnetAt === 0 || query.subnetSource === 0) return addressKey(source.bytes, source.at, source.family)
+  const family = query.subnetFamily === 1 ? 4 : 6
+  const length = keyLength(family)
+  if (exchange.scope < length) exchange.scope = length
+  return subnetKey(bytes, query.subnetAt + 4, query.subnetOctets, family)
 }

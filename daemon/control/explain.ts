@@ -2,8 +2,9 @@ import { momentText } from '../../core/moment.ts'
 import { formatAddress, ipv4Number, maskBytes, type Address } from '../../core/address.ts'
 import { nearest } from '../../core/suggest.ts'
 import { describePlace } from '../../geodb/index.ts'
+import { goesByClient, keyLength, subnetKey } from '../routing/index.ts'
 import type { Candidate, Step } from '../routing/types.ts'
-import { makeScannedName, MNEMONIC_LIST, nameFromText, nameToText, scanName, TYPE, typeFromText, typeToText } from '../wire/index.ts'
+import { makeScannedName, MNEMONIC_LIST, nameFromText, nameToText, scanName, TYPE, typeFromText, typeToText, type ScannedName } from '../wire/index.ts'
 import type { World } from '../world.ts'
 import { lookup, makeFinding } from '../zone/index.ts'
 import type { Explanation } from './api.ts'
@@ -149,7 +150,7 @@ function look(walk: Walk, name: Uint8Array, aliases: number): Stage {
     case 'dname':
       return behindDname(walk, name, showName(zones, finding.node), rrset!)
     case 'routed':
-      return route(walk, rrset!)
+      return route(walk, rrset!, scanned)
   }
 }
 
@@ -166,7 +167,8 @@ function behindDname(walk: Walk, name: Uint8Array, owner: string, rrset: ShownRr
   return { next }
 }
 
-function route(walk: Walk, rrset: ShownRrset): Stage {
+/** @param asked the routed name as it was asked for: below a wildcard not the wildcard's own */
+function route(walk: Walk, rrset: ShownRrset, asked: ScannedName): Stage {
   const { world, from } = walk
   const name = new TextDecoder().decode(rrset.rdata[0])
   walk.policy = name
@@ -178,23 +180,39 @@ function route(walk: Walk, rrset: ShownRrset): Stage {
   const at = from.family === 4 ? world.places.find4(ipv4Number(from.bytes)) : world.places.find6(from.bytes, 0)
   const place = world.places.place(at >>> 8)
   const prefix = `${formatAddress(maskBytes(from.bytes, at & 0xff))}/${at & 0xff}`
+  const family = walk.type === TYPE.A ? 4 : walk.type === TYPE.AAAA ? 6 : undefined
+  const found = findNetworks(world, policy, from)
+  const { choice, steps, candidates } = world.routing.explain(policy, at >>> 8, world.health, family, found.network, found.source)
+  const isDrawn = choice.draw !== undefined && goesByClient(choice.draw)
   if (world.routing.usesPlace(policy)) {
     walk.place = { text: describePlace(place), prefix, source: place.source }
     tell(walk, 0, `${formatAddress(from.bytes)} is in ${prefix}: ${describePlace(place)}, says ${place.source}`)
-  } else tell(walk, 0, 'where the client is has no say in this policy')
-  const found = findNetworks(world, policy, from)
+  } else tell(walk, 0, isDrawn ? `where the client is has no say in this policy; its network ${networkText(from)} has: by that it draws` : 'where the client is has no say in this policy')
   if (found.told !== undefined) {
     walk.network = found.told
     tell(walk, 0, `${formatAddress(from.bytes)} is ${found.told.text}${found.told.prefix.endsWith('/0') ? '' : `; so is all of ${found.told.prefix}`}`)
   }
-  const family = walk.type === TYPE.A ? 4 : walk.type === TYPE.AAAA ? 6 : undefined
-  const { choice, steps, candidates } = world.routing.explain(policy, at >>> 8, world.health, family, found.network, found.source)
   tell(walk, 0, `policy ${name} decides`)
   for (const { depth, text } of steps) tell(walk, depth + 1, text)
-  walk.candidates = candidates
+  const drawn = world.routing.tellDraw(choice, { client: subnetKey(from.bytes, 0, from.bytes.length, from.family), name: asked.hashes[0]!, told: { client: `the client's network ${networkText(from)}`, name: `the name ${nameToText(asked.lower)}` } })
+  for (const { depth, text } of drawn.steps) tell(walk, depth + 1, text)
+  walk.candidates = drawn.targets === undefined ? candidates : candidates.map((each) => ofDraw(each, drawn.targets!.map((target) => world.routing.targets[target]!.name)))
   walk.failOpen = choice.failOpen
   walk.unsettled = choice.unsettled
   return { outcome: 'routed' }
+}
+
+/** Of the targets that some are answered with, those that whoever asks here is. */
+function ofDraw(candidate: Candidate, drawn: readonly string[]): Candidate {
+  if (!candidate.chosen) return candidate
+  const isDrawn = drawn.includes(candidate.target)
+  return { ...candidate, chosen: isDrawn, why: isDrawn ? `drawn; ${candidate.why}` : `drawn by others: ${candidate.why}` }
+}
+
+/** The network by which choices are drawn, of one who asks for himself. */
+function networkText({ family, bytes }: Address): string {
+  const length = keyLength(family)
+  return `${formatAddress(maskBytes(bytes, length))}/${length}`
 }
 
 function tellTtl({ unsettled, ttl, steps }: Walk, answered: number): void {

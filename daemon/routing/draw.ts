@@ -39,7 +39,7 @@ export type Draw =
   /** `upTo`: of 2^32 random numbers how many lead to this part or one before it. */
   | { readonly kind: 'random'; readonly upTo: readonly number[]; readonly of: readonly Draw[] }
   | { readonly kind: 'exact'; readonly by: StickyBy; readonly seed: number; readonly ids: readonly number[]; readonly weights: readonly number[]; readonly of: readonly Draw[] }
-  | { readonly kind: 'bounded'; readonly by: StickyBy; readonly seed: number; readonly slots: Uint16Array; readonly of: readonly Draw[] }
+  | { readonly kind: 'bounded'; readonly by: StickyBy; readonly seed: number; readonly ids: readonly number[]; readonly slots: Uint16Array; readonly of: readonly Draw[] }
 
 /** Parts of the hash space that `bounded` shares out: a power of two. */
 export const SLOTS = 4096
@@ -82,7 +82,7 @@ function keyed(group: readonly Found[], building: Building): Draw {
   const ids = [...arms.keys()].map((branch) => sticky.ids[branch]!)
   const weights = [...arms.keys()].map((branch) => group.find(({ forks }) => forks![0]!.branch === branch)!.forks![0]!.weight)
   const { by, seed } = sticky
-  return sticky.shares === 'exact' ? { kind: 'exact', by, seed, ids, weights, of } : { kind: 'bounded', by, seed, slots: sharesFor(seed, ids, weights, building.known), of }
+  return sticky.shares === 'exact' ? { kind: 'exact', by, seed, ids, weights, of } : { kind: 'bounded', by, seed, ids, slots: sharesFor(seed, ids, weights, building.known), of }
 }
 
 /** Draws for one client. `client` and `name` are 32 bits each, of any kind; `random` gives 32 bits. @returns the number of an alternative */
@@ -99,14 +99,16 @@ export function drawFor(draw: Draw, client: number, name: number, random: () => 
         at = at.of[part]!
         break
       }
-      case 'exact':
-        at = at.of[rendezvous(mix((at.by === 'client' ? client : name) ^ at.seed), at.ids, at.weights)]!
-        break
-      case 'bounded':
-        at = at.of[at.slots[mix((at.by === 'client' ? client : name) ^ at.seed) & (SLOTS - 1)]!]!
-        break
+      default:
+        at = at.of[stepOf(at, client, name)]!
     }
   }
+}
+
+/** The branch that a client takes at one node. */
+export function stepOf(at: Extract<Draw, { readonly kind: 'exact' | 'bounded' }>, client: number, name: number): number {
+  const key = mix((at.by === 'client' ? client : name) ^ at.seed)
+  return at.kind === 'exact' ? rendezvous(key, at.ids, at.weights) : at.slots[key & (SLOTS - 1)]!
 }
 
 /** Whether a client's own network, rather than its name or chance, may decide. */

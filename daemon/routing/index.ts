@@ -6,9 +6,11 @@
 // A verb is one file and one row of verbs.ts, and orders without looking at health. Places that no test and no ranking of
 // a policy tells apart are one class, so that an answer is prepared once per class. Knows no packet, no zone, no socket.
 export type { ClassLimits } from './classes.ts'
+export { addressKey, keyLength, subnetKey } from './client-key.ts'
 export { greatCircle } from './distance.ts'
 export { drawFor, goesByClient, mix, type Draw } from './draw.ts'
 export { openRouting } from './open.ts'
+export type { Drawer, DrawTold } from './tell-draw.ts'
 export type { NetworkOptions } from './collections.ts'
 export { NO_PLAN, type NetworkPlan } from './networks.ts'
 export { readPolicies, type ReadPolicies } from './read.ts'

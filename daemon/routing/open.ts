@@ -5,6 +5,7 @@ import { makeClasses, type ClassLimits } from './classes.ts'
 import type { KnownShares } from './draw.ts'
 import { explain } from './explain.ts'
 import { simplify } from './simplify.ts'
+import { tellDraw } from './tell-draw.ts'
 import type { View } from './tree.ts'
 import type { Family, Routing, RoutingImage } from './types.ts'
 import { usesOf } from './uses.ts'
@@ -39,6 +40,7 @@ export function openRouting(image: RoutingImage, places: Places, networks?: Netw
       return classes.classOfViewer(policy, uses[policy]!.place ? place : NOWHERE, uses[policy]!.network ? network : NO_NETWORK, uses[policy]!.source ? source : NO_NETWORK)
     },
     choose: (policy, placeClass, health, family) => choose(classes.orderOf(policy, placeClass), { targets, health, family: familyFor(policy, family), shares }),
+    tellDraw: (choice, drawer) => tellDraw(choice, policies, targets, drawer),
     explain(policy, place, health, family, network = NO_NETWORK, source = NO_NETWORK) {
       const view = viewFrom(place, network, source)
       return explain(rootOrder(policies, policy, view), policies, view, { targets, health, family: familyFor(policy, family), shares })

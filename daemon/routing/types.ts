@@ -1,6 +1,7 @@
 import type { HealthTable } from '../../healthchecks/index.ts'
 
 import type { Draw } from './draw.ts'
+import type { Drawer, DrawTold } from './tell-draw.ts'
 import type { Policies } from './tree.ts'
 
 /** What an answer can name: an edge of the fleet, or an address or a name that a policy writes out. Its index is its word in the health table, where it has no other. */
@@ -84,6 +85,8 @@ export interface Routing {
   choose(policy: number, placeClass: number, health: HealthTable, family?: Family): Choice
   /** The production path of `choose` for one viewer, telling each step. */
   explain(policy: number, place: number, health: HealthTable, family?: Family, network?: number, source?: number): Explanation
+  /** How a choice comes out for one client where that goes by who asks, telling each draw. */
+  tellDraw(choice: Choice, drawer: Drawer): DrawTold
 }
 
 export interface Explanation {

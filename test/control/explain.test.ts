@@ -19,6 +19,9 @@ www            CNAME d111111abcdef8
 away           CNAME elsewhere.example.
 *.wild   20    ROUTE nearest
 fixed    20    ROUTE fixed
+loyal    20    ROUTE loyal
+*.each   20    ROUTE spread
+half     20    ROUTE half
 mail           MX    10 mx.example.
 below.empty    TXT   "a \\"quoted\\" text" "and more"
 child          NS    ns.child
@@ -29,6 +32,9 @@ const POLICIES = `policies:
   nearest: { latency: [icn, fra] }
   video: { geolocation: { KR: { failover: [icn, fra] }, default: nearest } }
   fixed: { simple: [icn, fra] }
+  loyal: { weighted: { icn: 70, fra: 30 }, sticky: client }
+  spread: { hash: [icn, fra], on: name }
+  half: { weighted: [{ weight: 1, to: loyal }, { weight: 3, to: fra }] }
 `
 const PLACES: readonly Place[] = [
   { source: 'no database' },
@@ -175,4 +181,34 @@ t.test('health that is supposed: answered so, and nothing of it stays', async (t
 t.test('a name that does not exist: the one that was probably meant', async (t) => {
   t.match(texts(explain('d11111abcdef8.nearcast.test')), /did you mean d111111abcdef8\.nearcast\.test\.\?/)
   t.notMatch(texts(explain('x.y.mail.nearcast.test')), /did you mean/)
+})
+
+t.test('what goes by who asks: the key, whom it drew, and between whom', async (t) => {
+  const answers = new Set<string>()
+  for (let third = 0; third < 40; third++) {
+    const told = explain('loyal.nearcast.test', { from: `168.126.${third}.7` })
+    const [, drawn] = new RegExp(`^  the client's network 168\\.126\\.${third}\\.0/24 draws (icn|fra) at policy loyal: rendezvous hashing by weight between icn 70 %, fra 30 %$`, 'm').exec(texts(told)) ?? []
+    t.match(told.answer.answers, [`loyal.nearcast.test. 20 A 127.0.10.${drawn === 'icn' ? 1 : 3}`])
+    t.same(told.candidates.filter(({ chosen }) => chosen).map(({ target }) => target), [drawn])
+    t.equal(told.answer.scope, `168.126.${third}.0/24`)
+    answers.add(drawn!)
+  }
+  t.equal(answers.size, 2)
+  const one = explain('loyal.nearcast.test', { from: '2001:db8:0:1234::9' })
+  t.match(texts(one), /^where the client is has no say in this policy; its network 2001:db8:0:1200::\/56 has: by that it draws$/m)
+  t.match(one.candidates.map(({ target, why }) => `${target}: ${why}`).sort(), [/^fra: drawn(; | by others: )30 % of the answers$/, /^icn: drawn(; | by others: )70 % of the answers$/])
+})
+
+t.test('a name draws for everybody, and chance is told as such', async (t) => {
+  for (const name of ['a', 'b', 'c', 'd']) {
+    const told = explain(`${name}.each.nearcast.test`)
+    const [, drawn] = new RegExp(`the name ${name}\\.each\\.nearcast\\.test\\. draws (icn|fra) at policy spread: consistent hashing between icn [\\d.]+ %, fra [\\d.]+ % \\(none over 1\\.25 times its share\\)`).exec(texts(told)) ?? []
+    t.match(told.answer.answers[0], `A 127.0.10.${drawn === 'icn' ? 1 : 3}`)
+    t.match(texts(told), /^where the client is has no say in this policy$/m)
+    t.equal(told.answer.scope, '0.0.0.0/0')
+  }
+  const half = explain('half.nearcast.test')
+  t.match(texts(half), /^ {2}drawn at random: .*fra 75 %/m)
+  t.match(texts(half), /^ {4}the client's network .* draws (icn|fra) at policy loyal: /m)
+  t.match(half.candidates.filter(({ chosen }) => chosen).length, 2)
 })
