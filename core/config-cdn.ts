@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { certificateKeys, needBothOfCertificate } from './config-http.ts'
 import { pop } from './config-pops.ts'
 import { address, addresses, duration, hostname, label, labels, size } from './config-values.ts'
 
@@ -52,8 +53,9 @@ export const distribution = z.strictObject({
   aliases: z.array(hostname).default([]).meta({ description: 'further host names it answers for' }),
   shield: label.optional().meta({ description: 'shield that its fetches pass, whatever the regional names; absent: that of the regional' }),
   'fallback-shield': label.optional().meta({ description: 'shield that takes over while the other is dead; with both gone the origin is asked' }),
+  ...certificateKeys,
   behaviours: z.array(behaviour).min(1).meta({ description: 'what is fetched from where, in order' })
-})
+}).superRefine(needBothOfCertificate)
 
 export const cache = z
   .strictObject({

@@ -14,11 +14,24 @@ export const http = z
   .prefault({})
   .meta({ description: 'the HTTP listeners' })
 
+const pemChain = z.string().min(1).meta({ description: 'PEM file with the certificate chain, relative to nearcast.yaml; read again when it changes', unit: 'path' })
+const pemKey = z.string().min(1).meta({ description: 'PEM file with its private key, relative to nearcast.yaml', unit: 'path' })
+
+/** A certificate and its key stand together or not at all. */
+export const certificateKeys = { certificate: pemChain.optional(), key: pemKey.optional() }
+
+export function needBothOfCertificate(value: { certificate?: string | undefined; key?: string | undefined }, context: z.core.$RefinementCtx): void {
+  if ((value.certificate === undefined) === (value.key === undefined)) return
+  const [there, missing] = value.certificate === undefined ? ['key', 'certificate'] : ['certificate', 'key']
+  context.addIssue({ code: 'custom', path: [there], message: `needs ${missing}: beside it`, input: value })
+}
+
 export const https = z
   .strictObject({
     port: port('port of the edges for HTTPS', 8443),
-    certificate: z.string().min(1).meta({ description: 'PEM file with the certificate chain', unit: 'path' }),
-    key: z.string().min(1).meta({ description: 'PEM file with its private key', unit: 'path' })
+    ...certificateKeys,
+    'handshake-timeout': duration('a TLS handshake must be complete within this long', '5s')
   })
+  .superRefine(needBothOfCertificate)
   .optional()
-  .meta({ description: 'HTTPS at the edges; absent: HTTP alone' })
+  .meta({ description: 'HTTPS at the edges; absent: HTTP alone. Distributions without a certificate of their own have this one; where it names none, the fleet is its own authority: `tls/ca.pem` of the state folder' })

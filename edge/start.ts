@@ -1,13 +1,13 @@
-import { readFileSync } from 'node:fs'
 import type { Counters, Injection, Setup } from '../core/channel.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
 import type { Logger } from '../core/log.ts'
-import { messageOf } from '../core/trouble.ts'
+import { ownTls } from '../core/own-tls.ts'
 import { MOST_FLIGHTS } from './flight.ts'
-import { HttpServer, type Listening, type ServerLimits } from './http/index.ts'
+import { HttpServer, type ServerLimits } from './http/index.ts'
 import { makeInjector } from './inject.ts'
 import { serve } from './serve.ts'
+import { Certificates, type CertificateFiles } from './tls/index.ts'
 import { makeWorker } from './worker.ts'
 
 export interface RunningWorker {
@@ -38,18 +38,20 @@ export async function startWorker(options: { setup: Setup; clock: Clock; log: Lo
     }
   })
   const server = new HttpServer({
-    limits: limitsOf(config.http, role),
+    limits: limitsOf(config, role),
     clock,
     ...(worker.viewers !== undefined && { connected: worker.viewers.connected }),
     handle: injector.handle
   })
   const listening = await server.listen({ addresses, port: ports.http })
-  if (role === 'edge' && config.https !== undefined) listening.push(...(await server.listen({ addresses, port: ports.https ?? config.https.port, tls: readCertificate(config.https) })))
+  const certificates = role === 'edge' && config.https !== undefined ? await openCertificates(options, config.https) : undefined
+  if (certificates !== undefined) listening.push(...(await server.listen({ addresses, port: ports.https ?? config.https!.port, tls: certificates })))
   return {
     listening,
     counters: () => ({ ...worker.counters, bytesSent: server.bytesSent, stored: worker.store.size, objects: worker.store.count }),
     inject: injector.use,
     close: async (withinMs) => {
+      certificates?.close()
       await server.close(withinMs)
       worker.asker.client.close()
     }
@@ -64,8 +66,8 @@ const ADDED = { octets: 2048, fields: 16 }
  * Regionals and shields let through whatever an edge may send them, however its viewers ask: a refusal carries no proof, so
  * that the tier would be taken for a stranger and passed by.
  */
-function limitsOf(http: Config['http'], role: Setup['role']): ServerLimits {
-  const times = { idleMs: http.idle, headTimeoutMs: http['head-timeout'], bodySize: http['body-size'] }
+function limitsOf({ http, https }: Config, role: Setup['role']): ServerLimits {
+  const times = { idleMs: http.idle, handshakeMs: https?.['handshake-timeout'] ?? http['head-timeout'], headTimeoutMs: http['head-timeout'], bodySize: http['body-size'] }
   const urlLength = http['url-length']
   if (role === 'edge') return { headSize: http['header-size'], fields: MOST_FIELDS, urlLength, clientsPerAddress: http['clients-per-address'], ...times }
   const clientsPerAddress = Math.max(http['clients-per-address'], 2 * MOST_FLIGHTS)
@@ -76,14 +78,15 @@ function membersOf(config: Config, role: Setup['role']): Record<string, { addres
   return role === 'edge' ? config.edges : role === 'regional' ? config.regionals : role === 'shield' ? config.shields : undefined
 }
 
-function readCertificate(https: NonNullable<Config['https']>): NonNullable<Listening['tls']> {
-  return { certificate: readPem(https.certificate), key: readPem(https.key) }
-}
-
-function readPem(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new Error(`https: cannot read ${path}: ${messageOf(error)}`, { cause: error })
+/** Those of the distributions, and one for all others: the operator's, else the fleet's own. */
+async function openCertificates({ setup, clock, log }: { setup: Setup; clock: Clock; log: Logger }, https: NonNullable<Config['https']>): Promise<Certificates> {
+  const { domain, distributions } = setup.config
+  const own = ownTls(setup.stateFolder)
+  const files: CertificateFiles[] = [{ certificate: https.certificate ?? own.certificate, key: https.key ?? own.key, names: [] }]
+  for (const [id, { certificate, key, aliases }] of Object.entries(distributions)) {
+    if (certificate !== undefined && key !== undefined) files.push({ certificate, key, names: [`${id}.${domain}`, ...aliases] })
   }
+  const certificates = new Certificates({ files, ticketFile: own.tickets, log, now: () => clock.now() })
+  await certificates.open()
+  return certificates
 }

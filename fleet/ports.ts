@@ -75,7 +75,7 @@ export async function choosePorts(config: Config, wishes: PortWishes): Promise<C
   }
   const http = await next('HTTP', wishes.http ?? config.http.port, owners)
   if (typeof http === 'string') return http
-  if (config.https === undefined && wishes.https !== undefined) notes.push(`HTTPS port ${wishes.https} is not opened: nearcast.yaml has no https with a certificate and a key`)
+  if (config.https === undefined && wishes.https !== undefined) notes.push(`HTTPS port ${wishes.https} is not opened: nearcast.yaml has no https:`)
   const https = config.https === undefined ? undefined : await next('HTTPS', wishes.https ?? config.https.port, edges)
   if (typeof https === 'string') return https
   const admin = await next('admin', wishes.admin ?? config.admin.port, new Map([[config.admin.listen, 'admin.listen']]))

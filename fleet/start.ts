@@ -5,6 +5,7 @@ import type { Config } from '../core/config.ts'
 import type { Logger } from '../core/log.ts'
 import { native } from '../core/native.ts'
 import { messageOf } from '../core/trouble.ts'
+import { keepCertificates } from './authority/index.ts'
 import { takeLock } from './lock.ts'
 import { choosePorts, type PortWishes } from './ports.ts'
 import { becomeUser, findUser, isRoot } from './privileges.ts'
@@ -86,9 +87,11 @@ async function start(options: FleetOptions): Promise<Fleet | string> {
   const setupFor = (role: Role, name: string): Setup => ({ ...common, role, name, ...(role === 'daemon' && { adminToken, keyFiles: options.keyFiles ?? [], ...(options.popKeys !== undefined && { popKeys: options.popKeys }) }) })
   const file: FleetFile = { pid: process.pid, startedAt: clock.now(), admin: { address: config.admin.listen, port: ports.admin }, ports, zones: zonesFolder, config: options.configFile }
   writeFleetFile(stateFolder, file)
+  const renewal = config.https === undefined ? undefined : renewCertificates(options)
   const supervisor = new Supervisor({ posts: rosterOf(config), program: options.program ?? programOf, setupFor, clock, log })
   let ended: Promise<void> | undefined
   const stop = (): Promise<void> => {
+    clearInterval(renewal)
     ended ??= supervisor.stop().then(() => {
       removeFleetFile(stateFolder)
       lock.release()
@@ -97,6 +100,23 @@ async function start(options: FleetOptions): Promise<Fleet | string> {
   }
   const found = { ports, listen, ...(not53 !== undefined && { not53 }) }
   return { ...found, file, adminToken, notes: [...notes, ...chosen.notes], ready: supervisor.ready, members: () => supervisor.members(), stop }
+}
+
+const RENEWAL_MS = 3600_000
+
+/** Sees to the fleet's own certificates now and every hour. The edges look at the files themselves. */
+function renewCertificates({ stateFolder, config, clock, log }: FleetOptions): NodeJS.Timeout {
+  const keep = (): void => {
+    for (const made of keepCertificates(stateFolder, config, clock.now())) log.info(`TLS: made ${made}`)
+  }
+  keep()
+  return setInterval(() => {
+    try {
+      keep()
+    } catch (error) {
+      log.error(`TLS: the certificates cannot be renewed: ${messageOf(error)}`)
+    }
+  }, RENEWAL_MS)
 }
 
 /** Makes the state folder and, when started as root for another user, becomes that user: whatever follows is what workers may do too. */

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, lchownSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, lchownSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Ports } from '../core/channel.ts'
+import { replaceFile } from '../core/replace-file.ts'
 
 /** `fleet.json` of the state folder: how the command line finds the fleet that runs on it. */
 export interface FleetFile {
@@ -65,12 +66,4 @@ export function readFleetFile(folder: string): FleetFile | undefined {
   } catch {
     return undefined
   }
-}
-
-/** Readers see the old text or the new one, never half of it. */
-function replaceFile(path: string, text: string): void {
-  const fresh = `${path}.${process.pid}.new`
-  rmSync(fresh, { force: true })
-  writeFileSync(fresh, text, { mode: 0o600, flag: 'wx' })
-  renameSync(fresh, path)
 }

@@ -1,19 +1,21 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import type { Clock } from '../../core/clock.ts'
+import { tlsOptions, type Certificates } from '../tls/index.ts'
 import { Connection, makeScratch, type ConnectionLimits, type Handler, type Surroundings } from './connection.ts'
 import { readInto } from './read-into.ts'
 
 export interface ServerLimits extends ConnectionLimits {
   readonly clientsPerAddress: number
+  readonly handshakeMs: number
 }
 
 export interface Listening {
   readonly addresses: readonly string[]
   /** 0 lets the system choose; all addresses then have ports of their own. */
   readonly port: number
-  /** PEM texts; absent: plain HTTP. */
-  readonly tls?: { readonly certificate: string; readonly key: string }
+  /** Absent: plain HTTP. */
+  readonly tls?: Certificates
 }
 
 const SWEEP_MS = 250
@@ -98,10 +100,14 @@ export class HttpServer {
   #makeServer(tls: Listening['tls']): Server {
     // Half-open: a client that has sent its request and ended still gets the answer.
     if (tls === undefined) return createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#acceptPlain(socket))
-    const server = createTlsServer(
-      { cert: tls.certificate, key: tls.key, noDelay: true, allowHalfOpen: true, handshakeTimeout: this.#limits.headTimeoutMs, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] },
-      (socket) => this.#hold(socket).listenTo(socket)
-    )
+    const options = { ...tlsOptions, noDelay: true, allowHalfOpen: true, handshakeTimeout: this.#limits.handshakeMs, ALPNProtocols: ['http/1.1'] }
+    const server = createTlsServer({ ...options, SNICallback: (name, done) => done(null, tls.contextFor(name)) }, (socket) => this.#hold(socket).listenTo(socket))
+    const show = (): void => {
+      const { standard, ticketKeys } = tls
+      server.setSecureContext({ ...tlsOptions, ...(standard !== undefined && { cert: standard.certificate, key: standard.key }), ...(ticketKeys !== undefined && { ticketKeys }) })
+    }
+    show()
+    tls.onChange(show)
     // Before the handshake, which a client may leave unfinished.
     server.on('connection', (socket) => this.#admit(socket))
     server.on('tlsClientError', (_error, socket) => socket.destroy())
