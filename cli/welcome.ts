@@ -2,6 +2,7 @@ import { join, relative } from 'node:path'
 import type { Member } from '../core/channel.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
+import { OWN_TLS } from '../core/own-tls.ts'
 import type { Explanation, MemberStatus, Status } from '../daemon/control/api.ts'
 import type { Fleet } from '../fleet/index.ts'
 import { connect, Refused, type AdminClient } from './admin-client.ts'
@@ -190,7 +191,7 @@ function wrapped(head: string, items: readonly string[], between = ', '): string
 }
 
 /** dig, curl, and what one does to an edge; each can be copied as it stands. */
-function commandsToCopy({ config, fleet, status, local, program, stateOption }: Scene): string[] {
+function commandsToCopy({ config, fleet, status, local, program, stateOption, stateLabel }: Scene): string[] {
   const name = firstName(config, status)
   const edge = local !== undefined && local in config.edges ? local : Object.keys(config.edges)[0]
   const { ports, listen } = fleet
@@ -202,6 +203,7 @@ function commandsToCopy({ config, fleet, status, local, program, stateOption }: 
   return [
     `dig ${server} ${name}`,
     `curl -i http://${host}${ports.http === 80 ? '' : `:${ports.http}`}/ -H 'Host: ${name}'`,
+    ...(ports.https === undefined || config.https?.certificate !== undefined ? [] : [`curl -i --cacert ${stateLabel}${OWN_TLS.authority} --connect-to ::${host}: https://${name}${ports.https === 443 ? '' : `:${ports.https}`}/`]),
     `${program} stop ${edge}${stateOption}`,
     `${program} explain ${name} --from 168.126.63.1${stateOption}`,
     `${program} drill ${edge}${stateOption}`

@@ -22,11 +22,11 @@ interface Watched {
   seen: string
 }
 
-const POLL_MS = 1000
+const POLL_MS = 500
 const DAY = 86_400_000
 const TICKET_OCTETS = 48
 
-/** The certificates of one edge; looks at their files every second until it is closed. */
+/** The certificates of one edge; looks at their files twice a second until it is closed. */
 export class Certificates {
   readonly #watched: readonly Watched[]
   readonly #ticketFile: string

@@ -58,7 +58,7 @@ function makeCertificate({ subject, key, issuer, from, until, extensions }: Cont
 
 const makeKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
 
-/** An authority of its own that signs certificates for servers, and no other authorities. Times in milliseconds. */
+/** An authority of its own that signs certificates for servers, and no other authorities. Times in milliseconds. @param name letters, digits, spaces, full stops and hyphens */
 export function makeAuthority(name: string, from: number, until: number): Issued {
   const key = makeKey()
   const extensions = [

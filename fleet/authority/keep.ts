@@ -31,7 +31,7 @@ export function keepCertificates(stateFolder: string, config: Config, now: numbe
   chmodSync(folder, 0o700)
   const authority = readPair(paths.authority, paths.authorityKey)
   const isGood = authority !== undefined && authority.notAfter - now > AUTHORITY_LEFT
-  const issuer: Issued = isGood ? authority : makeAuthority(`Nearcast authority of ${config.domain}, ${new Date(now).toISOString().slice(0, 10)}`, now, now + AUTHORITY_DAYS * DAY)
+  const issuer: Issued = isGood ? authority : makeAuthority(`Nearcast authority ${config.domain} ${new Date(now).toISOString().slice(0, 10)}`, now, now + AUTHORITY_DAYS * DAY)
   if (!isGood) {
     replaceFile(paths.authorityKey, issuer.key)
     replaceFile(paths.authority, issuer.certificate)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { main } from '../../cli/main.ts'
+import { issueCertificate, makeAuthority } from '../../fleet/authority/index.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
@@ -184,4 +185,23 @@ t.test('networks are read with the policies, from files of their own too, and ev
     /^zones\/networks\/office\.txt:4:1: 2001:db8::\/129: expected a length of 0 to 128/,
     /^zones\/networks\/office\.txt:5:1: .* \(write 192\.0\.2\.0\/24\)/
   ]) t.ok(faults.out.some((line) => wanted.test(line)), `${String(wanted)} in\n${faults.out.join('\n')}`)
+})
+
+t.test('certificates that cannot be shown are told of where they are named, and names that they are not for', async (t) => {
+  const { folder, check, edit } = makeBench(t)
+  const authority = makeAuthority('test', Date.now(), Date.now() + 86_400_000)
+  for (const [name, host] of [['a', 'nearcast.test'], ['b', 'nearcast.test']] as const) {
+    const { certificate, key } = issueCertificate(authority, [host], Date.now(), Date.now() + 86_400_000)
+    writeFileSync(join(folder, `${name}.pem`), certificate)
+    writeFileSync(join(folder, `${name}.key`), key)
+  }
+  edit('nearcast.yaml', (text) => text.replace('https: {}', 'https: { certificate: a.pem, key: b.key }').replace('    aliases: [', '    certificate: a.pem\n    key: a.key\n    aliases: ['))
+  const { status, out } = await check()
+  t.equal(status, 1)
+  t.match(out[0], /^nearcast\.yaml:\d+:35: https\.key: b\.key: the private key is not that of the certificate$/)
+  t.match(out.slice(1), [/^nearcast\.yaml:\d+:18: warning: distributions\.d111111abcdef8\.certificate: a\.pem: the certificate is not for d111111abcdef8\.nearcast\.test$/, /not for www\.nearcast\.test$/])
+  edit('nearcast.yaml', (text) => text.replace('key: b.key', 'key: c.key'))
+  t.match((await check()).out[0], /https\.key: c\.key: cannot be read: no such file or directory$/)
+  edit('nearcast.yaml', (text) => text.replace(', key: c.key', ''))
+  t.match((await check()).out[0], /^nearcast\.yaml:\d+:23: https\.certificate: needs key: beside it$/)
 })

@@ -1,8 +1,3 @@
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
 import type { RunningWorker } from '../../edge/index.ts'
 import { makeManualClock, type ManualClock } from '../helpers/manual-clock.ts'
@@ -10,7 +5,7 @@ import { connectClient, type Client } from './client.ts'
 import { startOrigin, type Origin } from './origin.ts'
 import { configOf, startMember } from './workers.ts'
 
-// Connections: their limits, how they end, and TLS.
+// Connections: their limits, and how they end.
 
 interface Edge {
   readonly worker: RunningWorker
@@ -19,12 +14,11 @@ interface Edge {
   connect(): Promise<Client>
 }
 
-async function makeEdge(t: Test, http: Record<string, unknown> = {}, https?: Record<string, unknown>): Promise<Edge> {
+async function makeEdge(t: Test, http: Record<string, unknown> = {}): Promise<Edge> {
   const origin = await startOrigin()
   const time = makeManualClock()
   const config = configOf({
     http,
-    ...(https === undefined ? {} : { https }),
     edges: { icn: { address: '127.0.0.1', city: 'Seoul', at: [37, 126] } },
     origins: { main: { url: `http://127.0.0.1:${origin.port}` } },
     distributions: { d1: { behaviours: [{ path: '/*', origin: 'main' }] } }
@@ -151,34 +145,4 @@ t.test('stop finishes what is under way and takes no more', async (t) => {
   t.equal(reply.fields.get('connection'), 'close')
   await time.turn(1000)
   await closed
-})
-
-t.test('TLS', { skip: spawnSync('openssl', ['version']).status === 0 ? false : 'needs openssl' }, async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'nearcast-edge-'))
-  t.teardown(() => rmSync(folder, { recursive: true }))
-  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-  const made = spawnSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=d1.nearcast.test', '-keyout', key, '-out', certificate])
-  t.equal(made.status, 0, 'openssl makes a certificate')
-  const { worker, origin, connect } = await makeEdge(t, {}, { port: 13290, certificate, key })
-  t.match(worker.listening, [/^http:/, 'https://127.0.0.1:13290'])
-  const socket = connectTls({ host: '127.0.0.1', port: 13290, servername: 'd1.nearcast.test', rejectUnauthorized: false })
-  let text = ''
-  socket.on('data', (piece: Buffer) => (text += piece.toString()))
-  socket.write(GET + GET.replace('Host', 'Connection: close\r\nHost'))
-  await new Promise((resolve) => socket.once('close', resolve))
-  t.equal(text.match(/\r\n\r\nhello/g)?.length, 2)
-  t.match(text, /X-Cache: Hit from nearcast/)
-  origin.answers.set('/cut', { status: 200, fields: [], body: 'half of it', breakAfter: 4 })
-  const cut = connectTls({ host: '127.0.0.1', port: 13290, servername: 'd1.nearcast.test', rejectUnauthorized: false })
-  let half = ''
-  cut.on('data', (piece: Buffer) => (half += piece.toString())).on('error', () => undefined)
-  cut.write(GET.replace('/', '/cut'))
-  await new Promise((resolve) => cut.once('close', resolve))
-  t.match(half, /\r\n\r\nhalf$/, 'a body that breaks off ends the connection and nothing else')
-  const noise = connectTls({ host: '127.0.0.1', port: Number(worker.listening[0]!.split(':').at(-1)), rejectUnauthorized: false })
-  await new Promise((resolve) => noise.once('error', resolve))
-  const plain = await connect()
-  plain.send(GET)
-  t.equal((await plain.reply()).status, 200)
-  plain.close()
 })

@@ -1,16 +1,17 @@
 import type { Role, Setup } from '../../core/channel.ts'
 import type { Clock } from '../../core/clock.ts'
 import { configSchema, type Config } from '../../core/config.ts'
-import { makeLogger } from '../../core/log.ts'
+import { makeLogger, type Logger } from '../../core/log.ts'
 import { startWorker, type RunningWorker } from '../../edge/index.ts'
 
 export const SECRET = 'c0ffee'.padEnd(64, '0')
 
 /** Starts one worker of a configuration. */
-export function startMember(options: { role: Role; name: string; config: Config; port: number; clock: Clock; secret?: string }): Promise<RunningWorker> {
+export function startMember(options: { role: Role; name: string; config: Config; port: number; clock: Clock; secret?: string; https?: number; stateFolder?: string; log?: Logger }): Promise<RunningWorker> {
   const { role, name, config, port, clock } = options
-  const setup: Setup = { role, name, config, ports: { dns: 1, http: port, admin: 1 }, stateFolder: '/', zonesFolder: '/', zonesLabel: 'zones/', tierSecret: options.secret ?? SECRET, readable: false }
-  return startWorker({ setup, clock, log: makeLogger(name, { readable: false, level: 'silent' }) })
+  const ports = { dns: 1, http: port, admin: 1, ...(options.https !== undefined && { https: options.https }) }
+  const setup: Setup = { role, name, config, ports, stateFolder: options.stateFolder ?? '/', zonesFolder: '/', zonesLabel: 'zones/', tierSecret: options.secret ?? SECRET, readable: false }
+  return startWorker({ setup, clock, log: options.log ?? makeLogger(name, { readable: false, level: 'silent' }) })
 }
 
 /** A configuration as read from a file with these keys. */

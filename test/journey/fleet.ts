@@ -18,6 +18,7 @@ export const SLACK = 10
 export interface Ports {
   readonly dns: number
   readonly http: number
+  readonly https: number
   readonly admin: number
 }
 
@@ -57,11 +58,12 @@ export interface Running {
   readonly ended: Promise<void>
 }
 
-/** Three ports that nobody has now: below those that the system gives out, and apart for each test process. */
+/** Four ports that nobody has now: below those that the system gives out, and apart for each test process. */
 export async function sparePorts(): Promise<Ports> {
-  for (let base = 15_000 + (process.pid % 4000) * 3; ; base += 3) {
-    if ((await isSpare(base, 'udp')) && (await isSpare(base, 'tcp')) && (await isSpare(base + 1, 'tcp')) && (await isSpare(base + 2, 'tcp'))) {
-      return { dns: base, http: base + 1, admin: base + 2 }
+  for (let base = 15_000 + (process.pid % 3000) * 4; ; base += 4) {
+    const tcp = await Promise.all([0, 1, 2, 3].map((offset) => isSpare(base + offset, 'tcp')))
+    if (!tcp.includes(false) && (await isSpare(base, 'udp'))) {
+      return { dns: base, http: base + 1, https: base + 2, admin: base + 3 }
     }
   }
 }
@@ -100,7 +102,7 @@ export async function makeJourney(t: Test): Promise<Journey> {
     }
     rmSync(folder, { recursive: true, force: true })
   })
-  const options = ['--port', String(ports.dns), '--http-port', String(ports.http), '--admin-port', String(ports.admin), '--state', state, '--zones', zones]
+  const options = ['--port', String(ports.dns), '--http-port', String(ports.http), '--https-port', String(ports.https), '--admin-port', String(ports.admin), '--state', state, '--zones', zones]
   const nearcast = (...words: string[]): Promise<Outcome> => run(process.execPath, [join(root, 'bin/nearcast.js'), ...words, '--state', state])
   const status = async (): Promise<Status> => {
     const { out, err } = await nearcast('status', '--json')

@@ -10,7 +10,7 @@ import { root, until } from './fleet.ts'
 // The README, typed from top to bottom, then the page on steering: every command shown, on a fleet of its own, prints what is shown.
 
 t.setTimeout(480_000)
-const PORTS = { dns: 16_301, http: 16_311, admin: 16_321 }
+const PORTS = { dns: 16_301, http: 16_311, https: 16_331, admin: 16_321 }
 const folder = mkdtempSync(join(tmpdir(), 'nearcast-readme-'))
 for (const name of ['zones', 'nearcast.yaml', 'docs/steering']) cpSync(join(root, name), join(folder, name), { recursive: true })
 
@@ -19,6 +19,7 @@ function typed(command: string): string {
   return command
     .replaceAll('dig @localhost', `dig @127.0.0.1 -p ${PORTS.dns}`)
     .replaceAll(':8080', `:${PORTS.http}`)
+    .replaceAll(':8443', `:${PORTS.https}`)
     .replaceAll('npx nearcast', `'${process.execPath}' '${join(root, 'bin/nearcast.js')}'`)
 }
 
@@ -33,7 +34,7 @@ const read = (page: string): string => readFileSync(join(root, page), 'utf8')
 const [start, ...first] = shownCommands(read('README.md')).map((shown) => ({ ...shown, page: 'README.md' }))
 const typedAlready = new Set(first.map(({ command }) => command))
 const commands = [...first, ...shownCommands(read(steering)).flatMap((shown) => (typedAlready.has(shown.command) ? [] : { ...shown, page: steering }))]
-const options = ['--port', String(PORTS.dns), '--http-port', String(PORTS.http), '--admin-port', String(PORTS.admin)]
+const options = ['--port', String(PORTS.dns), '--http-port', String(PORTS.http), '--https-port', String(PORTS.https), '--admin-port', String(PORTS.admin)]
 const fleet = spawn(process.execPath, [join(root, 'bin/nearcast.js'), 'up', ...options], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
 let printed = ''
 for (const stream of [fleet.stdout, fleet.stderr]) stream.setEncoding('utf8').on('data', (piece: string) => (printed += piece))
