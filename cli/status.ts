@@ -1,4 +1,4 @@
-import type { MemberStatus, SecondaryStatus, Status, ZoneStatus } from '../daemon/control/api.ts'
+import type { MemberStatus, SecondaryStatus, Status, ZoneStatus, PathsStatus } from '../daemon/control/api.ts'
 import { formatDuration } from '../core/quantity.ts'
 import { systemClock } from '../core/clock.ts'
 import { openAdmin, Refused, refused } from './admin-client.ts'
@@ -55,9 +55,16 @@ export function statusLines(status: Status, { startedAt, now, columns }: { start
     ...(cut.length > 0 ? ['', ...cut] : []),
     '',
     ...(status.pops === undefined ? [] : [...popLines(status.pops, columns), '']),
+    ...(status.paths === undefined ? [] : [pathsLine(status.paths, now)]),
     ...status.zones.map((zone) => zoneLine(zone, status.secondaries.find((each) => each.zone === zone.origin), now)),
     ...status.reload.faults
   ]
+}
+
+function pathsLine({ routes, readAt, rows, trouble, heard }: PathsStatus, now: number): string {
+  const read = routes === undefined || readAt === undefined ? 'AS paths: none read yet' : `AS paths to ${routes.ipv4} prefixes of IPv4 and ${routes.ipv6} of IPv6, read ${formatDuration(Math.max(0, now - readAt))} ago, told in ${rows} rows`
+  const from = Object.keys(heard)
+  return `${read}${from.length === 0 ? '' : `; heard of ${from.join(', ')}`}${trouble === undefined ? '' : `: ${trouble}`}`
 }
 
 function zoneLine({ origin, serial, records, file, state }: ZoneStatus, secondary: SecondaryStatus | undefined, now: number): string {

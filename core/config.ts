@@ -4,6 +4,7 @@ import { checks } from './config-checks.ts'
 import { dns } from './config-dns.ts'
 import { http, https } from './config-http.ts'
 import { latency } from './config-latency.ts'
+import { paths } from './config-paths.ts'
 import { pops } from './config-pops.ts'
 import { address, hostname, named, port } from './config-values.ts'
 import { tiers } from './config-tiers.ts'
@@ -47,6 +48,7 @@ export const configSchema = z.strictObject({
   keys: z.array(z.string().min(1)).default([]).meta({ description: 'files with TSIG keys in the syntax of BIND, relative to nearcast.yaml', unit: 'list of paths' }),
   peers: named(peer, 'other name servers: those that have zones from us, and those we have zones from'),
   pops,
+  paths,
   zones: z.record(zoneName, zone).default({}).meta({ description: 'what holds for a zone beside what its file says, by its name' }),
   edges: named(edge, 'the edge workers, by name; policies speak of these names'),
   regionals: named(regional, 'regional caches between edges and shield'),

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { makeAnswerer, type Answerer } from './answer.ts'
 import { readCounters } from './answer/index.ts'
 import { explainName, makeFleetRequests, PopKeys, startAdmin, startHealth, startLatencies, tellPoints, type Ask, type Loader, type DaemonStatus, type ExplainQuestion } from './control/index.ts'
+import { startPaths, tellPath, type Paths } from './paths/index.ts'
 import type { Serving } from './serve/index.ts'
 import { openPops, type Pops, type Vantage } from './pops/index.ts'
 import { makeReclaimer } from './reclaim.ts'
@@ -31,6 +32,7 @@ attach(async (setup, channel) => {
   const health = startHealth({ setup, clock, after: systemAfter, log, routedTtl: () => now.loader?.status().routedTtl ?? 0, affected: makeAffected(explainer.image), ...(vantage !== undefined && { vantage }) })
   const fleet = makeFleetRequests(channel, systemAfter)
   const latencies = startLatencies({ setup, clock, after: systemAfter, log })
+  const paths = startPaths({ config: setup.config, ...(pops !== undefined && { channel: pops.channel }), clock, after: systemAfter, log })
   const service = await startService({
     setup,
     port: setup.ports.dns,
@@ -51,6 +53,7 @@ attach(async (setup, channel) => {
   const { loader, serving, exchange, counters } = service
   now.loader = loader
   latencies?.tellTo((image) => loader.measured(image))
+  paths?.tellTo((sources) => loader.paths(sources))
   const counting = (now.counting = count(setup, service, explainer.image()!, log))
   const rate = makeRate(() => sumOf(counters, 'queries'), clock)
   const status = (): DaemonStatus => ({
@@ -60,12 +63,13 @@ attach(async (setup, channel) => {
     ...service.status(),
     secondaries: exchange.secondaries(),
     ...(vantage !== undefined && { pops: vantage.status() }),
+    ...(paths !== undefined && { paths: paths.status() }),
     queries: { total: sumOf(counters, 'queries'), perSecond: rate.perSecond(), counters: { ...readCounters(...counters), ...serving.traffic() } }
   })
-  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, latencies, status, explain: (question) => withPoints(explainer.explain(question), vantage), traffic: makeSurveyor(explainer.image), asked: counting.asked, reload: service.reload, flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
+  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, latencies, status, explain: (question) => withPoints(explainer.explain(question), vantage, paths), traffic: makeSurveyor(explainer.image), asked: counting.asked, reload: service.reload, flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
   announce(channel, serving, loader, admin.url)
   const stop = async (withinMs: number): Promise<void> => {
-    await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close(), latencies?.close(), counting.close()])
+    await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close(), latencies?.close(), paths?.close(), counting.close()])
     process.exit(0)
   }
   return (message: ToProcess) => {
@@ -78,18 +82,21 @@ attach(async (setup, channel) => {
       case 'reply':
         return fleet.reply(message)
       case 'stop':
-        // What does not end in time does not hold up the end.
-        systemAfter(message.withinMs, () => process.exit(0))
-        stop(message.withinMs).catch((error: unknown) => {
-          log.error(`while stopping: ${messageOf(error)}`)
-          process.exit(0)
-        })
-        return
+        return endWithin(message.withinMs, stop, log)
       default:
         never(message)
     }
   }
 })
+
+/** What does not end in time does not hold up the end. */
+function endWithin(ms: number, stop: (withinMs: number) => Promise<void>, log: Logger): void {
+  systemAfter(ms, () => process.exit(0))
+  stop(ms).catch((error: unknown) => {
+    log.error(`while stopping: ${messageOf(error)}`)
+    process.exit(0)
+  })
+}
 
 /** What other PoPs see, where there are any. */
 function openPoints({ config, popKeys }: Setup, log: Logger): Promise<Pops | undefined> {
@@ -97,8 +104,11 @@ function openPoints({ config, popKeys }: Setup, log: Logger): Promise<Pops | und
   return openPops({ config, keys: () => keys?.now ?? [], clock: systemClock, after: systemAfter, log })
 }
 
-function withPoints(explanation: ReturnType<typeof explainName>, vantage: Vantage | undefined): ReturnType<typeof explainName> {
-  return vantage === undefined || typeof explanation === 'string' ? explanation : tellPoints(explanation, vantage.note)
+/** With what other PoPs see, and how far BIRD has the client. */
+function withPoints(explanation: ReturnType<typeof explainName>, vantage: Vantage | undefined, paths: Paths | undefined): ReturnType<typeof explainName> {
+  if (typeof explanation === 'string') return explanation
+  const told = paths === undefined ? explanation : tellPath(explanation, paths)
+  return vantage === undefined ? told : tellPoints(told, vantage.note)
 }
 
 /** Counts the queries for steered names. */

@@ -1,4 +1,5 @@
 import type { Role } from '../../core/channel.ts'
+import type { PathFound, PathsStatus } from '../paths/index.ts'
 import type { PopsStatus } from '../pops/index.ts'
 import type { Candidate, Step } from '../routing/types.ts'
 
@@ -25,6 +26,7 @@ export type { DrainReply, WhereReply } from '../traffic/index.ts'
 //
 // Every call carries `Authorization: Bearer TOKEN`. Errors are 4xx and 5xx with ErrorReply. Times are wall milliseconds.
 
+export type { PathsStatus } from '../paths/index.ts'
 export type { PopsStatus, PopStatus } from '../pops/index.ts'
 
 export interface StopRequest {
@@ -255,6 +257,8 @@ export interface DaemonStatus {
   readonly secondaries: readonly SecondaryStatus[]
   /** Absent where there are no other PoPs. */
   readonly pops?: PopsStatus
+  /** Absent where no AS paths are read. */
+  readonly paths?: PathsStatus
   /** `lastAt` is of the last reload that was tried. */
   readonly reload: { readonly lastAt?: number; readonly faults: readonly string[] }
   readonly queries: { readonly total: number; readonly perSecond: number; readonly counters: Readonly<Record<string, number>> }
@@ -279,6 +283,8 @@ export interface Explanation {
   readonly place?: { readonly text: string; readonly prefix: string; readonly source: string }
   /** What is known of its network, and the prefix for which that holds. Absent when networks have no say. */
   readonly network?: { readonly text: string; readonly prefix: string }
+  /** How far BIRD has the client from here. Absent where no AS paths are read or none leads there. */
+  readonly path?: PathFound
   readonly policy?: string
   /** Everything in order, for people. */
   readonly steps: readonly Step[]

@@ -26,7 +26,7 @@ export function findNetworks({ networks, routing }: World, policy: number, from:
 }
 
 /** `in office by 203.0.113.0/24, AS64500 of carriers, 2 edges measured`. */
-function describeNetwork({ in: lists, asn, as = [], row }: Network, from: Address): string {
+function describeNetwork({ in: lists, asn, as = [], row, paths = {} }: Network, from: Address): string {
   const parts = lists.map(([name, length]) => {
     const prefix = prefixText(from, length)
     return name === prefix ? name : `${name} by ${prefix}`
@@ -34,7 +34,9 @@ function describeNetwork({ in: lists, asn, as = [], row }: Network, from: Addres
   const where = parts.length === 0 ? [] : [`in ${parts.join(', ')}`]
   const owner = asn === undefined ? [] : [`AS${asn}${as.length === 0 ? '' : ` of ${as.join(', ')}`}`]
   const measured = row === undefined ? [] : ['in a network with measured round trips']
-  const told = [...where, ...owner, ...measured]
+  const ways = Object.entries(paths).map(([edge, length]) => `${edge} ${length}`)
+  const far = ways.length === 0 ? [] : [`so many ASes from edges: ${ways.join(', ')}`]
+  const told = [...where, ...owner, ...measured, ...far]
   return told.length === 0 ? 'in no network that is known' : told.join('; ')
 }
 

@@ -1,6 +1,7 @@
 import type { Config } from '../../core/config.ts'
 import { ConfigError, messageOf, type Fault } from '../../core/trouble.ts'
 import { buildNetworks, findAsDatabase, readAsDatabase, type AsPrefixes, type LatencyImage, type NetworksImage, type PrefixList } from '../../geodb/index.ts'
+import { readDigests, type PathSource } from '../paths/index.ts'
 import { NO_PLAN, type NetworkPlan } from '../routing/index.ts'
 import { geoSettings } from './loader-places.ts'
 
@@ -17,6 +18,8 @@ export interface NetworksKeeper {
   plan(plan: NetworkPlan): FreshNetworks
   /** What is measured now, in the place of what was. */
   measured(measured: LatencyImage): FreshNetworks
+  /** What PoPs say of AS paths now. */
+  paths(sources: readonly PathSource[]): FreshNetworks
   /** The database of autonomous systems may have changed; undefined when nobody goes by it. */
   refresh(): FreshNetworks | undefined
 }
@@ -25,6 +28,7 @@ export interface NetworksKeeper {
 export function makeNetworksKeeper(geo: { readonly folder: string; readonly asn: string }): NetworksKeeper {
   let plan = NO_PLAN
   let measured: LatencyImage | undefined
+  let paths: ReturnType<typeof readDigests> = []
   /** What the database said of the systems that were asked for when it was read. */
   let known: ReadonlyMap<number, PrefixList> = new Map()
   let faults: readonly Fault[] = []
@@ -49,7 +53,7 @@ export function makeNetworksKeeper(geo: { readonly folder: string; readonly asn:
     if (systems.length === 0) faults = []
     else if (faults.length > 0 || systems.some(({ asn }) => !known.has(asn))) readSystems()
     const asns = systems.flatMap((each) => (known.has(each.asn) ? [{ ...each, prefixes: known.get(each.asn)! }] : []))
-    return { image: buildNetworks({ named: plan.named, asns, measured }), faults }
+    return { image: buildNetworks({ named: plan.named, asns, measured, paths }), faults }
   }
   return {
     plan(fresh) {
@@ -59,6 +63,10 @@ export function makeNetworksKeeper(geo: { readonly folder: string; readonly asn:
     measured(rows) {
       // When all of it has been forgotten, policies are asked as if there had never been any.
       measured = rows.prefixes.length === 0 ? undefined : rows
+      return build()
+    },
+    paths(sources) {
+      paths = readDigests(sources)
       return build()
     },
     refresh() {

@@ -4,6 +4,7 @@ import { systemAfter, systemClock } from '../../core/clock.ts'
 import { messageOf, never } from '../../core/trouble.ts'
 import { findAsDatabase, noPlaces, type LatencyImage } from '../../geodb/index.ts'
 import { collector } from '../reclaim.ts'
+import type { PathSource } from '../paths/index.ts'
 import type { Target } from '../routing/index.ts'
 import { openJournals } from './journals.ts'
 import type { FlushReply } from './api.ts'
@@ -56,6 +57,7 @@ export type ToLoader =
   | { readonly kind: 'expire'; readonly id: number; readonly origin: Uint8Array }
   | { readonly kind: 'flush'; readonly id: number; readonly zone?: string; readonly isDry: boolean }
   | { readonly kind: 'measured'; readonly measured: LatencyImage }
+  | { readonly kind: 'paths'; readonly sources: readonly PathSource[] }
   | { readonly kind: 'stop' }
 
 /** Octets of an image that is worth collecting the garbage of its making at once. */
@@ -174,6 +176,7 @@ function run(): void {
       case 'expire': return tellChange(message.id, catalogue.expire(message.origin))
       case 'flush': return flush(message.id, message.zone, message.isDry)
       case 'measured': return tellNetworks(networks.measured(message.measured))
+      case 'paths': return tellNetworks(networks.paths(message.sources))
       case 'stop':
         watcher.close()
         geoWatcher.close()

@@ -7,6 +7,7 @@ import type { Logger } from '../../core/log.ts'
 import { formatFault, messageOf, type Fault } from '../../core/trouble.ts'
 import type { LatencyImage, NetworksImage, PlacesImage } from '../../geodb/index.ts'
 import type { HealthTable } from '../../healthchecks/index.ts'
+import type { PathSource } from '../paths/index.ts'
 import type { RoutingImage, Target } from '../routing/index.ts'
 import type { WorldImage } from '../world.ts'
 import { lowerName, type PackedRecords, type SharedZones, type ZoneChange, type ZoneStep } from '../zone/index.ts'
@@ -69,6 +70,7 @@ export class Loader {
   /** Counts what has been known of networks. */
   #networks = 0
   #measured: LatencyImage | undefined
+  #paths: readonly PathSource[] | undefined
   #lastId = 0
   #isClosed = false
   /** Absent between the end of one and the start of the next. */
@@ -144,6 +146,12 @@ export class Loader {
     this.#worker?.postMessage({ kind: 'measured', measured } satisfies ToLoader)
   }
 
+  /** What PoPs say of AS paths, in the place of what they said before. As with `measured`, not to be called for every trifle. */
+  paths(sources: readonly PathSource[]): void {
+    this.#paths = sources
+    this.#worker?.postMessage({ kind: 'paths', sources } satisfies ToLoader)
+  }
+
   #ask(message: (id: number) => ToLoader, handedOver: readonly ArrayBuffer[] = []): Promise<ChangeReply> {
     const worker = this.#worker
     if (worker === undefined) return Promise.resolve(LOADER_DIED)
@@ -183,6 +191,7 @@ export class Loader {
     worker.on('error', (error) => log.error(`the loader died: ${error.stack ?? error.message}`))
     worker.on('exit', () => this.#onExit())
     if (this.#measured !== undefined) worker.postMessage({ kind: 'measured', measured: this.#measured } satisfies ToLoader)
+    if (this.#paths !== undefined) worker.postMessage({ kind: 'paths', sources: this.#paths } satisfies ToLoader)
     return worker
   }
 
