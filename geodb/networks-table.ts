@@ -89,6 +89,12 @@ export function networkRanges({ tables }: NetworksImage): { readonly starts: Uin
   return { starts: start4, values: value4 }
 }
 
+/** The numbers of networks that some address is in; others came up only on the way to these. */
+export function networksInUse({ tables }: NetworksImage): ReadonlySet<number> {
+  const { value4, value6 } = sections(tables)
+  return new Set([...value4, ...value6])
+}
+
 /** Makes tables readable in this thread. */
 export function openNetworks({ tables, latencies, hasPaths = false }: NetworksImage): Networks {
   const { size, index4, start4, value4, index6, start6, value6, offsets, text } = sections(tables)

@@ -1,4 +1,5 @@
 import type { Fault } from '../../core/trouble.ts'
+import { positionOf } from './check-reach.ts'
 import type { Draft } from './check.ts'
 import type { Branch, Node, Policies } from './tree.ts'
 import type { Target } from './types.ts'
@@ -14,14 +15,15 @@ export function policiesWithNames(policies: Policies, targets: readonly Target[]
 }
 
 /** Branches that lead to a CNAME, at nodes that answer several of theirs together. */
-export function findMixed({ policies, targets, file, nodePaths }: Draft): Fault[] {
+export function findMixed(draft: Draft): Fault[] {
+  const { policies, targets } = draft
   const isName = finder(policies, targets)
   return policies.nodes.flatMap((node, number): Fault[] => {
     if (!answersSeveral(node)) return []
-    const arm = node.arms.findIndex(({ to }) => isName(to))
-    if (arm < 0) return []
-    const { key } = node.arms[arm]!
-    return [{ ...file.position([...nodePaths[number]!, arm]), severity: 'error', reason: `${key} leads to a CNAME, which cannot be answered beside others`, hint: `${node.verb} answers several together: choose one by failover or weighted` }]
+    const arm = node.arms.find(({ to }) => isName(to))
+    if (arm === undefined) return []
+    const { key } = arm
+    return [{ ...positionOf(draft, number, arm), severity: 'error', reason: `${key} leads to a CNAME, which cannot be answered beside others`, hint: `${node.verb} answers several together: choose one by failover or weighted` }]
   })
 }
 

@@ -1,8 +1,13 @@
 import type { Fault, Position } from '../../core/trouble.ts'
 import type { YamlFile } from '../../core/yaml-file.ts'
+import { answersOf, memo } from './check-answers.ts'
 import { findMixed } from './check-names.ts'
-import type { Branch, Policies } from './tree.ts'
-import type { Family, Target } from './types.ts'
+import { findCovered } from './check-networks.ts'
+import { findUnreachable } from './check-reach.ts'
+import { findStrangers } from './check-within.ts'
+import type { NetworkPlan } from './networks.ts'
+import type { Policies } from './tree.ts'
+import type { Target } from './types.ts'
 import { VERBS } from './verbs.ts'
 
 /** One policy naming another, and where. */
@@ -32,11 +37,12 @@ const SPLITS: readonly string[] = ['weighted', 'hash']
 /** Combinations of answers that one policy may come to. */
 const MAX_ALTERNATIVES = 1024
 
-/** What one node alone cannot show: loops, branches that are never reached, policies that grow beyond measure. */
-export function checkPolicies(draft: Draft): Fault[] {
+/** What one node alone cannot show: loops, branches that are never reached, policies that grow beyond measure. @param networks what branches by network go by */
+export function checkPolicies(draft: Draft, networks: NetworkPlan): Fault[] {
   const loops = findLoops(draft)
   if (loops.length > 0) return loops
-  return [...findUnreachable(draft), ...findMixed(draft), ...findTooLarge(draft)]
+  const answers = answersOf(draft.policies, draft.targets)
+  return [...findUnreachable(draft, answers), ...findStrangers(draft), ...findCovered(draft, networks, answers), ...findMixed(draft), ...findTooLarge(draft)]
 }
 
 /** Each loop once, at the reference that closes it, with its whole path. */
@@ -64,41 +70,6 @@ export function findLoops({ policies: { policies }, references }: Draft): Fault[
     done.add(policy)
   }
   for (const policy of policies.keys()) if (!done.has(policy)) visit(policy)
-  return faults
-}
-
-/** Branches of a failover behind one that always answers: a plain address, or a node with its own `on-all-down`. */
-function findUnreachable({ policies, targets, file, nodePaths }: Draft): Fault[] {
-  const { nodes } = policies
-  const faults: Fault[] = []
-  const alwaysAnswers = memo(policies, (branch, family: Family): boolean => {
-    if (branch.kind === 'nothing') return true
-    if (branch.kind === 'target') return !targets[branch.target]!.checked && hasFamily(targets[branch.target]!, family)
-    if (branch.kind === 'policy') return alwaysAnswers(policies.policies[branch.policy]!.root, family)
-    const { arms, onAllDown, verb } = nodes[branch.node]!
-    if (onAllDown !== undefined) return mayAnswer(branch, family)
-    const { reaches } = VERBS[verb]!
-    if (reaches === 'one') return arms.every(({ to }) => alwaysAnswers(to, family))
-    return arms.some(({ to, key }) => (reaches !== 'default' || key === 'default') && alwaysAnswers(to, family))
-  })
-  const mayAnswer = memo(policies, (branch, family: Family): boolean => {
-    if (branch.kind === 'nothing') return true
-    if (branch.kind === 'target') return hasFamily(targets[branch.target]!, family)
-    if (branch.kind === 'policy') return mayAnswer(policies.policies[branch.policy]!.root, family)
-    return nodes[branch.node]!.arms.some(({ to }) => mayAnswer(to, family))
-  })
-  for (const [number, { verb, arms }] of nodes.entries()) {
-    if (verb !== 'failover') continue
-    for (const [index, { key, to }] of arms.entries()) {
-      const families = ([4, 6] as const).filter((family) => mayAnswer(to, family))
-      const before = arms.slice(0, index)
-      const blocked = families.length > 0 && families.every((family) => before.some((arm) => alwaysAnswers(arm.to, family)))
-      if (!blocked) continue
-      const first = before.find((arm) => alwaysAnswers(arm.to, families[0]!))!
-      faults.push({ ...file.position([...nodePaths[number]!, index]), severity: 'warning', reason: `${key} is never reached: ${first.key} before it always answers` })
-      break
-    }
-  }
   return faults
 }
 
@@ -140,23 +111,4 @@ export function unusedPolicies({ policies: { policies }, references, file }: Dra
   return policies.flatMap(({ name }, number): Fault[] =>
     reached.has(number) ? [] : [{ ...file.position(['policies', name], true), severity: 'warning', reason: `policy ${name} is used by no zone and no other policy` }]
   )
-}
-
-export function hasFamily(target: Target, family: Family): boolean {
-  return target.cname !== undefined || (family === 4 ? target.ipv4 : target.ipv6).length > 0
-}
-
-/** Each policy and node once: names are shared, and what they stand for may be large. Only for policies without loops. */
-function memo<Argument extends Family | undefined, Result>({ policies }: Policies, compute: (branch: Branch, argument: Argument) => Result): (branch: Branch, argument: Argument) => Result {
-  const known = new Map<string, Result>()
-  return (branch, argument) => {
-    if (branch.kind === 'target' || branch.kind === 'nothing') return compute(branch, argument)
-    const key = `${branch.kind === 'policy' ? `policy ${policies[branch.policy]!.name}` : branch.node} ${argument}`
-    let result = known.get(key)
-    if (result === undefined) {
-      result = compute(branch, argument)
-      known.set(key, result)
-    }
-    return result
-  }
 }

@@ -32,7 +32,7 @@ export const geolocation: Verb = {
       if (key === undefined || to === undefined) continue
       if (places.has(key)) reading.fault([written], `${shown(key)} stands in this geolocation twice`, undefined, 'key')
       places.add(key)
-      arms.push({ key, to })
+      arms.push({ key, to, at: written })
     }
     if (!('default' in value)) reading.fault([], 'geolocation has no default', 'clients of no branch would get no answer: add default: BRANCH')
     return arms.length === 0 ? undefined : { arms }

@@ -37,7 +37,7 @@ function readMap(value: unknown, reading: Reading): Arm[] {
   }
   return Object.entries(value).flatMap(([name, bias]): Arm[] => {
     const to = reading.branch(name, [name], 'key')
-    return isBias(bias, [name], name, reading) && to !== undefined ? [{ key: name, to, bias }] : []
+    return isBias(bias, [name], name, reading) && to !== undefined ? [{ key: name, to, at: name, bias }] : []
   })
 }
 
@@ -52,7 +52,7 @@ function readList(list: readonly unknown[], reading: Reading): Arm[] {
     const to = reading.branch(written['to'], typeof item === 'string' ? [index] : [index, 'to'])
     const { bias } = written
     const key = keyOf(written['to'], index)
-    return isBias(bias, 'bias' in written ? [index, 'bias'] : [index], key, reading) && to !== undefined ? [{ key, to, bias }] : []
+    return isBias(bias, 'bias' in written ? [index, 'bias'] : [index], key, reading) && to !== undefined ? [{ key, to, at: index, bias }] : []
   })
 }
 

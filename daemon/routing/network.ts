@@ -45,7 +45,7 @@ export function readNetworkArms(value: unknown, reading: Reading, mayBeAs: boole
     const to = item === 'empty' ? NOTHING : reading.branch(item, [written])
     if (key === undefined || to === undefined) continue
     if (arms.some((arm) => arm.key === key)) reading.fault([written], `${key} stands in this ${reading.verb} twice`, undefined, 'key')
-    arms.push({ key, to })
+    arms.push({ key, to, at: written })
   }
   if (!('default' in value)) reading.fault([], `${reading.verb} has no default`, 'clients of no branch would get no answer: add default: BRANCH')
   return arms.length === 0 ? undefined : arms

@@ -56,7 +56,7 @@ export function readPolicies({ file, text, targets, checks = [], ...options }: {
   }
   const draft: Draft = { policies: { nodes: reader.nodes, policies }, targets: reader.targets, references: reader.references, file: source, nodePaths: reader.nodePaths }
   // Loops show in the references alone; the rest takes nodes that are whole.
-  faults.push(...(faults.some((fault) => fault.severity === 'error') ? findLoops(draft) : [...checkPolicies(draft), ...networks.unused()]))
+  faults.push(...(faults.some((fault) => fault.severity === 'error') ? findLoops(draft) : [...checkPolicies(draft, networks.plan()), ...networks.unused()]))
   const names = new Set(Object.keys(written))
   const unused = (used: ReadonlySet<string>): Fault[] => unusedPolicies(draft, used)
   faults.sort((a, b) => Number(a.file !== file) - Number(b.file !== file) || (a.file === b.file ? a.line - b.line || a.column - b.column : 0))

@@ -35,7 +35,7 @@ export function readArms(value: unknown, reading: Reading): Arm[] | undefined {
     if (to === undefined) continue
     const key = keyOf(item, index)
     if (typeof item === 'string' && seen.has(item)) reading.warn(path, `${item} stands in this ${reading.verb} twice; only the first counts`)
-    else arms.push({ key, to })
+    else arms.push({ key, to, ...(!single && { at: index }) })
     if (typeof item === 'string') seen.add(item)
   }
   return arms.length === 0 ? undefined : arms

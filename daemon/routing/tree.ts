@@ -15,6 +15,8 @@ export type Branch =
 export interface Arm {
   readonly key: string
   readonly to: Branch
+  /** Its key or its place under the verb, for messages; absent where the branch stands there alone. */
+  readonly at?: string | number
   /** Of `weighted`. */
   readonly weight?: number
   /** Of `geoproximity`. */

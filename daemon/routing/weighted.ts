@@ -36,7 +36,7 @@ function readMap(value: unknown, reading: Reading): Arm[] {
   }
   return Object.entries(value).flatMap(([name, weight]): Arm[] => {
     const to = reading.branch(name, [name], 'key')
-    return isWeight(weight, [name], name, reading) && to !== undefined ? [{ key: name, to, weight }] : []
+    return isWeight(weight, [name], name, reading) && to !== undefined ? [{ key: name, to, at: name, weight }] : []
   })
 }
 
@@ -50,7 +50,7 @@ function readList(list: readonly unknown[], reading: Reading): Arm[] {
     const to = reading.branch(item['to'], [index, 'to'])
     const { weight } = item
     const key = keyOf(item['to'], index)
-    return isWeight(weight, [index, 'weight'], key, reading) && to !== undefined ? [{ key, to, weight }] : []
+    return isWeight(weight, [index, 'weight'], key, reading) && to !== undefined ? [{ key, to, at: index, weight }] : []
   })
 }
 

@@ -170,7 +170,7 @@ t.test('when all is down', async (t) => {
     ['p: { failover: [{ latency: [icn, nrt] }, fra] }', { icn: 'down', nrt: 'down' }, 'fra cut'],
     ['p: { failover: [{ latency: [icn, nrt], on-all-down: all }, fra] }', { icn: 'down', nrt: 'down' }, 'icn open cut'],
     ['p: { failover: [{ latency: [icn, nrt], on-all-down: all }, fra] }', { icn: 'drain', nrt: 'drain' }, 'fra cut'],
-    ['p: { failover: [{ latency: [icn, nrt], on-all-down: empty }, fra] }', { icn: 'down', nrt: 'down' }, 'nothing cut'],
+    ['p: { geolocation: { KR: { latency: [icn, nrt], on-all-down: empty }, default: fra } }', { icn: 'down', nrt: 'down' }, 'nothing cut'],
     ['p: { failover: [q, fra] }\n  q: { simple: icn, on-all-down: last-good }', { icn: 'down' }, 'icn open cut'],
     ['p: { weighted: [{ weight: 9, to: { simple: icn, on-all-down: empty } }, { weight: 1, to: nrt }] }', { icn: 'down' }, 'nrt cut'],
     ['p: { weighted: [{ weight: 9, to: { simple: icn, on-all-down: empty } }, { weight: 1, to: nrt }] }', { icn: 'down', nrt: 'down' }, 'nothing cut']

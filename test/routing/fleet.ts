@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
 import { parseAddress } from '../../core/address.ts'
 import { loadConfig } from '../../core/config-file.ts'
-import { openRouting, readPolicies, type Routing, type Target } from '../../daemon/routing/index.ts'
+import { openRouting, readPolicies, type ReadPolicies, type Routing, type RoutingImage, type Target } from '../../daemon/routing/index.ts'
 import { healthWord, makeHealthTable, setHealth, type Forced, type HealthTable, type Verdict } from '../../healthchecks/index.ts'
 import { COUNTRIES, type Place, type Places } from '../../geodb/index.ts'
 
@@ -47,9 +48,16 @@ export function placeOf(name: string): number {
 
 /** @throws when the text has faults */
 export function routingOf(text: string, targets: readonly Target[] = edges): Routing {
-  const { image, faults } = readPolicies({ file: 'p', text, targets })
+  return openRouting(imageOf({ text, targets }).image, places)
+}
+
+/** As `routingOf`, with what it was read into. A random tree with a branch that nobody comes to is made anew. */
+export function imageOf({ text, targets, isRandom = false }: { readonly text: string; readonly targets: readonly Target[]; readonly isRandom?: boolean }): ReadPolicies & { readonly image: RoutingImage } {
+  const read = readPolicies({ file: 'p', text, targets })
+  const { image, faults } = read
+  if (isRandom) fc.pre(!faults.some(({ reason, severity }) => severity === 'error' && reason.includes(' is never reached: ')))
   if (image === undefined) throw new Error(faults.map(({ reason }) => reason).join('\n'))
-  return openRouting(image, places)
+  return { ...read, image }
 }
 
 /** Places without addresses. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { drawFor, mix, type Routing } from '../../daemon/routing/index.ts'
+import { drawFor, mix, openRouting, type Routing } from '../../daemon/routing/index.ts'
 import { isAnswerable, isForcedOut, limitWord, type HealthTable } from '../../healthchecks/index.ts'
 import type { Place } from '../../geodb/index.ts'
-import { COUNTRY_LIST, edges, healthOf, placeOf, places, routingOf } from './fleet.ts'
+import { COUNTRY_LIST, edges, healthOf, imageOf, placeOf, places } from './fleet.ts'
 
 // Random trees over the fleet and some addresses, as an operator could write them.
 const leaf = fc.constantFrom('icn', 'nrt', 'fra', 'iad', 'gru', 'syd', '192.0.2.1', '2001:db8::1')
@@ -42,7 +42,8 @@ function named(value: unknown): Set<string> {
 }
 
 function open(tree: unknown): Routing {
-  return routingOf(JSON.stringify({ policies: { p: tree, other: { simple: 'syd' } } }), edges.map((edge) => (edge.name === 'fra' ? { ...edge, ipv6: [new Uint8Array(16)] } : edge)))
+  const targets = edges.map((edge) => (edge.name === 'fra' ? { ...edge, ipv6: [new Uint8Array(16)] } : edge))
+  return openRouting(imageOf({ text: JSON.stringify({ policies: { p: tree, other: { simple: 'syd' } } }), targets, isRandom: true }).image, places)
 }
 
 const isUp = (routing: Routing, health: HealthTable, target: number): boolean => !routing.targets[target]!.checked || isAnswerable(health.words[target]!)

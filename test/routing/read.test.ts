@@ -98,15 +98,44 @@ t.test('every mistake is told where it stands', async (t) => {
   for (const [what, text, faults] of cases) t.same(faultsOf(text), faults, what)
 })
 
+t.test('what nobody ever comes to is refused', async (t) => {
+  const never: readonly (readonly [text: string, fault: string])[] = [
+    ['a: { failover: [192.0.2.1, icn] }', '2:30: icn is never reached: 192.0.2.1 before it always answers'],
+    ['a: { failover: [icn, { simple: [nrt, 192.0.2.1] }, { latency: [fra] }, syd] }', '2:54: 3 is never reached: 2 before it always answers'],
+    ['a: { failover: [b, nrt, syd] }\n  b: { weighted: { icn: 1, 192.0.2.1: 1 } }', '2:22: nrt is never reached: b before it always answers'],
+    ['a: { failover: [b, nrt] }\n  b: { latency: [icn], on-all-down: empty }', '2:22: nrt is never reached: b before it always answers'],
+    ['a: { failover: [{ network: { 10.0.0.0/8: icn, default: 192.0.2.1 } }, nrt] }', '2:73: nrt is never reached: 1 before it always answers'],
+    ['a: { weighted: { 192.0.2.1: 10, icn: 0 } }', '2:40: icn is never reached: a weight of 0 is a last resort, and 192.0.2.1 always answers'],
+    ['a: { latency: [192.0.2.1, icn, 192.0.2.2] }', '2:34: 192.0.2.2 is never reached: neither it nor 192.0.2.1 is anywhere on the map, and that stands before it and always answers'],
+    ['a: { geoproximity: { 192.0.2.1: 0, icn: 0, 192.0.2.2: 9 } }', '2:57: 192.0.2.2 is never reached: neither it nor 192.0.2.1 is anywhere on the map, and that stands before it and always answers'],
+    ['a: { geolocation: { KR: { geolocation: { JP: nrt, default: icn } }, default: fra } }', '2:44: JP is never reached: only clients of KR come here'],
+    ['a: { geolocation: { KR: { failover: [{ geolocation: { US/Chicago: iad, default: icn } }, nrt] }, default: fra } }', '2:57: US/chicago is never reached: only clients of KR come here'],
+    ['a: { geolocation: { US-IL: { geolocation: { US-CA: iad, default: icn } }, default: fra } }', '2:47: US-CA is never reached: only clients of US-IL come here'],
+    ['a: { network: { 10.0.0.0/8: { network: { 192.168.0.0/16: nrt, default: icn } }, default: fra } }', '2:44: 192.168.0.0/16 is never reached: only clients of 10.0.0.0/8 come here'],
+    ['a: { view: { 10.0.0.0/8: icn, 10.0.0.0/9: nrt, 10.128.0.0/9: fra, default: syd } }', '2:16: 10.0.0.0/8 is never reached: everybody in it goes by 10.0.0.0/9, 10.128.0.0/9'],
+    ['a: { view: { lab: 10.9.9.9, 10.2.0.0/16: 10.9.9.8, default: empty } }\nnetworks: { lab: [10.2.0.0/16] }', '2:31: 10.2.0.0/16 is never reached: everybody in it goes by lab'],
+    ['a: { network: { 10.0.0.0/8: icn, 10.0.0.0/9: 192.0.2.1, 10.128.0.0/9: empty, default: syd } }', '2:19: 10.0.0.0/8 is never reached: everybody in it goes by 10.0.0.0/9, 10.128.0.0/9, which always answers'],
+    ['a: { geolocation: { 0.0.0.0/0: { simple: [192.0.2.1, "2001:db8::1"] }, ::/0: b, KR: icn, default: fra } }\n  b: { simple: ["2001:db8::1", 192.0.2.1] }', '2:83: KR is never reached: 0.0.0.0/0 and ::/0 hold everybody and always answer']
+  ]
+  for (const [text, fault] of never) t.same(faultsOf(`policies:\n  ${text}`), [fault], text)
+})
+
 t.test('what is allowed and probably not meant is warned of', async (t) => {
   const cases: readonly (readonly [text: string, warnings: readonly string[]])[] = [
     ['policies:\n  a: { failover: [icn, nrt, icn] }', ['2:29: warning: icn stands in this failover twice; only the first counts']],
-    ['policies:\n  a: { failover: [192.0.2.1, icn] }', ['2:30: warning: icn is never reached: 192.0.2.1 before it always answers']],
     // For AAAA the first has no address.
     ['policies:\n  a: { failover: [192.0.2.1, "2001:db8::1"] }', []],
     ['policies:\n  a: { failover: [icn, 192.0.2.1] }', []],
-    ['policies:\n  b: { latency: [icn, fra], on-all-down: all }\n  a: { failover: [b, nrt] }', ['3:22: warning: nrt is never reached: b before it always answers']],
-    ['policies:\n  b: { weighted: { icn: 1, 192.0.2.1: 1 } }\n  a: { failover: [b, nrt, syd] }', ['3:22: warning: nrt is never reached: b before it always answers']],
+    ['policies:\n  b: { latency: [icn, fra], on-all-down: all }\n  a: { failover: [b, nrt] }', ['3:22: warning: nrt is reached only where an operator has forced out all of b, which answers even when it is down']],
+    ['policies:\n  a: { failover: [icn, 192.0.2.1], on-all-down: last-good }', ['2:36: warning: on-all-down is never heard: this node always answers']],
+    ['policies:\n  a: { view: { 10.0.0.0/8: 192.0.2.1, default: 192.0.2.2 }, on-all-down: empty }', []],
+    ['policies:\n  a: { weighted: { icn: 1, nrt: 0 } }', []],
+    ['policies:\n  a: { weighted: { icn: 1, 192.0.2.1: 0 } }', []],
+    ['policies:\n  a: { network: { 10.0.0.0/8: icn, 10.1.0.0/16: icn, default: fra } }', ['2:36: warning: 10.1.0.0/16 changes nothing: 10.0.0.0/8 around it leads to the same']],
+    ['networks: { office: [10.1.0.0/16] }\npolicies:\n  a: { network: { 10.0.0.0/8: icn, office: fra, 10.1.2.0/24: icn, default: fra } }', []],
+    ['networks: { office: [10.1.0.0/17, 10.1.128.0/17] }\npolicies:\n  a: { geolocation: { 10.1.0.0/16: icn, 10.1.2.0/24: fra, default: icn } }', ['1:13: warning: no policy goes by the networks office']],
+    ['policies:\n  a: { geolocation: { EU: { geolocation: { KR: icn, DE: fra, default: icn } }, default: icn } }', ['2:44: warning: KR is never reached where only clients of EU come, unless overrides put it there']],
+    ['policies:\n  b: { geolocation: { KR: icn, default: fra } }\n  a: { geolocation: { DE: b, US: { geolocation: { US-IL: iad, US/Chicago: iad, default: iad } }, default: icn } }', []],
     ['policies:\n  a: { geolocation: { SA: gru, default: icn } }', ['2:23: warning: SA is taken for the continent South America, not for Saudi Arabia (write continent-SA or country-SA)']],
     ['policies:\n  a: { geolocation: { country-SA: fra, continent-SA: gru, default: icn } }', []],
     ['policies:\n  a: { closest: [icn, nrt], count: 3, within: 2 }', ['2:36: warning: count: 3 is more than the 2 that stand here']],

@@ -2,14 +2,14 @@ import fc from 'fast-check'
 import t from 'tap'
 import { formatAddress, maskBytes, parseAddress, parsePrefix, type Address } from '../../core/address.ts'
 import { makeAnswerer } from '../../daemon/answer.ts'
-import { openRouting, readPolicies } from '../../daemon/routing/index.ts'
+import { openRouting } from '../../daemon/routing/index.ts'
 import type { World } from '../../daemon/world.ts'
 import { buildZoneImage, openZoneImage } from '../../daemon/zone/index.ts'
 import { buildNetworks, NO_NETWORK, openNetworks, type Places } from '../../geodb/index.ts'
 import { isAnswerable } from '../../healthchecks/index.ts'
 import { replyLines, writeQuery } from '../answer/packets.ts'
 import { zoneOf } from '../answer/stage.ts'
-import { edges, healthOf, places } from './fleet.ts'
+import { edges, healthOf, imageOf, places } from './fleet.ts'
 
 // Random trees of every verb, asked as resolvers ask: what is answered for a scope is the answer of every address in it.
 
@@ -59,8 +59,7 @@ const anyAddress = fc.oneof({ weight: 3, arbitrary: address4 }, { weight: 1, arb
 const states = fc.dictionary(fc.constantFrom(...edges.map(({ name }) => name)), fc.constantFrom('down', 'down', 'suspect', 'drain', 'forced-down'))
 
 function worldOf(tree: object, down: Readonly<Record<string, string>>): World {
-  const read = readPolicies({ file: 'p', text: JSON.stringify({ networks: NETWORKS, policies: { p: tree } }), targets: fleet })
-  if (read.image === undefined) throw new Error(read.faults.map(({ reason }) => reason).join('\n'))
+  const read = imageOf({ text: JSON.stringify({ networks: NETWORKS, policies: { p: tree } }), targets: fleet, isRandom: true })
   const networks = openNetworks(buildNetworks({ named: read.networks.named, paths: [{ prefix: parsePrefix('20.1.0.0/17')!, lengths: { icn: 4, fra: 1 } }] })!)
   const { targets } = read.image
   return { generation: 1, zones, places: table, networks, routing: openRouting(read.image, table, networks), targets, health: healthOf(targets, down), suspectTtl: 5 }
