@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { conditions, perhaps } from './config-cache.ts'
 import { certificateKeys, needBothOfCertificate } from './config-http.ts'
 import { pop } from './config-pops.ts'
 import { address, addresses, duration, hostname, label, labels, size } from './config-values.ts'
@@ -44,8 +45,11 @@ export const origin = z.union(
 
 const behaviour = z.strictObject({
   path: z.string().regex(/^\/[\x21-\x7e]*$/, { message: 'expected a path pattern that begins with /, with * and ? as wildcards' }).meta({ description: 'path pattern; the first behaviour that matches applies' }),
+  when: conditions,
   origin: label.meta({ description: 'the origin it is fetched from' }),
-  'default-ttl': duration('freshness of responses that state none', '0s'),
+  policy: label.default('rfc9111').meta({ description: 'what makes the key and how long responses are held: `rfc9111`, `cloudfront`, or a name under `cache-policies`' }),
+  bypass: z.boolean().default(false).meta({ description: 'nothing is answered from the cache, nor held: requests go to the origin as they are' }),
+  'default-ttl': perhaps('freshness of responses that state none; absent: that of the policy'),
   'stale-if-error': duration('how long past its freshness a response may stand in for an error of the origin where it does not say so itself (RFC 5861); never one that must be revalidated', '0s')
 })
 

@@ -104,6 +104,9 @@ function checkCalculated({ checks: { named } }: Config, source: YamlFile, refere
   }
 }
 
+/** Cache policies that are there without being written. */
+const POLICY_SETS = ['rfc9111', 'cloudfront']
+
 const DEEPEST_CHECK = 8
 
 /** The keys that may stand in the map at `path`. */
@@ -155,10 +158,16 @@ function crossCheck(config: Config, source: YamlFile): Fault[] {
   }
   for (const [name, origin] of Object.entries(config.origins)) if ('demo' in origin) claim(['origins', name, 'demo'], origin.demo, name)
 
+  for (const [name, policy] of Object.entries(config['cache-policies'])) {
+    if (POLICY_SETS.includes(name)) fault(['cache-policies', name], 'this is the name of a set that is always there', 'choose another, with `set: ' + name + '` in it')
+    const { 'min-ttl': min = 0, 'max-ttl': max = Infinity } = policy
+    if (min > max) fault(['cache-policies', name, 'min-ttl'], 'it is longer than max-ttl')
+  }
   const hosts = new Map<string, string>()
   for (const [id, distribution] of Object.entries(config.distributions)) {
     for (const [index, behaviour] of distribution.behaviours.entries()) {
       reference(['distributions', id, 'behaviours', index, 'origin'], behaviour.origin, 'origin', namesIn(source, 'origins'))
+      reference(['distributions', id, 'behaviours', index, 'policy'], behaviour.policy, 'cache policy', [...POLICY_SETS, ...namesIn(source, 'cache-policies')])
     }
     for (const [index, host] of [`${id}.${config.domain}`, ...distribution.aliases].entries()) {
       const other = hosts.get(host)

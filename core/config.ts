@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { cachePolicy } from './config-cache.ts'
 import { cache, distribution, edge, origin, regional, shield } from './config-cdn.ts'
 import { checks } from './config-checks.ts'
 import { dns } from './config-dns.ts'
@@ -45,6 +46,7 @@ export const configSchema = z.strictObject({
   latency,
   cache,
   tiers,
+  'cache-policies': named(cachePolicy, 'what makes the key of a response and how long it is held, by name; behaviours speak of these. `rfc9111` and `cloudfront` are there without being written'),
   keys: z.array(z.string().min(1)).default([]).meta({ description: 'files with TSIG keys in the syntax of BIND, relative to nearcast.yaml', unit: 'list of paths' }),
   peers: named(peer, 'other name servers: those that have zones from us, and those we have zones from'),
   pops,

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/channel.ts'
-import { Fill, isFresh, judge, mergeFields, staleFor, varyNames, variantKey, type Freshness, type MemoryStore, type NoStoreReason, type StoredObject, type VaryMark, type Verdict } from './cache/index.ts'
+import { Fill, isFresh, judge, mergeFields, POLICY_PARTS, staleFor, varyNames, variantKey, type Freshness, type MemoryStore, type NoStoreReason, type StoredObject, type Times, type VaryMark, type Verdict } from './cache/index.ts'
 import type { Fetching, UpstreamTrouble } from './http/index.ts'
 import { fieldOf, filterFields, flat, toLines, type FieldList } from './message/index.ts'
 import { passedOn } from './passed.ts'
@@ -49,7 +49,9 @@ export interface Plan {
   /** Of the request to send, less the conditions. */
   readonly fields: FieldList
   readonly route: Route
-  readonly defaultTtl: number
+  /** The cache policy makes further parts of the key. */
+  readonly parted: boolean
+  readonly times: Times
   readonly defaultIfError: number
   readonly authorized: boolean
   /** The stale response to ask about. */
@@ -236,8 +238,8 @@ export class Flight {
   }
 
   #judge(status: number, fields: FieldList, receivedAt: number): Verdict {
-    const { authorized, defaultTtl, defaultIfError } = this.#plan
-    return judge({ status, fields, authorized, requestedAt: this.#requestedAt, receivedAt, defaultTtl, defaultIfError })
+    const { authorized, times, defaultIfError } = this.#plan
+    return judge({ status, fields, authorized, requestedAt: this.#requestedAt, receivedAt, times, defaultIfError })
   }
 
   /** Answers with what is held in place of an error, where it allows that (RFC 5861 §4). */
@@ -254,10 +256,11 @@ export class Flight {
   /** The key of a response that varies, now that it says by what; whoever comes later looks there. */
   #settleKey(vary: readonly string[] | 'any'): VaryMark | undefined {
     const { store, flights } = this.#worker
-    const { primary, open } = this.#plan
+    const { primary, open, parted } = this.#plan
     const joinable = open && flights.get(this.#key) === this
     if (joinable) flights.delete(this.#key)
-    const mark = vary === 'any' || vary.length === 0 ? undefined : this.#markOf(vary)
+    const names = vary === 'any' ? [] : parted ? [POLICY_PARTS, ...vary] : vary
+    const mark = names.length === 0 ? undefined : this.#markOf(names)
     this.#key = mark === undefined ? primary : variantKey(primary, mark, (name) => this.#leader.valueOf(name))
     if (joinable) flights.set(this.#key, this)
     if (mark !== undefined) store.put(primary, mark)

@@ -1,3 +1,4 @@
+import type { Viewer } from './asked.ts'
 import { Fill, primaryKey } from './cache/index.ts'
 import { MOST_FLIGHTS } from './flight.ts'
 import { renderHead, type Way } from './head.ts'
@@ -7,19 +8,20 @@ import { passedOn } from './passed.ts'
 import { upstreamFields } from './question.ts'
 import { relay } from './relay.ts'
 import { BUSY, noAnswer, say } from './say.ts'
-import type { Viewer } from './serve.ts'
-import { behaviourFor, type Site } from './sites.ts'
+import { readTarget } from './policies/index.ts'
+import { behavioursFor, type Site } from './sites.ts'
 import { ask, type Parent } from './tiers/index.ts'
 import type { Worker } from './worker.ts'
 
-// Requests that no cache answers: by their method they may have an effect. They pass through every tier to the origin, and what
+// Requests that no cache answers: by their method they may have an effect, or their behaviour has it so. They pass through every tier to the origin, and what
 // they have changed there is forgotten on the way back.
 
 const EXPECT = fieldName('expect')
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 /** Methods by which a request without content says so best by silence; the others say 0 (RFC 9110 §8.6). */
 const SILENT = new Set(['DELETE', 'OPTIONS'])
-const STATUS = 'fwd=method'
+/** Why a request was sent on, as Cache-Status has it. */
+const statusOf = ({ behaviour }: Viewer): string => (behaviour.bypass ? 'fwd=bypass' : 'fwd=method')
 
 /** Sends a request through, its content as it comes, and its answer back. */
 export function pass(worker: Worker, viewer: Viewer, site: Site): void {
@@ -39,7 +41,7 @@ export function pass(worker: Worker, viewer: Viewer, site: Site): void {
     done()
     fetching.abort()
   }
-  const fields = [...upstreamFields(worker.node, id, request, reply.remoteAddress, viewer.nonce !== undefined, 'whole'), ...framingOf(request.method, request.content)]
+  const fields = [...upstreamFields(worker, viewer, 'whole'), ...framingOf(request.method, request.content)]
   const fill = new Fill({ kept: false, flow: { pause: () => fetching.pause(), resume: () => fetching.resume() } })
   let begun = false
   const fetching: Fetching = ask(worker.asker, behaviour.route, { method: request.method, key: viewer.primary, host: request.host, target: request.target, fields, once: true }, {
@@ -90,7 +92,7 @@ function answerPassed(worker: Worker, viewer: Viewer, status: number, fields: Fi
   const bodiless = status === 204 || status === 304
   const framing = stated !== undefined || bodiless ? 'length' : request.minor === 1 ? 'chunked' : 'close'
   const above = fieldOf(fields, 'cache-status')
-  const own = `${worker.node}; ${STATUS}`
+  const own = `${worker.node}; ${statusOf(viewer)}`
   const close = reply.closesAfter || framing === 'close'
   const proof = viewer.nonce === undefined ? undefined : worker.auth.answer(viewer.nonce, status)
   const way: Way = { cache: 'Miss', status: above === undefined ? own : `${above}, ${own}`, id: viewer.id!, close, keepAlive: request.minor === 0 && !close, proof }
@@ -103,22 +105,27 @@ function answerTrouble(worker: Worker, viewer: Viewer, trouble: UpstreamTrouble,
   const { request, reply } = viewer
   worker.counters.errors++
   worker.complain(`no answer to ${request.method} ${request.target}: ${parent.name}: ${trouble.detail}`)
-  say(worker, request, reply, noAnswer(worker, trouble, parent, STATUS), viewer.nonce, viewer.id)
+  say(worker, request, reply, noAnswer(worker, trouble, parent, statusOf(viewer)), viewer.nonce, viewer.id)
 }
 
 /** Forgets what is held of the target, and of what the answer says is elsewhere on the same host (RFC 9111 §4.4). */
 function invalidate(worker: Worker, viewer: Viewer, site: Site, fields: FieldList): void {
   const { request } = viewer
-  worker.forget(viewer.primary)
+  forget(worker, site, request.host, request.target)
   for (const name of ['location', 'content-location']) {
     const value = fieldOf(fields, name)
     const base = `http://${request.host}${request.target}`
     if (value === undefined || !URL.canParse(value, base)) continue
     const url = new URL(value, base)
     const target = url.pathname + url.search
-    const behaviour = behaviourFor(site, target)
-    const host = behaviour?.origin.host ?? request.host
-    if (url.hostname !== request.host && url.hostname !== host) continue
-    worker.forget(primaryKey({ distribution: site.distribution, host, target }))
+    const isOurs = url.hostname === request.host || behavioursFor(site, target).some(({ origin }) => origin.host === url.hostname)
+    if (isOurs) forget(worker, site, request.host, target)
+  }
+}
+
+/** Forgets what is held of a target under any behaviour that requests for it may fall under. */
+function forget(worker: Worker, site: Site, viewerHost: string, target: string): void {
+  for (const { policy, origin } of behavioursFor(site, target)) {
+    worker.forget(primaryKey({ distribution: site.distribution, host: origin.host ?? viewerHost, target: readTarget(policy, target).held }))
   }
 }

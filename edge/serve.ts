@@ -1,6 +1,7 @@
 import { OWN_PATHS } from '../core/latency-report.ts'
 import { never } from '../core/trouble.ts'
-import { ageAt, Fill, isNotModified, lookup, mayBeStale, primaryKey, rangeHolds, readRequestControl, staleFor, wantedRange, type Range, type RequestControl, type StoredObject } from './cache/index.ts'
+import { ageAt, Fill, isNotModified, lookup, mayBeStale, rangeHolds, readRequestControl, staleFor, wantedRange, type Range, type RequestControl, type StoredObject } from './cache/index.ts'
+import { chooseBehaviour, viewerOf, type Viewer } from './asked.ts'
 import { Flight, MOST_FLIGHTS, type Coming, type Outcome, type Plan, type Waiter } from './flight.ts'
 import { hitEnd, hitFrame, hitStatus, makeId, renderHead, type Way } from './head.ts'
 import { fieldName, mayHaveField, requestField, type Connection, type RequestHead } from './http/index.ts'
@@ -8,9 +9,10 @@ import { fieldOf, fromLines } from './message/index.ts'
 import { sentField, upstreamFields } from './question.ts'
 import { answerOwn } from './own.ts'
 import { pass } from './pass.ts'
+import { mayReach } from './policies/index.ts'
 import { relay } from './relay.ts'
 import { BUSY, noAnswer, say, type Words } from './say.ts'
-import { behaviourFor, type Behaviour, type Site } from './sites.ts'
+import type { Behaviour, Site } from './sites.ts'
 import { hasPassed, TIER_FIELD } from './tiers/index.ts'
 import type { Worker } from './worker.ts'
 
@@ -36,18 +38,6 @@ const ONE_GO = 128 * 1024
 /** Not for us: a tunnel, and an echo of what may be secret. */
 const REFUSED_METHODS = new Set(['CONNECT', 'TRACE'])
 
-/** A request that is to be answered, once it is known to be one of ours. */
-export interface Viewer {
-  readonly request: RequestHead
-  readonly reply: Connection
-  readonly behaviour: Behaviour
-  readonly primary: string
-  /** Of the tier that asks; absent for a viewer. */
-  readonly nonce: string | undefined
-  /** The request's id, once one was needed. */
-  id: string | undefined
-}
-
 /**
  * Answers a request.
  *
@@ -66,14 +56,12 @@ export function serve(worker: Worker, request: RequestHead, reply: Connection): 
   } else if (site === undefined && request.target === HEALTH_PATH) return say(worker, request, reply, HEALTHY)
 
   worker.counters.requests++
-  const behaviour = site === undefined ? undefined : behaviourFor(site, request.target)
+  const behaviour = site === undefined ? undefined : chooseBehaviour(site, request, nonce)
   const refusal = refusalOf(worker, request, site, behaviour)
   if (refusal !== undefined || site === undefined || behaviour === undefined) return say(worker, request, reply, refusal!, nonce)
 
-  const host = behaviour.origin.host ?? request.host
-  const primary = primaryKey({ distribution: site.distribution, host, target: request.target })
-  const viewer: Viewer = { request, reply, behaviour, primary, nonce, id: undefined }
-  if (request.method === 'GET' || request.method === 'HEAD') return answer(worker, viewer)
+  const viewer = viewerOf(worker, site, behaviour, { request, reply, nonce })
+  if ((request.method === 'GET' || request.method === 'HEAD') && !behaviour.bypass) return answer(worker, viewer)
   nameRequest(worker, viewer)
   pass(worker, viewer, site)
 }
@@ -81,7 +69,7 @@ export function serve(worker: Worker, request: RequestHead, reply: Connection): 
 /** Looks up what is wanted, and answers from memory or by a fetch. */
 function answer(worker: Worker, viewer: Viewer): void {
   const now = worker.clock.now()
-  const found = lookup(worker.store, viewer.primary, (name) => valueSent(viewer, name), now)
+  const found = lookup(worker.store, viewer.primary, (name) => sentField(worker, viewer, name), now)
   switch (found.kind) {
     case 'fresh':
       return hit(worker, viewer, found.key, found.object, now)
@@ -101,8 +89,6 @@ function answer(worker: Worker, viewer: Viewer): void {
       return never(found)
   }
 }
-
-const valueSent = ({ request, reply, nonce }: Viewer, name: string): string | undefined => sentField(request, reply.remoteAddress, nonce !== undefined, name)
 
 /** What is refused out of hand, and in which words. */
 function refusalOf(worker: Worker, request: RequestHead, site: Site | undefined, behaviour: Behaviour | undefined): Words | undefined {
@@ -161,17 +147,20 @@ const BEHIND_MS = 1000
 function refreshBehind(worker: Worker, viewer: Viewer, key: string, object: StoredObject, now: number): void {
   if (now - object.askedAt < BEHIND_MS || worker.flights.has(key) || worker.underWay >= MOST_FLIGHTS) return
   object.askedAt = now
-  const waiter: Waiter = { valueOf: (name) => valueSent(viewer, name), tell: () => flight.stopIfUnwanted() }
+  const waiter: Waiter = { valueOf: (name) => sentField(worker, viewer, name), tell: () => flight.stopIfUnwanted() }
   const flight: Flight = new Flight(worker, planOf(worker, viewer, key, object, 'together', isAuthorized(viewer)), waiter)
 }
 
-const isAuthorized = ({ request }: Viewer): boolean => requestField(request, AUTHORIZATION) !== undefined
+/** Authorization reaches the origin, and whoever has another one would be answered from the same key. */
+const isAuthorized = ({ request, behaviour: { policy } }: Viewer): boolean =>
+  requestField(request, AUTHORIZATION) !== undefined && policy.headers?.(AUTHORIZATION.text) !== true && mayReach(policy, AUTHORIZATION.text)
 
 function planOf(worker: Worker, viewer: Viewer, key: string, object: StoredObject | undefined, how: Company, authorized: boolean): Plan {
-  const { request, reply, behaviour, primary } = viewer
-  const fields = upstreamFields(worker.node, nameRequest(worker, viewer), request, reply.remoteAddress, viewer.nonce !== undefined, how === 'for a part' ? 'part' : 'cache')
-  const { route, defaultTtl, defaultIfError } = behaviour
-  return { primary, key, host: request.host, target: request.target, fields, route, defaultTtl, defaultIfError, authorized, object, open: how === 'together' && !authorized }
+  const { request, behaviour, primary, target, parts } = viewer
+  nameRequest(worker, viewer)
+  const fields = upstreamFields(worker, viewer, how === 'for a part' ? 'part' : 'cache')
+  const { route, times, defaultIfError } = behaviour
+  return { primary, key, parted: parts !== '', host: request.host, target, fields, route, times, defaultIfError, authorized, object, open: how === 'together' && !authorized }
 }
 
 /** Why a request is sent on, in the words of Cache-Status (RFC 9211 §2.2). */
@@ -194,7 +183,7 @@ function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object
   const authorized = isAuthorized(viewer)
   const open = how === 'together' && !authorized
   const waiter: Waiter = {
-    valueOf: (name) => valueSent(viewer, name),
+    valueOf: (name) => sentField(worker, viewer, name),
     tell: (outcome) => answerOutcome(worker, viewer, why, how, outcome, () => flight.leave(waiter), (how) => fetch(worker, viewer, key, why, object, how))
   }
   const underWay = open ? worker.flights.get(key) : undefined

@@ -1,13 +1,23 @@
 import type { Config } from '../core/config.ts'
+import type { Times } from './cache/index.ts'
+import type { RequestHead } from './http/index.ts'
+import { fits, makePolicies, readConditions, type Conditions, type Policy } from './policies/index.ts'
 import type { Parent, Route } from './tiers/index.ts'
 
 /** One behaviour of a distribution, resolved. */
 export interface Behaviour {
+  /** Its place in the distribution. */
+  readonly index: number
   readonly pattern: string
+  /** What a request must have beside its path. */
+  readonly conditions: Conditions | undefined
+  readonly policy: Policy
+  /** Nothing is answered from the cache, nor held. */
+  readonly bypass: boolean
   readonly origin: Parent
   /** By which way it is fetched. */
   readonly route: Route
-  readonly defaultTtl: number
+  readonly times: Times
   /** For how long past its freshness a response may stand in for an error where it does not say. */
   readonly defaultIfError: number
 }
@@ -15,27 +25,41 @@ export interface Behaviour {
 export interface Site {
   readonly distribution: string
   readonly behaviours: readonly Behaviour[]
+  /** Requests for one target may fall under several behaviours. */
+  readonly conditional: boolean
 }
 
 /** The distributions by each host name that they answer to: ID.domain and their aliases. */
 export function makeSites(config: Config, routeOf: (distribution: string, origin: Parent) => Route, origins: ReadonlyMap<string, Parent>): Map<string, Site> {
   const sites = new Map<string, Site>()
+  const policies = makePolicies(config)
   for (const [distribution, { aliases, behaviours }] of Object.entries(config.distributions)) {
-    const resolved = behaviours.map(({ path, origin: name, 'default-ttl': defaultTtl, 'stale-if-error': defaultIfError }): Behaviour => {
+    const resolved = behaviours.map(({ path, when, origin: name, policy: policyName, bypass, 'default-ttl': defaultTtl, 'stale-if-error': defaultIfError }, index): Behaviour => {
       const origin = origins.get(name)
       if (origin === undefined) throw new Error(`distribution ${distribution}: there is no origin ${name}`)
-      return { pattern: path, origin, route: routeOf(distribution, origin), defaultTtl, defaultIfError }
+      const policy = policies.get(policyName)
+      if (policy === undefined) throw new Error(`distribution ${distribution}: there is no cache policy ${policyName}`)
+      const times = defaultTtl === undefined ? policy.times : { ...policy.times, default: defaultTtl }
+      return { index, pattern: path, conditions: readConditions(when), policy, bypass, origin, route: routeOf(distribution, origin), times, defaultIfError }
     })
-    for (const host of [`${distribution}.${config.domain}`, ...aliases]) sites.set(host, { distribution, behaviours: resolved })
+    const site: Site = { distribution, behaviours: resolved, conditional: resolved.some(({ conditions }) => conditions !== undefined) }
+    for (const host of [`${distribution}.${config.domain}`, ...aliases]) sites.set(host, site)
   }
   return sites
 }
 
-/** The first behaviour whose pattern matches the path of a target. */
-export function behaviourFor(site: Site, target: string): Behaviour | undefined {
-  for (const behaviour of site.behaviours) if (behaviour.pattern === '/*' || matchesPath(behaviour.pattern, target)) return behaviour
+/** The first behaviour whose pattern matches the path of a request, and whose conditions it meets. */
+export function behaviourFor(site: Site, request: RequestHead): Behaviour | undefined {
+  const { target } = request
+  for (const behaviour of site.behaviours) {
+    if (behaviour.pattern !== '/*' && !matchesPath(behaviour.pattern, target)) continue
+    if (behaviour.conditions === undefined || fits(behaviour.conditions, request)) return behaviour
+  }
   return undefined
 }
+
+/** All behaviours that requests for a target may fall under. */
+export const behavioursFor = (site: Site, target: string): Behaviour[] => site.behaviours.filter(({ pattern }) => matchesPath(pattern, target))
 
 /** Whether a path (what stands before `?` in the target) fits a pattern with `*` (any octets) and `?` (one octet); in time of length times length at most. */
 export function matchesPath(pattern: string, target: string): boolean {

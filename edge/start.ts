@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
 import type { Logger } from '../core/log.ts'
 import { ownTls } from '../core/own-tls.ts'
+import { openCountries } from './country.ts'
 import { MOST_FLIGHTS } from './flight.ts'
 import { HttpServer, type ServerLimits } from './http/index.ts'
 import { makeInjector } from './inject.ts'
@@ -26,7 +27,8 @@ export async function startWorker(options: { setup: Setup; clock: Clock; log: Lo
   const { config, ports, role, name } = setup
   const addresses = membersOf(config, role)?.[name]?.address
   if (addresses === undefined) throw new Error(`the configuration has no ${role} ${name}`)
-  const worker = makeWorker(options)
+  const countryOf = role === 'edge' ? await openCountries(config, setup.stateFolder) : undefined
+  const worker = makeWorker({ ...options, countryOf })
   const injector = makeInjector(worker, (request, reply) => {
     try {
       serve(worker, request, reply)

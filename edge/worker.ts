@@ -4,6 +4,7 @@ import type { Counters, Role, Setup } from '../core/channel.ts'
 import type { Logger } from '../core/log.ts'
 import { MemoryStore } from './cache/index.ts'
 import type { Desk, Flight } from './flight.ts'
+import { UNKNOWN_COUNTRY, type CountryOf } from './country.ts'
 import { UpstreamClient } from './http/index.ts'
 import { makeSites, type Site } from './sites.ts'
 import { makeViewers, type Viewers } from './viewers/index.ts'
@@ -19,13 +20,14 @@ export interface Worker extends Desk {
   readonly viewers: Viewers | undefined
   /** Drops what is held under a primary key, and keeps what is under way from being held. */
   forget(primary: string): void
+  readonly countryOf: CountryOf
   /** First half of every request id of this process. */
   readonly idPrefix: string
   /** Second half: counts up, and never over: 2 to the 48 requests. */
   nextId: number
 }
 
-export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger }): Worker {
+export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; countryOf?: CountryOf | undefined }): Worker {
   const { setup, clock, log } = options
   const { config, ports, role, name } = setup
   const counters: Counters = { requests: 0, hits: 0, fetches: 0, errors: 0, bytesSent: 0, stored: 0, objects: 0 }
@@ -62,6 +64,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger })
       store.delete(primary)
       for (const flight of flying) if (flight.primary === primary) flight.outdate()
     },
+    countryOf: options.countryOf ?? (() => UNKNOWN_COUNTRY),
     idPrefix: randomBytes(5).toString('hex'),
     nextId: 1
   }

@@ -7,9 +7,9 @@
 // It must never know of sockets, clients, tiers or configuration.
 export { isNotModified, type Validators } from './conditional.ts'
 export { Fill, type Reader } from './fill.ts'
-export { primaryKey, variantKey, type Asked, type Varying } from './key.ts'
+export { objectId, POLICY_PARTS, primaryKey, variantKey, type Asked, type Varying } from './key.ts'
 export { readRequestControl, type RequestControl } from './control.ts'
-export { ageAt, initialAge, isFresh, judge, mayBeStale, staleFor, varyNames, type Freshness, type NoStoreReason, type Received, type Verdict } from './law.ts'
+export { ageAt, initialAge, isFresh, judge, LAWFUL, mayBeStale, staleFor, varyNames, type Freshness, type NoStoreReason, type Received, type Times, type Verdict } from './law.ts'
 export { lookup, type Found } from './lookup.ts'
 export { rangeHolds, wantedRange, type Range } from './range.ts'
 export { mergeFields } from './refresh.ts'

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 /** What is asked for: the distribution, the host that the origin is told, and path and query as they came. */
 export interface Asked {
   readonly distribution: string
@@ -8,9 +10,18 @@ export interface Asked {
 /** The key under which responses to this are held. No part may hold a space, so no two keys meet. */
 export const primaryKey = (asked: Asked): string => `${asked.distribution} ${asked.host} ${asked.target}`
 
+/**
+ * Stands among the names that responses vary by where a cache policy makes more parts of the key than host and target: its value
+ * is those parts. No field can have this name.
+ */
+export const POLICY_PARTS = ':policy'
+
+/** The id of an object: the SHA-256 of its key in hexadecimal. @param parts of the key beside the primary one, a line each */
+export const objectId = (primary: string, parts: readonly string[]): string => createHash('sha256').update([primary, ...parts].join('\n'), 'latin1').digest('hex')
+
 /** By which request fields the responses under one primary key differ. */
 export interface Varying {
-  /** In lower case, sorted. */
+  /** In lower case, sorted; POLICY_PARTS may stand before them. */
   readonly names: readonly string[]
   /** Part of the variants' keys: once it is forgotten they are out of reach, whatever comes after it. */
   readonly generation: number

@@ -33,10 +33,25 @@ export interface Received {
   /** When its request was sent and when its head came. */
   readonly requestedAt: number
   readonly receivedAt: number
-  /** Freshness of responses that state none, and how long past it they may stand in for errors where they do not say. */
-  readonly defaultTtl: number
+  readonly times: Times
+  /** How long past its freshness it may stand in for errors where it does not say. */
   readonly defaultIfError: number
 }
+
+/** For how long what comes is held, as the operator has it; milliseconds. */
+export interface Times {
+  readonly min: number
+  /** Where a response states nothing; 0: by Last-Modified. */
+  readonly default: number
+  readonly max: number
+  /** Of errors, at least, by status; those that are not there are held as they say. */
+  readonly errors: ReadonlyMap<number, number>
+  /** What is at least holds against no-store, no-cache and private too, as CloudFront has it; errors that state nothing have no default. */
+  readonly overrules: boolean
+}
+
+/** As the RFC has it. */
+export const LAWFUL: Times = { min: 0, default: 0, max: Infinity, errors: new Map(), overrules: false }
 
 /** Statuses that may be stored without explicit freshness (RFC 9110 §15.1), less 206, which is not stored at all. */
 const HEURISTIC = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])
@@ -81,8 +96,18 @@ function lifetimeOf(received: Received, control: ResponseControl): { lifetime: n
     const date = parseHttpDate(fieldOf(received.fields, 'date') ?? '', received.receivedAt) ?? received.receivedAt
     return { lifetime: at === undefined ? 0 : Math.max(0, at - date), explicit: true }
   }
-  if (!HEURISTIC.has(received.status) && !control.public) return { lifetime: 0, explicit: false }
-  return { lifetime: received.defaultTtl > 0 ? received.defaultTtl : heuristicLifetime(received), explicit: false }
+  const { default: preset, overrules } = received.times
+  if ((!HEURISTIC.has(received.status) && !control.public) || (overrules && received.status >= 400)) return { lifetime: 0, explicit: false }
+  return { lifetime: preset > 0 ? preset : heuristicLifetime(received), explicit: false }
+}
+
+/** Errors whose no-store, no-cache and private are heard where those of others are overruled. */
+const HEARD = new Set([404, 410, 414, 501])
+
+/** How long it is held at least by the operator's word, whether or not it may be stored by its own; 0: no such word. */
+function leastOf({ status, times }: Received): { least: number; overrules: boolean } {
+  const least = status < 400 ? times.min : (times.errors.get(status) ?? 0)
+  return { least, overrules: times.overrules && least > 0 && !HEARD.has(status) }
 }
 
 /** RFC 9111 §4.2.2: what has not changed for long will not change soon. */
@@ -100,16 +125,20 @@ export function judge(received: Received): Verdict {
   const age = initialAge(received)
   const refused = (reason: NoStoreReason): Verdict => ({ kind: 'refused', reason, age })
   if (status < 200 || status === 206 || status === 304) return refused('status')
-  if (forbidsStoring(status, control)) return refused('no-store')
-  if (control.private) return refused('private')
+  const { least, overrules } = leastOf(received)
+  if (forbidsStoring(status, control) && !overrules) return refused('no-store')
+  if (control.private && !overrules) return refused('private')
   // §3.5
   if (received.authorized && !control.public && !control.mustRevalidate && control.sMaxAge === undefined) return refused('authorization')
   if (varyNames(fields) === 'any') return refused('vary-any')
-  const { lifetime, explicit } = lifetimeOf(received, control)
+  const stated = lifetimeOf(received, control)
+  const forbidden = forbidsStoring(status, control) || control.private || control.noCache
+  const lifetime = forbidden ? (overrules ? least : 0) : Math.min(Math.max(stated.lifetime, least), received.times.max)
+  const explicit = stated.explicit || (status >= 400 && least > 0)
   if (!explicit && !control.public && !HEURISTIC.has(status)) return refused('status')
   // Stricter than the RFC (§7.3): one client's cookie must not reach another because an origin said nothing of caching.
   if (!explicit && !control.public && fieldOf(fields, 'set-cookie') !== undefined) return refused('set-cookie')
-  const freshness = { lifetime: control.noCache ? 0 : lifetime, initialAge: age, receivedAt: received.receivedAt, ...staleness(received, control) }
+  const freshness = { lifetime, initialAge: age, receivedAt: received.receivedAt, ...staleness(received, control) }
   const fresh = freshness.lifetime > age
   // Stale at once and without a validator it could never be used.
   const mayStandIn = freshness.whileRevalidating > 0 || freshness.ifError > 0

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { Fill, judge, MemoryStore, primaryKey, rangeHolds, sizeOf, variantKey, wantedRange, type Reader, type StoredObject, type Varying } from '../../edge/cache/index.ts'
+import { Fill, judge, LAWFUL, MemoryStore, primaryKey, rangeHolds, sizeOf, variantKey, wantedRange, type Reader, type StoredObject, type Varying } from '../../edge/cache/index.ts'
 import { matchesPath } from '../../edge/sites.ts'
 
 const object = (size: number): StoredObject => ({
@@ -85,15 +85,15 @@ t.test('a verdict never says fresh for longer than the response does', async (t)
       // Between two quotes it is not a directive any more.
       fc.pre(directives.filter((directive) => directive === '"').length < 2)
       const text = directives.join(', ')
-      const received = { status: 200, fields: ['Cache-Control', text, 'Age', String(age), 'ETag', '"1"'], authorized, requestedAt: 0, receivedAt: 0, defaultTtl: 0, defaultIfError: 0 }
+      const received = { status: 200, fields: ['Cache-Control', text, 'Age', String(age), 'ETag', '"1"'], authorized, requestedAt: 0, receivedAt: 0, times: LAWFUL, defaultIfError: 0 }
       const verdict = judge(received)
       if (verdict.kind === 'refused') return true
       if (directives.includes('no-store') || directives.includes('private')) return false
       return !verdict.sharable || (verdict.freshness.lifetime > age * 1000 && !directives.includes('no-cache'))
     })
   )
-  t.match(judge({ status: 200, fields: ['Cache-Control', 'max-age=60, ", no-store'], authorized: false, requestedAt: 0, receivedAt: 0, defaultTtl: 0, defaultIfError: 0 }), { reason: 'no-store' })
-  t.equal(judge({ status: 200, fields: ['Cache-Control', 'max-age=99999999999999999999'], authorized: false, requestedAt: 0, receivedAt: 0, defaultTtl: 0, defaultIfError: 0 }).kind, 'storable')
+  t.match(judge({ status: 200, fields: ['Cache-Control', 'max-age=60, ", no-store'], authorized: false, requestedAt: 0, receivedAt: 0, times: LAWFUL, defaultIfError: 0 }), { reason: 'no-store' })
+  t.equal(judge({ status: 200, fields: ['Cache-Control', 'max-age=99999999999999999999'], authorized: false, requestedAt: 0, receivedAt: 0, times: LAWFUL, defaultIfError: 0 }).kind, 'storable')
 })
 
 t.test('keys keep apart what differs', async (t) => {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { parse } from 'yaml'
 import { makeManualClock, type ManualClock } from '../helpers/manual-clock.ts'
 import { connectClient, type Client, type Reply } from './client.ts'
 import { startOrigin, type Answer, type Origin } from './origin.ts'
@@ -134,11 +135,13 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith('.case')).
     const origin = await startOrigin()
     const time = makeManualClock(Date.UTC(2026, 0, 1))
     const of = (name: string): Record<string, string> => Object.fromEntries(settings.filter(([key]) => key === name))
+    const { behaviours, distribution, ...keys } = (parse(steps.find(({ words }) => words[0] === 'config')?.lines.join('\n') ?? '{}') ?? {}) as Record<string, unknown>
     const config = configOf({
       edges: { icn: { address: '127.0.0.1', city: 'Seoul', at: [37, 126] } },
       origins: { main: { url: `http://127.0.0.1:${origin.port}` } },
       cache: { ...of('memory'), ...of('largest-object') },
-      distributions: { site: { aliases: ['www.example.test'], behaviours: [{ path: '/*', origin: 'main', ...of('default-ttl'), ...of('stale-if-error') }] } }
+      distributions: { site: { aliases: ['www.example.test'], ...(distribution as object | undefined), behaviours: behaviours ?? [{ path: '/*', origin: 'main', ...of('default-ttl'), ...of('stale-if-error') }] } },
+      ...keys
     })
     const worker = await startMember({ role: 'edge', name: 'icn', config, port: 0, clock: time.clock })
     const state: Play = { t, origin, time, port: Number(worker.listening[0]!.split(':').at(-1)), client: undefined, reply: undefined }
@@ -147,6 +150,6 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith('.case')).
       await worker.close(0)
       await origin.close()
     })
-    for (const step of steps) if (step.words[0] !== 'set') await play(state, step, `${file}:${step.line}`)
+    for (const step of steps) if (step.words[0] !== 'set' && step.words[0] !== 'config') await play(state, step, `${file}:${step.line}`)
   })
 }

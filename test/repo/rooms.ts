@@ -35,11 +35,12 @@ export const rooms: readonly Room[] = [
   { name: 'edge/cache', may: ['core', 'edge/message'], pure: true },
   { name: 'edge/tiers', may: ['core', 'edge/message', 'edge/http'] },
   { name: 'edge/viewers', may: ['core'] },
-  { name: 'edge', may: ['core', 'edge/message', 'edge/http', 'edge/cache', 'edge/tiers', 'edge/tls', 'edge/viewers'] },
+  { name: 'edge/policies', may: ['core', 'edge/message', 'edge/http', 'edge/cache'], pure: true },
+  { name: 'edge', may: ['core', 'geodb', 'edge/message', 'edge/http', 'edge/cache', 'edge/policies', 'edge/tiers', 'edge/tls', 'edge/viewers'] },
   { name: 'fleet/authority', may: ['core'] },
   { name: 'fleet', may: ['core', 'fleet/authority'] },
   { name: 'fleet/drill', may: ['core', 'daemon'] },
-  { name: 'cli', may: ['core', 'healthchecks', 'daemon/pops', 'fleet', 'fleet/drill', 'daemon', 'daemon/zone', 'daemon/routing', 'daemon/control', 'daemon/exchange', 'daemon/traffic', 'daemon/update', 'daemon/wire', 'geodb'], open: true },
+  { name: 'cli', may: ['core', 'edge', 'healthchecks', 'daemon/pops', 'fleet', 'fleet/drill', 'daemon', 'daemon/zone', 'daemon/routing', 'daemon/control', 'daemon/exchange', 'daemon/traffic', 'daemon/update', 'daemon/wire', 'geodb'], open: true },
   { name: 'bench', may: ['*'], open: true },
   { name: 'test', may: ['*'], open: true }
 ]
