@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { makeAnswerer, type Answerer } from './answer.ts'
 import { readCounters } from './answer/index.ts'
-import { explainName, makeFleetRequests, PopKeys, startAdmin, startHealth, startLatencies, tellPoints, type Ask, type Loader, type DaemonStatus, type ExplainQuestion } from './control/index.ts'
+import { explainName, makeFleetRequests, openEverywhere, PopKeys, startAdmin, startHealth, startLatencies, tellPoints, type Ask, type FleetRequests, type Health, type Loader, type DaemonStatus, type ExplainQuestion } from './control/index.ts'
 import { startPaths, tellPath, type Paths } from './paths/index.ts'
 import type { Serving } from './serve/index.ts'
 import { openPops, type Pops, type Vantage } from './pops/index.ts'
@@ -30,6 +31,7 @@ attach(async (setup, channel) => {
   const now: { loader?: Loader; counting?: Counting } = {}
   const explainer = makeExplainer()
   const health = startHealth({ setup, clock, after: systemAfter, log, routedTtl: () => now.loader?.status().routedTtl ?? 0, affected: makeAffected(explainer.image), ...(vantage !== undefined && { vantage }) })
+  const everywhere = pops && listenEverywhere(setup, pops, health, log)
   const fleet = makeFleetRequests(channel, systemAfter)
   const latencies = startLatencies({ setup, clock, after: systemAfter, log })
   const paths = startPaths({ config: setup.config, ...(pops !== undefined && { channel: pops.channel }), clock, after: systemAfter, log })
@@ -66,13 +68,18 @@ attach(async (setup, channel) => {
     ...(paths !== undefined && { paths: paths.status() }),
     queries: { total: sumOf(counters, 'queries'), perSecond: rate.perSecond(), counters: { ...readCounters(...counters), ...serving.traffic() } }
   })
-  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, latencies, status, explain: (question) => withPoints(explainer.explain(question), vantage, paths), traffic: makeSurveyor(explainer.image), asked: counting.asked, reload: service.reload, flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
+  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, everywhere, latencies, status, explain: (question) => withPoints(explainer.explain(question), vantage, paths), traffic: makeSurveyor(explainer.image), asked: counting.asked, reload: service.reload, flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
   announce(channel, serving, loader, admin.url)
   const stop = async (withinMs: number): Promise<void> => {
-    await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close(), latencies?.close(), paths?.close(), counting.close()])
+    await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close(), everywhere?.close(), latencies?.close(), paths?.close(), counting.close()])
     process.exit(0)
   }
-  return (message: ToProcess) => {
+  return listen({ health, fleet, stop, log })
+})
+
+/** What the supervisor tells. */
+function listen({ health, fleet, stop, log }: { readonly health: Health; readonly fleet: FleetRequests; stop(withinMs: number): Promise<void>; readonly log: Logger }): (message: ToProcess) => void {
+  return (message) => {
     switch (message.kind) {
       case 'setup':
       case 'inject':
@@ -87,7 +94,7 @@ attach(async (setup, channel) => {
         never(message)
     }
   }
-})
+}
 
 /** What does not end in time does not hold up the end. */
 function endWithin(ms: number, stop: (withinMs: number) => Promise<void>, log: Logger): void {
@@ -102,6 +109,12 @@ function endWithin(ms: number, stop: (withinMs: number) => Promise<void>, log: L
 function openPoints({ config, popKeys }: Setup, log: Logger): Promise<Pops | undefined> {
   const keys = popKeys && new PopKeys({ first: popKeys, file: config.pops!.keys, clock: systemClock, after: systemAfter, log })
   return openPops({ config, keys: () => keys?.now ?? [], clock: systemClock, after: systemAfter, log })
+}
+
+/** Forced states of all PoPs. */
+function listenEverywhere({ config, stateFolder }: Setup, { channel }: Pops, { forces, members }: Health, log: Logger): ReturnType<typeof openEverywhere> {
+  const knows = (wanted: string): boolean => wanted.includes('@') || members().some(({ name, health }) => name === wanted && health !== undefined)
+  return openEverywhere({ own: config.pops!.name, channel, forces, knows, file: join(stateFolder, 'everywhere.json'), clock: systemClock, log })
 }
 
 /** With what other PoPs see, and how far BIRD has the client. */

@@ -57,8 +57,10 @@ export function nextShares(states: readonly ShareState[], loads: readonly LoadOf
   })
 }
 
-function taking(share: number, load: number, capacity: number, { surplus, shed }: Fleet, step: number): number {
-  const fill = load / capacity
+function taking(share: number, load: number, capacity: number, { surplus, shed, relief }: Fleet, step: number): number {
+  // Shedding grows: what is here of others will grow as it does, and it is that load which must find room.
+  const growth = shed === 0 ? 1 : Math.max(1, (relief * surplus) / shed)
+  const fill = (load + Math.min(load, (share - 1) * shed) * (growth - 1)) / capacity
   // Too much even without all that could be others': it is its own.
   if (load - shed > capacity) return 1
   const least = Math.min(share - 1, FIRST_TAKEN)

@@ -2,13 +2,12 @@ import { z } from 'zod'
 import { parseAddress, parsePrefix } from '../../core/address.ts'
 import type { FleetVerb, Injection } from '../../core/channel.ts'
 import { parseMoment } from '../../core/moment.ts'
-import { compilePattern } from '../../core/pattern.ts'
 import { suggestion } from '../../core/suggest.ts'
-import { refuse, type Call, type Control, type Reply } from './admin-call.ts'
+import { findMember, refuse, type Call, type Control, type Reply } from './admin-call.ts'
+import { force, listForces } from './admin-force.ts'
 import { tellLatency } from './admin-latency.ts'
 import { NOT_KNOWN } from './explain-past.ts'
 import { DAY_MS, queries, safe, where } from './admin-traffic.ts'
-import type { MemberStatus } from './api.ts'
 
 const done: Reply = { status: 200, body: { done: true } }
 /** Longer than a timer can hold is no time for a stop. */
@@ -27,6 +26,7 @@ const injection = z.discriminatedUnion('kind', [
 export const calls: readonly Call[] = [
   { method: 'GET', path: '/v1/status', answer: (_, control) => ({ status: 200, body: { ...control.status(), members: control.health.members(), targets: control.health.targets() } }) },
   { method: 'GET', path: '/v1/pops', answer: pops },
+  { method: 'GET', path: '/v1/forces', answer: listForces },
   { method: 'GET', path: '/v1/explain', answer: reading(z.strictObject({ name: z.string().min(1).max(1024), from: z.string().max(64).default('127.0.0.1'), type: z.string().max(32).default('A'), assume: z.string().max(1024).optional(), at: z.string().max(64).optional() }), explain) },
   { method: 'GET', path: '/v1/safe', answer: reading(z.strictObject({ edges: z.string().min(1).max(1024) }), safe) },
   { method: 'GET', path: '/v1/where', answer: reading(z.strictObject({ what: z.string().min(1).max(1024).optional(), assume: z.string().max(1024).optional() }), where) },
@@ -37,7 +37,7 @@ export const calls: readonly Call[] = [
   { method: 'POST', path: '/v1/kill', answer: reading(z.strictObject({ name, forMs: rehearsedMs }), (input, control) => rehearse('kill', input, control)) },
   { method: 'POST', path: '/v1/pause', answer: reading(z.strictObject({ name, forMs: rehearsedMs }), (input, control) => rehearse('pause', input, control)) },
   { method: 'POST', path: '/v1/inject', answer: reading(z.strictObject({ name, forMs: rehearsedMs, injection: injection.optional() }), inject) },
-  { method: 'POST', path: '/v1/force', answer: reading(z.strictObject({ name, state: z.enum(['up', 'down', 'drain', 'none']), why: z.string().max(200).default('by operator'), forMs }), force) },
+  { method: 'POST', path: '/v1/force', answer: reading(z.strictObject({ name, state: z.enum(['up', 'down', 'drain', 'none']), why: z.string().max(200).default('by operator'), forMs, everywhere: z.boolean().default(false) }), force) },
   { method: 'POST', path: '/v1/reload', answer: reading(z.strictObject({ force: z.boolean().default(false) }), reload) },
   { method: 'POST', path: '/v1/refresh', answer: reading(z.strictObject({ zone: z.string().min(1).max(1024), whole: z.boolean().default(false) }), refresh) },
   { method: 'POST', path: '/v1/flush', answer: reading(z.strictObject({ zone: z.string().min(1).max(1024).optional(), dryRun: z.boolean().default(false) }), flush) }
@@ -65,7 +65,7 @@ function pops(_: unknown, control: Control): Reply {
 }
 
 async function stop(input: { name: string; now: boolean; forMs?: number | undefined }, control: Control): Promise<Reply> {
-  const member = find(input.name, control)
+  const member = findMember(input.name, control)
   if ('status' in member) return member
   if (member.role === 'daemon') return refuse(400, `${member.name} is the DNS daemon itself: it ends with the fleet`)
   control.log.info({ target: member.name, now: input.now, forMs: input.forMs }, `stop ${member.name}`)
@@ -74,7 +74,7 @@ async function stop(input: { name: string; now: boolean; forMs?: number | undefi
 }
 
 async function start(input: { name: string }, control: Control): Promise<Reply> {
-  const member = find(input.name, control)
+  const member = findMember(input.name, control)
   if ('status' in member) return member
   control.log.info({ target: member.name }, `start ${member.name}`)
   const trouble = await control.stops.start(member)
@@ -88,7 +88,7 @@ interface Rehearsal {
 
 /** Without an injection: what was injected ends. */
 async function inject({ injection, ...input }: Rehearsal & { readonly injection?: Injection | undefined }, control: Control): Promise<Reply> {
-  const member = find(input.name, control)
+  const member = findMember(input.name, control)
   if ('status' in member) return member
   if (member.role === 'daemon') return refuse(400, 'the DNS daemon can be killed and paused, and nothing else')
   if (injection !== undefined) return rehearse('inject', input, control, injection)
@@ -97,7 +97,7 @@ async function inject({ injection, ...input }: Rehearsal & { readonly injection?
 }
 
 async function rehearse(verb: FleetVerb, input: Rehearsal, control: Control, injection?: Injection): Promise<Reply> {
-  const member = find(input.name, control)
+  const member = findMember(input.name, control)
   if ('status' in member) return member
   control.log.warn({ target: member.name, forMs: input.forMs, injection }, `${verb} ${member.name}`)
   const undo = control.health.rehearse(member.name)
@@ -105,30 +105,6 @@ async function rehearse(verb: FleetVerb, input: Rehearsal, control: Control, inj
   if (trouble === undefined) return done
   undo()
   return refuse(502, trouble)
-}
-
-/** A name, or with `*` and `?` every checked member and target that it fits. Tells which it took. */
-async function force(input: { name: string; state: 'up' | 'down' | 'drain' | 'none'; why: string; forMs?: number | undefined }, control: Control): Promise<Reply> {
-  const { forces } = control.health
-  const targets = control.health.targets().map((target) => target.name)
-  let names: readonly string[] = targets.includes(input.name) ? [input.name] : []
-  if (/[*?]/.test(input.name)) {
-    const pattern = compilePattern(`^${input.name.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('?', '.').replace(/\*+/g, '.*')}$`)
-    const checked = control.health.members().filter(({ health }) => health !== undefined).map((member) => member.name)
-    const known = [...checked, ...targets]
-    names = known.filter((each) => pattern.matches(each))
-    if (names.length === 0) return refuse(404, `${input.name} fits no member (known: ${known.slice(0, 16).join(', ')})`)
-  } else if (names.length === 0) {
-    const member = find(input.name, control)
-    if ('status' in member) return member
-    if (member.health === undefined) return refuse(400, `${member.name} is not checked, so there is nothing to force`)
-    names = [member.name]
-  }
-  const { state, why, forMs } = input
-  const now = control.clock.now()
-  const until = forMs === undefined ? {} : { until: now + forMs }
-  await Promise.all(names.map((each) => (state === 'none' ? forces.clear(each) : forces.set({ name: each, state, why, since: now, ...until }))))
-  return { status: 200, body: { done: true, ...(names.length > 1 || names[0] !== input.name ? { names } : {}) } }
 }
 
 async function reload(input: { force: boolean }, control: Control): Promise<Reply> {
@@ -172,15 +148,4 @@ async function explain(input: { name: string; from: string; type: string; assume
   const explanation = control.explain({ name: input.name, type: input.type, from, ...(input.assume === undefined ? {} : { assume: input.assume }), ...(past && { past: { ...past, since } }) })
   if (typeof explanation !== 'string') return { status: 200, body: explanation }
   return refuse(explanation.startsWith(NOT_KNOWN) ? 409 : 400, explanation)
-}
-
-function find(wanted: string, { health }: Control): MemberStatus | Reply {
-  const members = health.members()
-  const member = members.find((each) => each.name === wanted)
-  if (member !== undefined) return member
-  const hint = suggestion(
-    wanted,
-    members.map((each) => each.name)
-  )
-  return refuse(404, `there is no member ${wanted}${hint === undefined ? '' : ` (${hint})`}`)
 }

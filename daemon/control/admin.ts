@@ -11,6 +11,7 @@ import { calls } from './admin-calls.ts'
 import type { FleetRequests } from './admin-fleet.ts'
 import { makeStops } from './admin-stop.ts'
 import type { DaemonStatus, Explanation, FlushReply, ReloadReply } from './api.ts'
+import type { Everywhere } from './everywhere.ts'
 import type { ExplainQuestion } from './explain.ts'
 import type { Health } from './health.ts'
 import type { Latencies } from './latencies.ts'
@@ -23,6 +24,8 @@ export interface AdminOptions {
   readonly log: Logger
   readonly health: Health
   readonly fleet: FleetRequests
+  /** Absent where there are no other PoPs. */
+  readonly everywhere?: Everywhere | undefined
   /** Absent where nothing is measured. */
   readonly latencies?: Latencies | undefined
   status(): DaemonStatus

@@ -9,6 +9,7 @@ export type { DrainReply, WhereReply } from '../traffic/index.ts'
 //
 //   GET  /v1/status                                -> Status
 //   GET  /v1/pops                                  -> PopsStatus
+//   GET  /v1/forces                                -> ForcesReply
 //   GET  /v1/explain?name=&from=&type=&assume=&at= -> Explanation
 //   GET  /v1/safe?edges=                           -> DrainReply
 //   GET  /v1/where?what=&assume=                   -> WhereReply
@@ -19,7 +20,7 @@ export type { DrainReply, WhereReply } from '../traffic/index.ts'
 //   POST /v1/kill    {name, forMs?}                -> Done
 //   POST /v1/pause   {name, forMs?}                -> Done
 //   POST /v1/inject  {name, injection?, forMs?}    -> Done
-//   POST /v1/force   {name, state, why?, forMs?}   -> Done
+//   POST /v1/force   {name, state, why?, forMs?, everywhere?} -> ForceReply
 //   POST /v1/reload  {force?}                      -> ReloadReply
 //   POST /v1/flush   {zone?, dryRun?}              -> FlushReply
 //   POST /v1/refresh {zone, whole?}                -> Done
@@ -51,6 +52,19 @@ export interface ForceRequest {
   readonly state: 'up' | 'down' | 'drain' | 'none'
   readonly why?: string
   readonly forMs?: number
+  /** At all PoPs. */
+  readonly everywhere?: boolean
+}
+
+export interface ForceReply extends Done {
+  /** With `everywhere`: the other PoPs; those that are not heard now learn of it when they are. */
+  readonly pops?: readonly { readonly name: string; readonly isHeard: boolean }[]
+}
+
+export interface ForcesReply {
+  /** Wall time of this answer. */
+  readonly now: number
+  readonly forces: readonly (ForceStatus & { readonly name: string })[]
 }
 
 export interface ReloadRequest {
@@ -184,6 +198,8 @@ export interface ForceStatus {
   readonly since: number
   /** When it is undone by itself. */
   readonly until?: number
+  /** It holds at every PoP, and was ordered at this one. */
+  readonly everywhere?: string
 }
 
 export interface MemberStatus {

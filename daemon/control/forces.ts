@@ -11,6 +11,7 @@ const schema = z.object({
   why: z.string(),
   since: z.number(),
   until: z.number().optional(),
+  everywhere: z.string().optional(),
   stop: z.object({ exitsAt: z.number(), asked: z.boolean() }).optional()
 })
 
@@ -22,6 +23,8 @@ export interface Force {
   readonly since: number
   /** When it is undone by itself. */
   readonly until?: number | undefined
+  /** It holds at every PoP, and was ordered at this one. */
+  readonly everywhere?: string | undefined
   /** It is part of a stop: when its process is to end, and whether the supervisor has been asked for that. */
   readonly stop?: { readonly exitsAt: number; readonly asked: boolean } | undefined
 }
@@ -94,7 +97,7 @@ export function openForces({ file, clock, after, log, knows, apply }: ForcesOpti
     list: () => [...forces.values()],
     set: (force) => {
       hold(force)
-      log.info({ target: force.name, forced: force.state, why: force.why }, `${force.name} is forced ${force.state}: ${force.why}`)
+      log.info({ target: force.name, forced: force.state, why: force.why }, `${force.name} is forced ${force.state}${force.everywhere === undefined ? '' : ` at every PoP, as ordered at ${force.everywhere}`}: ${force.why}`)
       return save()
     },
     update: (force) => {

@@ -86,9 +86,9 @@ function describePoints(elsewhere: string | undefined): Partial<MemberStatus> {
 function describeForce(name: string, forces: Known['forces']): Partial<MemberStatus> {
   const force = forces.get(name)
   if (force === undefined) return {}
-  const { state, why, since, until, stop } = force
+  const { state, why, since, until, everywhere, stop } = force
   return {
-    forced: { state, why, since, ...(until === undefined ? {} : { until }) },
+    forced: { state, why, since, ...(until === undefined ? {} : { until }), ...(everywhere === undefined ? {} : { everywhere }) },
     ...(stop === undefined || stop.asked ? {} : { exitsAt: stop.exitsAt })
   }
 }

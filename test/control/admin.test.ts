@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import t from 'tap'
 import type { Channel } from '../../core/channel.ts'
 import { systemAfter } from '../../core/clock.ts'
+import type { ForcesReply } from '../../daemon/control/api.ts'
 import { makeFleetRequests, startAdmin, type Explanation } from '../../daemon/control/index.ts'
 import { daemonStatus, makeSetup, makeToyFleet, silent, token } from './fleet.ts'
 
@@ -170,6 +171,9 @@ t.test('the calls do what they say', async (t) => {
   t.same(await ask('POST', '/v1/force', { body: { name: '?cn*', state: 'down' } }), { status: 200, body: { done: true, names: ['icn'] } })
   t.same(await ask('POST', '/v1/force', { body: { name: '*a*', state: 'down', forMs: 60_000 } }), { status: 200, body: { done: true, names: ['fra', 'apac'] } })
   t.match(fleet.health.members()[1], { forced: { state: 'down', until: clock.now() + 60_000 } })
+  const forced = (await ask('GET', '/v1/forces')).body as unknown as ForcesReply
+  t.same(forced.forces.map(({ name, state, until }) => [name, state, until]), [['icn', 'down', undefined], ['fra', 'down', clock.now() + 60_000], ['apac', 'down', clock.now() + 60_000]])
+  t.match(await ask('POST', '/v1/force', { body: { name: 'icn', state: 'down', everywhere: true } }), { status: 400, body: { error: 'this daemon has no other PoPs: nearcast.yaml has no pops:' } })
   t.match(await ask('POST', '/v1/force', { body: { name: 'x*', state: 'down' } }), { status: 404, body: { error: 'x* fits no member (known: icn, fra, apac, tokyo)' } })
   t.same((await ask('POST', '/v1/force', { body: { name: '*', state: 'none' } })).body['names'], ['icn', 'fra', 'apac', 'tokyo'])
   t.match(fleet.health.members()[0], { answerable: true, forced: undefined })

@@ -70,6 +70,15 @@ t.test('a next one with little room takes that much, and the one after it the re
   t.ok(run.every(({ shares }) => shares[1]! >= 1), 'the next one never sheds its own: no chain')
 })
 
+t.test('a next one that is empty and small is not filled past its capacity while the surplus grows', async (t) => {
+  for (const ttl of [5, 20, 60]) {
+    const run = simulate([{ order: [0, 1, 2], demand: from(30, 150, 400) }], [200, 120, 300], 120 * ttl + 600, ttl)
+    const most = Math.max(...run.map(({ loads }) => loads[1]!))
+    t.ok(most <= 126, `${most.toFixed(1)} at most, TTL ${ttl}`)
+    t.ok(Math.abs(run.at(-1)!.loads[0]! - 200) < 12 && run.at(-1)!.loads[1]! > 100, `${run.at(-1)!.loads.map(Math.round)} in the end`)
+  }
+})
+
 t.test('when all together have too much, each keeps its own', async (t) => {
   const run = simulate([{ order: [0, 1, 2], demand: from(50, 80, 300) }, { order: [1, 2, 0], demand: always(80) }, { order: [2, 0, 1], demand: always(80) }], [100, 100, 100], 600, 20)
   t.ok(run.slice(200).every(({ loads }) => loads[0]! > 295 && loads[1]! < 85 && loads[2]! < 85))

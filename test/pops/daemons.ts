@@ -46,6 +46,8 @@ export interface Pop {
   answer(): Promise<string>
   pops(): Promise<PopsStatus | undefined>
   explain(): Promise<Explanation>
+  /** A call of the admin API. */
+  post(path: string, body: object): Promise<unknown>
   log(): string
   kill(): Promise<void>
   start(): Promise<void>
@@ -106,6 +108,8 @@ function makePop(t: Test, name: string, folder: string, text: string, ports: Set
     }
   }
   const ask = async <T>(path: string): Promise<T> => (await (await fetch(`http://127.0.0.1:${ports.admin}${path}`, { headers: { authorization: 'Bearer token' } })).json()) as T
+  const post = async (path: string, body: object): Promise<unknown> =>
+    (await fetch(`http://127.0.0.1:${ports.admin}${path}`, { method: 'POST', headers: { authorization: 'Bearer token', 'content-type': 'application/json' }, body: JSON.stringify(body) })).json()
   sees('icn', 'fra')
   return {
     name,
@@ -118,6 +122,7 @@ function makePop(t: Test, name: string, folder: string, text: string, ports: Set
     answer: () => dig(ports.dns),
     pops: () => ask<PopsStatus>('/v1/pops').catch(() => undefined),
     explain: () => ask<Explanation>('/v1/explain?name=www.shop.test'),
+    post,
     log: () => log,
     kill: async () => {
       const ended = once(child!, 'exit')
