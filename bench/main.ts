@@ -8,6 +8,7 @@ import { benchEdge } from './edge.ts'
 import { benchHostile } from './hostile.ts'
 import { benchLoad } from './load.ts'
 import { benchReload } from './reload.ts'
+import { benchStore } from './store.ts'
 import { benchSteering } from './steering.ts'
 
 // npm run bench -- NAME [options]: measures on this machine, beside whichever peers are installed. One row a bench.
@@ -35,6 +36,7 @@ const benches: Readonly<Record<string, Bench>> = {
   reload: { about: 'queries lost while zones, policies and keys are read again under full load, beside Knot, NSD, gdnsd and BIND', run: benchReload },
   steering: { about: 'a steered answer beside a static one, beside Knot, gdnsd and PowerDNS; 100,000 routed names: loading them, and a change of health', run: benchSteering },
   edge: { about: 'CPU per hit over HTTP, beside nginx and varnish', run: benchEdge },
+  store: { about: 'memory for each response held beside its body and head, and the time to put and to get', run: benchStore },
   hostile: { about: 'CPU per packet of what nobody should send, beside a good query', run: benchHostile },
   attacks: { about: 'floods and what becomes of clients meanwhile, with and without limits, beside Knot and NSD', run: benchAttacks }
 }

@@ -61,9 +61,14 @@ export const distribution = z.strictObject({
   behaviours: z.array(behaviour).min(1).meta({ description: 'what is fetched from where, in order' })
 }).superRefine(needBothOfCertificate)
 
+/** The orders in which objects leave a full memory. */
+const EVICTIONS = ['lru', 'lfu', 'hot-lru+warm-lfu', 'sieve', 's3-fifo', 'gdsf'] as const
+export type EvictionName = (typeof EVICTIONS)[number]
+
 export const cache = z
   .strictObject({
     memory: size('memory for stored responses, per worker; objects and their overhead together', '64MiB'),
+    eviction: z.enum(EVICTIONS).default('s3-fifo').meta({ description: 'which stored responses leave when memory is full' }),
     'largest-object': size('larger responses pass through unstored', '16MiB')
   })
   .prefault({})

@@ -1,9 +1,10 @@
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/channel.ts'
-import { Fill, isFresh, judge, mergeFields, POLICY_PARTS, staleFor, varyNames, variantKey, type Freshness, type MemoryStore, type NoStoreReason, type StoredObject, type Times, type VaryMark, type Verdict } from './cache/index.ts'
+import { Fill, isFresh, judge, mergeFields, POLICY_PARTS, staleFor, varyNames, variantKey, type Freshness, type NoStoreReason, type StoredObject, type Times, type VaryMark, type Verdict } from './cache/index.ts'
 import type { Fetching, UpstreamTrouble } from './http/index.ts'
 import { fieldOf, filterFields, flat, toLines, type FieldList } from './message/index.ts'
 import { passedOn } from './passed.ts'
+import type { MemoryStore } from './store/index.ts'
 import { ask, type Asker, type Parent, type Route } from './tiers/index.ts'
 
 /** A response that is coming: what is known when its head is here. */

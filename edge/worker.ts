@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '../core/clock.ts'
 import type { Counters, Role, Setup } from '../core/channel.ts'
 import type { Logger } from '../core/log.ts'
-import { MemoryStore } from './cache/index.ts'
 import type { Desk, Flight } from './flight.ts'
 import { UNKNOWN_COUNTRY, type CountryOf } from './country.ts'
 import { UpstreamClient } from './http/index.ts'
 import { makeSites, type Site } from './sites.ts'
+import { MemoryStore } from './store/index.ts'
 import { makeViewers, type Viewers } from './viewers/index.ts'
 import { makeLiveness, makeTierAuth, originsOf, routeOf, type TierAuth } from './tiers/index.ts'
 
@@ -32,7 +32,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
   const { config, ports, role, name } = setup
   const counters: Counters = { requests: 0, hits: 0, fetches: 0, errors: 0, bytesSent: 0, stored: 0, objects: 0 }
   const auth = makeTierAuth(setup.tierSecret)
-  const store = new MemoryStore(config.cache.memory)
+  const store = new MemoryStore(config.cache.memory, config.cache.eviction)
   const flying = new Set<Flight>()
   return {
     name,

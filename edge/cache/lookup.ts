@@ -1,6 +1,6 @@
 import { variantKey } from './key.ts'
 import { isFresh } from './law.ts'
-import type { MemoryStore, StoredObject } from './store.ts'
+import type { Holder, StoredObject } from './held.ts'
 
 /** What the store has for a request. `key` is that of the variant where there are several. */
 export type Found =
@@ -15,7 +15,7 @@ export type Found =
  * Looks a request up (RFC 9111 §4).
  * @param valueOf the request's value of a field, named in lower case
  */
-export function lookup(store: MemoryStore, primary: string, valueOf: (name: string) => string | undefined, now: number): Found {
+export function lookup(store: Holder, primary: string, valueOf: (name: string) => string | undefined, now: number): Found {
   let key = primary
   let held = store.get(key)
   const vary = held?.kind === 'vary'

@@ -1,61 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { Fill, judge, LAWFUL, MemoryStore, primaryKey, rangeHolds, sizeOf, variantKey, wantedRange, type Reader, type StoredObject, type Varying } from '../../edge/cache/index.ts'
+import { Fill, judge, LAWFUL, primaryKey, rangeHolds, variantKey, wantedRange, type Reader, type Varying } from '../../edge/cache/index.ts'
 import { matchesPath } from '../../edge/sites.ts'
-
-const object = (size: number): StoredObject => ({
-  kind: 'object', status: 200, lines: 'A: b\r\n', body: Buffer.alloc(size), etag: undefined, lastModified: undefined, lifetime: 1000, initialAge: 0, receivedAt: 0, whileRevalidating: 0, ifError: 0, askedAt: 0, frame: '', frameAge: -1
-})
-
-t.test('the store never holds more than its limit, and counts what it holds', async (t) => {
-  const action = fc.oneof(
-    fc.record({ kind: fc.constant('put' as const), key: fc.nat(40), size: fc.nat(6000) }),
-    fc.record({ kind: fc.constant('get' as const), key: fc.nat(40), size: fc.constant(0) }),
-    fc.record({ kind: fc.constant('delete' as const), key: fc.nat(40), size: fc.constant(0) }),
-    fc.record({ kind: fc.constant('reserve' as const), key: fc.constant(0), size: fc.nat(6000) }),
-    fc.record({ kind: fc.constant('release' as const), key: fc.constant(0), size: fc.constant(0) })
-  )
-  const limit = 20_000
-  fc.assert(
-    fc.property(fc.array(action, { maxLength: 300 }), (actions) => {
-      const store = new MemoryStore(limit)
-      const reserved: number[] = []
-      const keys = new Set<string>()
-      for (const { kind, key, size } of actions) {
-        const name = `k${key}`
-        keys.add(name)
-        if (kind === 'put' && store.put(name, object(size)) !== (store.get(name)?.kind === 'object')) return false
-        if (kind === 'get') store.get(name)
-        if (kind === 'delete') store.delete(name)
-        if (kind === 'reserve' && store.reserve(size)) reserved.push(size)
-        if (kind === 'release') store.release(reserved.pop() ?? 0)
-        if (store.size > limit) return false
-      }
-      let size = reserved.reduce((sum, size) => sum + size, 0)
-      let count = 0
-      for (const key of keys) {
-        const held = store.get(key)
-        if (held === undefined) continue
-        size += sizeOf(key, held)
-        count++
-      }
-      return store.size === size && store.count === count
-    }),
-    { numRuns: 500 }
-  )
-  t.equal(new MemoryStore(1000).put('k', object(1000)), false, 'larger than all of it')
-})
-
-t.test('what is used stays, what is asked for once leaves', async (t) => {
-  const store = new MemoryStore(sizeOf('k00', object(100)) * 10)
-  for (let at = 0; at < 5; at++) store.put(`k0${at}`, object(100))
-  for (let scan = 10; scan < 99; scan++) {
-    for (let at = 0; at < 5; at++) store.get(`k0${at}`)
-    store.put(`k${scan}`, object(100))
-  }
-  for (let at = 0; at < 5; at++) t.ok(store.get(`k0${at}`), `k0${at} stays`)
-  t.equal(store.count, 10)
-})
 
 t.test('a body that is not kept is received no faster than its slowest reader reads', async (t) => {
   const flow = { on: true, pause: () => void (flow.on = false), resume: () => void (flow.on = true) }

@@ -1,0 +1,10 @@
+// Where responses are held: in memory within a limit in octets that counts everything, in an order of leaving that is chosen by name.
+//
+// An object is a record of octets in the blocks of an arena, found over a table of typed arrays by the hash of its key: no
+// JavaScript object stands for it until it is asked for. Those asked for last are kept ready to answer beside it, within the same
+// limit. A policy of eviction is a file under eviction/ and a row of its table; it sees slots, sizes and hashes only.
+//
+// It must never know of sockets, clients, tiers or what HTTP says about freshness.
+export { evictionPolicies } from './eviction/policies.ts'
+export type { Eviction, EvictionPolicy } from './eviction/types.ts'
+export { MemoryStore } from './memory.ts'
