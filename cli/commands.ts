@@ -1,3 +1,4 @@
+import { anycast } from './anycast.ts'
 import { check } from './check.ts'
 import type { Command } from './command.ts'
 import { completion } from './completion.ts'
@@ -23,4 +24,4 @@ import { up } from './up.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order in which help lists them. */
-export const commands: readonly Command[] = [up, status, pops, explain, latency, check, safe, diff, map, top, events, reload, refresh, flush, stop, events, start, force, drill, dns, completion, help, version]
+export const commands: readonly Command[] = [up, status, pops, anycast, explain, latency, check, safe, diff, map, top, events, reload, refresh, flush, stop, events, start, force, drill, dns, completion, help, version]

@@ -1,4 +1,5 @@
 import { suggestion } from '../core/suggest.ts'
+import { anycastVerbs } from './anycast.ts'
 import { mistyped, type Command } from './command.ts'
 
 type Shell = 'bash' | 'zsh' | 'fish'
@@ -31,6 +32,7 @@ function wordsOf(shell: Shell, command: Command, commands: readonly Command[]): 
   const completes = command.arguments[0]?.completes
   if (completes === 'command') return commands.map(({ name }) => name).join(' ')
   if (completes === 'shell') return SHELLS.join(' ')
+  if (completes === 'anycast') return anycastVerbs.join(' ')
   return completes === 'member' ? MEMBERS_BY_SHELL[shell] : ''
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { checkAnycast } from './config-anycast.ts'
 import { checkPops } from './config-pops.ts'
 import { checkTiers } from './config-tiers-check.ts'
 import { configSchema, type Config } from './config.ts'
@@ -139,7 +140,7 @@ function crossCheck(config: Config, source: YamlFile): Fault[] {
   }
   checkCalculated(config, source, reference, fault)
 
-  faults.push(...checkPeers(config, source), ...checkPops(config, source))
+  faults.push(...checkPeers(config, source), ...checkPops(config, source), ...checkAnycast(config, source))
 
   const names = new Map<string, string>()
   const usedAddresses = new Map<string, string>()

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { cachePolicy } from './config-cache.ts'
+import { anycast } from './config-anycast.ts'
 import { cache, distribution, edge, origin, regional, shield } from './config-cdn.ts'
 import { checks } from './config-checks.ts'
 import { dns } from './config-dns.ts'
@@ -51,6 +52,7 @@ export const configSchema = z.strictObject({
   peers: named(peer, 'other name servers: those that have zones from us, and those we have zones from'),
   pops,
   paths,
+  anycast,
   zones: z.record(zoneName, zone).default({}).meta({ description: 'what holds for a zone beside what its file says, by its name' }),
   edges: named(edge, 'the edge workers, by name; policies speak of these names'),
   regionals: named(regional, 'regional caches between edges and shield'),

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeAnswerer, type Answerer } from './answer.ts'
+import { startAnycast } from './announce.ts'
 import { readCounters } from './answer/index.ts'
 import { explainName, makeFleetRequests, openEverywhere, PopKeys, startAdmin, startHealth, startLatencies, tellPoints, type Ask, type FleetRequests, type Health, type Loader, type DaemonStatus, type ExplainQuestion } from './control/index.ts'
 import { startPaths, tellPath, type Paths } from './paths/index.ts'
@@ -57,21 +58,19 @@ attach(async (setup, channel) => {
   latencies?.tellTo((image) => loader.measured(image))
   paths?.tellTo((sources) => loader.paths(sources))
   const counting = (now.counting = count(setup, service, explainer.image()!, log))
+  const anycast = startAnycast({ setup, health, service, pops, log })
   const rate = makeRate(() => sumOf(counters, 'queries'), clock)
   const status = (): DaemonStatus => ({
-    version,
-    startedAt,
-    listening: serving.listening,
+    version, startedAt, listening: serving.listening,
     ...service.status(),
     secondaries: exchange.secondaries(),
-    ...(vantage !== undefined && { pops: vantage.status() }),
-    ...(paths !== undefined && { paths: paths.status() }),
+    ...elsewhere({ vantage, paths, anycast }),
     queries: { total: sumOf(counters, 'queries'), perSecond: rate.perSecond(), counters: { ...readCounters(...counters), ...serving.traffic() } }
   })
-  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, everywhere, latencies, status, explain: (question) => withPoints(explainer.explain(question), vantage, paths), traffic: makeSurveyor(explainer.image), asked: counting.asked, reload: service.reload, flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
+  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, everywhere, latencies, anycast, status, explain: (question) => withPoints(explainer.explain(question), vantage, paths), traffic: makeSurveyor(explainer.image), asked: counting.asked, reload: service.reload, flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
   announce(channel, serving, loader, admin.url)
   const stop = async (withinMs: number): Promise<void> => {
-    await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close(), everywhere?.close(), latencies?.close(), paths?.close(), counting.close()])
+    await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close(), everywhere?.close(), latencies?.close(), paths?.close(), counting.close(), anycast?.close()])
     process.exit(0)
   }
   return listen({ health, fleet, stop, log })
@@ -103,6 +102,17 @@ function endWithin(ms: number, stop: (withinMs: number) => Promise<void>, log: L
     log.error(`while stopping: ${messageOf(error)}`)
     process.exit(0)
   })
+}
+
+interface Elsewhere {
+  readonly vantage: Vantage | undefined
+  readonly paths: Paths | undefined
+  readonly anycast: ReturnType<typeof startAnycast>
+}
+
+/** What is known of other PoPs and of the ways there, and what is announced. */
+function elsewhere({ vantage, paths, anycast }: Elsewhere): Pick<DaemonStatus, 'pops' | 'paths' | 'anycast'> {
+  return { ...(vantage !== undefined && { pops: vantage.status() }), ...(paths !== undefined && { paths: paths.status() }), ...(anycast !== undefined && { anycast: anycast.status() }) }
 }
 
 /** What other PoPs see, where there are any. */

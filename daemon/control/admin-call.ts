@@ -1,13 +1,13 @@
 import { suggestion } from '../../core/suggest.ts'
 import type { AdminOptions } from './admin.ts'
 import type { Stops } from './admin-stop.ts'
-import type { Done, DrainReply, ErrorReply, Explanation, FlushReply, ForceReply, ForcesReply, QueriesReply, LatencyReply, MemberStatus, PopsStatus, ReloadReply, Status, StopReply, WhereReply } from './api.ts'
+import type { AnycastStatus, Done, DrainReply, ErrorReply, Explanation, FlushReply, ForceReply, ForcesReply, QueriesReply, LatencyReply, MemberStatus, PopsStatus, ReloadReply, Status, StopReply, WhereReply } from './api.ts'
 
 // What a call of the admin API is.
 
 export interface Reply {
   readonly status: number
-  readonly body: Status | Explanation | DrainReply | WhereReply | QueriesReply | StopReply | ReloadReply | FlushReply | LatencyReply | PopsStatus | ForcesReply | ForceReply | Done | ErrorReply
+  readonly body: Status | Explanation | DrainReply | WhereReply | QueriesReply | StopReply | ReloadReply | FlushReply | LatencyReply | PopsStatus | AnycastStatus | ForcesReply | ForceReply | Done | ErrorReply
 }
 
 export interface Call {
@@ -17,7 +17,7 @@ export interface Call {
   answer(input: unknown, control: Control): Promise<Reply> | Reply
 }
 
-export type Control = Pick<AdminOptions, 'setup' | 'everywhere' | 'traffic' | 'asked' | 'health' | 'fleet' | 'clock' | 'log' | 'status' | 'explain' | 'reload' | 'refresh' | 'flush' | 'latencies'> & { readonly stops: Stops }
+export type Control = Pick<AdminOptions, 'setup' | 'everywhere' | 'traffic' | 'asked' | 'health' | 'fleet' | 'clock' | 'log' | 'status' | 'explain' | 'reload' | 'refresh' | 'flush' | 'latencies' | 'anycast'> & { readonly stops: Stops }
 
 /** `{error}` with this status: one line that says what was expected. */
 export const refuse = (status: number, error: string): Reply => ({ status, body: { error } })

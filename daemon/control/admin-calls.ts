@@ -4,6 +4,7 @@ import type { FleetVerb, Injection } from '../../core/channel.ts'
 import { parseMoment } from '../../core/moment.ts'
 import { suggestion } from '../../core/suggest.ts'
 import { findMember, refuse, type Call, type Control, type Reply } from './admin-call.ts'
+import { announcements, pin, pinned } from './admin-anycast.ts'
 import { force, listForces } from './admin-force.ts'
 import { tellLatency } from './admin-latency.ts'
 import { NOT_KNOWN } from './explain-past.ts'
@@ -27,6 +28,7 @@ export const calls: readonly Call[] = [
   { method: 'GET', path: '/v1/status', answer: (_, control) => ({ status: 200, body: { ...control.status(), members: control.health.members(), targets: control.health.targets() } }) },
   { method: 'GET', path: '/v1/pops', answer: pops },
   { method: 'GET', path: '/v1/forces', answer: listForces },
+  { method: 'GET', path: '/v1/anycast', answer: announcements },
   { method: 'GET', path: '/v1/explain', answer: reading(z.strictObject({ name: z.string().min(1).max(1024), from: z.string().max(64).default('127.0.0.1'), type: z.string().max(32).default('A'), assume: z.string().max(1024).optional(), at: z.string().max(64).optional() }), explain) },
   { method: 'GET', path: '/v1/safe', answer: reading(z.strictObject({ edges: z.string().min(1).max(1024) }), safe) },
   { method: 'GET', path: '/v1/where', answer: reading(z.strictObject({ what: z.string().min(1).max(1024).optional(), assume: z.string().max(1024).optional() }), where) },
@@ -38,6 +40,7 @@ export const calls: readonly Call[] = [
   { method: 'POST', path: '/v1/pause', answer: reading(z.strictObject({ name, forMs: rehearsedMs }), (input, control) => rehearse('pause', input, control)) },
   { method: 'POST', path: '/v1/inject', answer: reading(z.strictObject({ name, forMs: rehearsedMs, injection: injection.optional() }), inject) },
   { method: 'POST', path: '/v1/force', answer: reading(z.strictObject({ name, state: z.enum(['up', 'down', 'drain', 'none']), why: z.string().max(200).default('by operator'), forMs, everywhere: z.boolean().default(false) }), force) },
+  { method: 'POST', path: '/v1/pin', answer: reading(pinned, pin) },
   { method: 'POST', path: '/v1/reload', answer: reading(z.strictObject({ force: z.boolean().default(false) }), reload) },
   { method: 'POST', path: '/v1/refresh', answer: reading(z.strictObject({ zone: z.string().min(1).max(1024), whole: z.boolean().default(false) }), refresh) },
   { method: 'POST', path: '/v1/flush', answer: reading(z.strictObject({ zone: z.string().min(1).max(1024).optional(), dryRun: z.boolean().default(false) }), flush) }

@@ -15,6 +15,7 @@ import type { Everywhere } from './everywhere.ts'
 import type { ExplainQuestion } from './explain.ts'
 import type { Health } from './health.ts'
 import type { Latencies } from './latencies.ts'
+import type { Anycast } from '../anycast/index.ts'
 import type { Answer, Asked, Question, Trouble } from '../traffic/index.ts'
 
 export interface AdminOptions {
@@ -28,6 +29,8 @@ export interface AdminOptions {
   readonly everywhere?: Everywhere | undefined
   /** Absent where nothing is measured. */
   readonly latencies?: Latencies | undefined
+  /** Absent where nothing is announced. */
+  readonly anycast?: Pick<Anycast, 'status' | 'pin'> | undefined
   status(): DaemonStatus
   /** A text says what is wrong with the question. */
   explain(question: ExplainQuestion): Explanation | string

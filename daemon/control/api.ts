@@ -1,4 +1,5 @@
 import type { Role } from '../../core/channel.ts'
+import type { AnycastStatus } from '../anycast/index.ts'
 import type { PathFound, PathsStatus } from '../paths/index.ts'
 import type { PopsStatus } from '../pops/index.ts'
 import type { Candidate, Step } from '../routing/types.ts'
@@ -10,6 +11,7 @@ export type { DrainReply, WhereReply } from '../traffic/index.ts'
 //   GET  /v1/status                                -> Status
 //   GET  /v1/pops                                  -> PopsStatus
 //   GET  /v1/forces                                -> ForcesReply
+//   GET  /v1/anycast                               -> AnycastStatus
 //   GET  /v1/explain?name=&from=&type=&assume=&at= -> Explanation
 //   GET  /v1/safe?edges=                           -> DrainReply
 //   GET  /v1/where?what=&assume=                   -> WhereReply
@@ -21,12 +23,14 @@ export type { DrainReply, WhereReply } from '../traffic/index.ts'
 //   POST /v1/pause   {name, forMs?}                -> Done
 //   POST /v1/inject  {name, injection?, forMs?}    -> Done
 //   POST /v1/force   {name, state, why?, forMs?, everywhere?} -> ForceReply
+//   POST /v1/pin     {prefix?, state, why?, forMs?, isForced?} -> Done
 //   POST /v1/reload  {force?}                      -> ReloadReply
 //   POST /v1/flush   {zone?, dryRun?}              -> FlushReply
 //   POST /v1/refresh {zone, whole?}                -> Done
 //
 // Every call carries `Authorization: Bearer TOKEN`. Errors are 4xx and 5xx with ErrorReply. Times are wall milliseconds.
 
+export type { AnycastStatus, PinRequest, PrefixStatus } from '../anycast/index.ts'
 export type { PathsStatus } from '../paths/index.ts'
 export type { PopsStatus, PopStatus } from '../pops/index.ts'
 
@@ -275,6 +279,8 @@ export interface DaemonStatus {
   readonly pops?: PopsStatus
   /** Absent where no AS paths are read. */
   readonly paths?: PathsStatus
+  /** Absent where nothing is announced. */
+  readonly anycast?: AnycastStatus
   /** `lastAt` is of the last reload that was tried. */
   readonly reload: { readonly lastAt?: number; readonly faults: readonly string[] }
   readonly queries: { readonly total: number; readonly perSecond: number; readonly counters: Readonly<Record<string, number>> }

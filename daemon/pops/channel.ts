@@ -8,7 +8,7 @@ import { PopSocket } from './socket.ts'
 import { OwnState } from './states.ts'
 
 /** What PoPs tell each other, by kind; a number stands for it in messages and is never given away again. */
-export const KINDS = { verdicts: 1, forces: 2, paths: 5 } as const
+export const KINDS = { verdicts: 1, forces: 2, leases: 4, paths: 5 } as const
 export type Kind = keyof typeof KINDS
 
 export interface ChannelOptions {

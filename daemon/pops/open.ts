@@ -27,7 +27,7 @@ export async function openPops({ config, keys, clock, after, log }: PopsOptions)
   const { pops } = config
   if (pops === undefined) return undefined
   const { name, listen, port, others, lease } = pops
-  const channel = await openChannel({ name, listen, port, others, keys, leases: { verdicts: lease, forces: lease, paths: PATHS_LEASE_MS }, skewMs: pops['clock-skew'], clock, after, log })
+  const channel = await openChannel({ name, listen, port, others, keys, leases: { verdicts: lease, forces: lease, leases: lease, paths: PATHS_LEASE_MS }, skewMs: pops['clock-skew'], clock, after, log })
   const workers = new Map([...Object.entries(config.edges), ...Object.entries(config.regionals), ...Object.entries(config.shields)])
   const runnerOf = (target: string): string | undefined => {
     const worker = workers.get(target)

@@ -114,7 +114,7 @@ for (const [family, loopback] of [['IPv4', '127.0.0.1'], ['IPv6', '::1']] as con
       return
     }
     const open = (name: string, port: number, other: string, otherPort: number): Promise<Channel> => openChannel({
-      name, listen: [loopback], port, others: { [other]: { address: loopback, port: otherPort } }, keys: () => keyOf('a7'), leases: { verdicts: 30_000, forces: 30_000, paths: 30_000 }, skewMs: 30_000, clock: systemClock, after: systemAfter, log: pino({ level: 'silent' })
+      name, listen: [loopback], port, others: { [other]: { address: loopback, port: otherPort } }, keys: () => keyOf('a7'), leases: { verdicts: 30_000, forces: 30_000, leases: 30_000, paths: 30_000 }, skewMs: 30_000, clock: systemClock, after: systemAfter, log: pino({ level: 'silent' })
     })
     const a = await open('a', ports[0], 'b', ports[1])
     await t.rejects(open('a', ports[0], 'b', ports[1]), new RegExp(`pops.port: UDP port ${ports[0]} of ${loopback} is taken`))

@@ -24,11 +24,12 @@ export const rooms: readonly Room[] = [
   { name: 'daemon/limits', may: ['core', 'daemon/wire'], pure: true },
   { name: 'daemon/serve', may: ['core', 'healthchecks', 'daemon/wire', 'daemon/limits', 'daemon'] },
   { name: 'daemon/pops', may: ['core', 'healthchecks'] },
+  { name: 'daemon/anycast', may: ['core', 'daemon/pops'] },
   { name: 'daemon/paths', may: ['core', 'geodb'] },
   { name: 'daemon/traffic', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon'] },
-  { name: 'daemon/control', may: ['core', 'geodb', 'healthchecks', 'daemon/pops', 'daemon/paths', 'daemon/wire', 'daemon/zone', 'daemon/latency', 'daemon/routing', 'daemon/serve', 'daemon/update', 'daemon/traffic', 'daemon'] },
+  { name: 'daemon/control', may: ['core', 'geodb', 'healthchecks', 'daemon/pops', 'daemon/anycast', 'daemon/paths', 'daemon/wire', 'daemon/zone', 'daemon/latency', 'daemon/routing', 'daemon/serve', 'daemon/update', 'daemon/traffic', 'daemon'] },
   { name: 'daemon/exchange', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon/serve', 'daemon/control', 'daemon/update', 'daemon'] },
-  { name: 'daemon', may: ['core', 'geodb', 'healthchecks', 'daemon/pops', 'daemon/paths', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon/limits', 'daemon/serve', 'daemon/traffic', 'daemon/control', 'daemon/exchange'], open: true },
+  { name: 'daemon', may: ['core', 'geodb', 'healthchecks', 'daemon/pops', 'daemon/anycast', 'daemon/paths', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon/limits', 'daemon/serve', 'daemon/traffic', 'daemon/control', 'daemon/exchange'], open: true },
   { name: 'edge/message', may: ['core'], pure: true },
   { name: 'edge/tls', may: ['core'] },
   { name: 'edge/http', may: ['core', 'edge/message', 'edge/tls'] },
@@ -41,7 +42,7 @@ export const rooms: readonly Room[] = [
   { name: 'fleet/authority', may: ['core'] },
   { name: 'fleet', may: ['core', 'fleet/authority'] },
   { name: 'fleet/drill', may: ['core', 'daemon'] },
-  { name: 'cli', may: ['core', 'edge', 'healthchecks', 'daemon/pops', 'fleet', 'fleet/drill', 'daemon', 'daemon/zone', 'daemon/routing', 'daemon/control', 'daemon/exchange', 'daemon/traffic', 'daemon/update', 'daemon/wire', 'geodb'], open: true },
+  { name: 'cli', may: ['core', 'edge', 'healthchecks', 'daemon/pops', 'daemon/anycast', 'fleet', 'fleet/drill', 'daemon', 'daemon/zone', 'daemon/routing', 'daemon/control', 'daemon/exchange', 'daemon/traffic', 'daemon/update', 'daemon/wire', 'geodb'], open: true },
   { name: 'bench', may: ['*'], open: true },
   { name: 'test', may: ['*'], open: true }
 ]

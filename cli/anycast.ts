@@ -1,0 +1,47 @@
+import { suggestion } from '../core/suggest.ts'
+import { status } from './anycast-status.ts'
+import { drain, pin, unpin } from './anycast-pin.ts'
+import { mistyped, type Call, type Command } from './command.ts'
+import { STATE } from './folders.ts'
+
+/** What `nearcast anycast` does, by its first word. */
+const VERBS: Readonly<Record<string, { readonly takes: readonly string[]; run(call: Call, words: readonly string[]): Promise<number> }>> = {
+  status: { takes: [], run: status },
+  pin: { takes: ['PREFIX', 'STATE'], run: pin },
+  unpin: { takes: ['[PREFIX]'], run: unpin },
+  drain: { takes: ['[PREFIX]'], run: drain }
+}
+
+export const anycast: Command = {
+  name: 'anycast',
+  summary: 'what this PoP announces and why; hold it, drain it',
+  details: [
+    'status              what is announced, what BIRD really sends, and what is wrong',
+    'pin PREFIX STATE    hold a prefix announced, demoted or withdrawn, whatever is found out',
+    'unpin [PREFIX]      let it go, or all of them; ends a drain too',
+    'drain [PREFIX]      demote, wait, withdraw, wait until nothing comes in; then this PoP may be stopped',
+    'PREFIX is the name of a prefix in nearcast.yaml, the prefix itself, or "all".'
+  ],
+  arguments: [{ name: 'VERB', completes: 'anycast' }, { name: 'WORDS', optional: true, many: true }],
+  options: {
+    for: { kind: 'duration', value: 'TIME', summary: 'undo it by itself after this long, such as 1h' },
+    why: { kind: 'text', value: 'TEXT', summary: 'reason, shown by status' },
+    force: { kind: 'flag', summary: 'even if that leaves fewer PoPs than min-pops' },
+    json: { kind: 'flag', summary: 'print the reply as JSON' },
+    state: STATE
+  },
+  examples: ['nearcast anycast status', 'nearcast anycast pin dns4 withdrawn --for 1h --why "new router"', 'nearcast anycast drain'],
+  run: async (call) => {
+    const [typed, ...words] = call.positionals as [string, ...string[]]
+    const verb = VERBS[typed]
+    if (verb === undefined) return mistyped(call.io, `anycast has no ${typed} (${suggestion(typed, Object.keys(VERBS)) ?? `there are ${Object.keys(VERBS).join(', ')}`})`)
+    const needed = verb.takes.filter((word) => !word.startsWith('['))
+    const usage = ['nearcast anycast', typed, ...verb.takes].join(' ')
+    if (words.length < needed.length) return mistyped(call.io, `anycast ${typed} needs ${needed[words.length]}: ${usage}`)
+    if (words.length > verb.takes.length) return mistyped(call.io, `anycast ${typed} does not take ${JSON.stringify(words[verb.takes.length])}: ${usage}`)
+    return verb.run(call, words)
+  }
+}
+
+/** Words that may follow `nearcast anycast`, for completion. */
+export const anycastVerbs: readonly string[] = Object.keys(VERBS)

@@ -1,0 +1,210 @@
+import { join } from 'node:path'
+import type { Anycast as Settings } from '../../core/config-anycast.ts'
+import type { After, Clock } from '../../core/clock.ts'
+import type { Config } from '../../core/config.ts'
+import type { Logger } from '../../core/log.ts'
+import { messageOf } from '../../core/trouble.ts'
+import type { Channel } from '../pops/index.ts'
+import { askOver } from './ask.ts'
+import { decide, noHistory } from './decide.ts'
+import { findOut, Streaks, type Asked, type OwnEdge } from './evidence.ts'
+import { replaceFile } from './files.ts'
+import { keyOfPrefix, readLease, writeLease } from './leases.ts'
+import { openSpeaker } from './open-speaker.ts'
+import { Pins } from './pins.ts'
+import { rulesOf } from './rules.ts'
+import type { Speaker } from './speaker.ts'
+import { anycastState, deadmanFile, deadmanState, readState, stateFile, worseOf, type AnycastState, type DeadmanState } from './state.ts'
+import type { AnycastStatus, PinRequest, PrefixStatus } from './status.ts'
+import type { Finding, Intent, Lease, PrefixHistory, Rules } from './types.ts'
+
+export interface AnycastOptions {
+  readonly config: Config & { readonly anycast: Settings }
+  readonly port: number
+  readonly stateFolder: string
+  /** Absent: there are no other PoPs. */
+  readonly channel?: Pick<Channel, 'put' | 'heard' | 'view' | 'whenChanged'> | undefined
+  /** The edges that this PoP runs, as they are now. */
+  edges(): readonly OwnEdge[]
+  /** A zone that is served, by its name. */
+  zone(): string | undefined
+  /** Resolves when the first round of checks of edges is over. */
+  settled(): Promise<void>
+  /** Told of every change, for the journal. */
+  changed?(prefix: string, intent: Intent): void
+  readonly clock: Clock
+  readonly after: After
+  readonly log: Logger
+}
+
+interface Held {
+  readonly name: string
+  readonly prefix: string
+  history: PrefixHistory
+  finding: Finding
+  leases: readonly Lease[]
+  intent?: Intent
+}
+
+/** Decides what this PoP announces, has it announced, and tells the others. Owns timers and the speaker. */
+export class Anycast {
+  readonly #options: AnycastOptions
+  readonly #rules: Rules
+  readonly #speaker: Speaker
+  readonly #pins: Pins
+  readonly #streaks: Streaks
+  readonly #held: readonly Held[]
+  #hasSettled = false
+  #isAsking = false
+  #taken: number
+  #deadman: DeadmanState | undefined
+  #cancel = (): void => undefined
+  #isClosed = false
+  #saving: Promise<void> = Promise.resolve()
+
+  constructor(options: AnycastOptions) {
+    const { config, stateFolder, clock, log } = options
+    this.#options = options
+    this.#rules = rulesOf(config)
+    this.#speaker = openSpeaker(config.anycast, options)
+    this.#pins = new Pins(join(stateFolder, 'anycast-pins.json'), log)
+    this.#streaks = new Streaks(config.anycast)
+    const kept = readState(stateFile(stateFolder), anycastState)
+    this.#taken = kept?.taken ?? 0
+    this.#held = Object.entries(config.anycast.prefixes).map(([name, { prefix }]): Held => {
+      const before = kept?.prefixes[name]
+      return { name, prefix, history: before?.prefix === prefix ? before.history : noHistory(clock.now()), finding: { grade: 'unknown', why: [] }, leases: [] }
+    })
+    void options.settled().then(() => {
+      this.#hasSettled = true
+    })
+    options.channel?.whenChanged(() => this.decide())
+    this.#beat()
+  }
+
+  status(): AnycastStatus {
+    const { clock, config } = this.#options
+    const now = clock.now()
+    const prefixes = this.#held.map((held): PrefixStatus => {
+      const { name, prefix, finding, leases, intent } = held
+      const pin = this.#pins.get(name, now)
+      return {
+        name, prefix, addresses: config.anycast.prefixes[name]!.addresses, serves: config.anycast.prefixes[name]!.serves,
+        state: intent?.state ?? held.history.state, since: held.history.since, reasons: intent?.reasons ?? [], alarms: intent?.alarms ?? [],
+        grade: finding.grade, flaps: held.history.flaps, isSettled: intent?.isSettled ?? false,
+        ...(intent?.holdUntil !== undefined && { holdUntil: intent.holdUntil }),
+        ...(pin !== undefined && { pin }),
+        others: leases
+      }
+    })
+    return { now, pop: this.#rules.pop, pops: { total: this.#rules.total, heard: this.#heard(), quorum: this.#rules.quorum }, minPops: this.#rules.minPops, maxWithdrawn: this.#rules.maxWithdrawn, prefixes, speaker: this.#speaker.view(), ...(this.#deadman !== undefined && { deadman: { pid: this.#deadman.pid, at: this.#deadman.at, isActing: this.#deadman.isActing, acts: this.#deadman.acts, why: this.#deadman.why } }) }
+  }
+
+  /** Holds prefixes, all when none is named, or lets go of them. @returns which; or what is wrong with the name */
+  async pin({ prefix, state, why, forMs, isForced }: PinRequest): Promise<readonly string[] | string> {
+    const { clock, log } = this.#options
+    const names = this.#held.filter((held) => prefix === undefined || held.name === prefix || held.prefix === prefix).map(({ name }) => name)
+    if (names.length === 0) return `there is no prefix ${prefix}`
+    const now = clock.now()
+    await this.#pins.set(names, state === 'none' ? undefined : { state, why, since: now, ...(forMs !== undefined && { until: now + forMs }), ...(isForced === true && { isForced }) })
+    log.info(`anycast: ${names.join(', ')} ${state === 'none' ? 'let go' : state === 'drain' ? 'to be drained' : `pinned ${state}`}: ${why}`)
+    this.decide()
+    return names
+  }
+
+  /** Ends. What is announced stays: whoever starts next goes on from it, and else the dead-man ends it. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancel()
+    this.#speaker.close()
+    await this.#save(true)
+  }
+
+  /** Decides all prefixes anew from what is known. */
+  decide(): void {
+    if (this.#isClosed) return
+    const { config, clock, log, channel } = this.#options
+    this.#takeOver()
+    const now = clock.now()
+    const edges = this.#options.edges()
+    const heard = this.#heard()
+    for (const held of this.#held) {
+      const row = config.anycast.prefixes[held.name]!
+      held.finding = findOut(row, this.#streaks, edges, this.#hasSettled)
+      held.leases = worseOf(this.#leasesOf(held.prefix), this.#deadman?.leases[held.prefix] ?? [])
+      const before = held.intent
+      const { intent, history } = decide({ finding: held.finding, leases: held.leases, heard, pin: this.#pins.get(held.name, now), history: held.history, now }, this.#rules)
+      Object.assign(held, { intent, history })
+      channel?.put('leases', keyOfPrefix(held.prefix), writeLease(intent))
+      if (before?.state !== intent.state) {
+        log[intent.state === 'announced' ? 'info' : 'warn']({ prefix: held.prefix, state: intent.state }, `anycast: ${held.prefix} ${intent.state}: ${intent.reasons.join('; ')}`)
+        this.#options.changed?.(held.prefix, intent)
+      }
+      for (const alarm of intent.alarms) if (!(before?.alarms ?? []).includes(alarm)) log.error({ prefix: held.prefix }, `anycast: ${held.prefix} ${alarm}`)
+    }
+    void this.#speaker.carry(this.#held.map(({ prefix, history }) => ({ prefix, state: history.state })))
+    void this.#save(false)
+  }
+
+  #heard(): number {
+    return 1 + (this.#options.channel?.view().filter(({ isFresh }) => isFresh).length ?? 0)
+  }
+
+  #leasesOf(prefix: string): Lease[] {
+    const { channel } = this.#options
+    return (channel?.view() ?? []).flatMap(({ name }) => {
+      const octets = channel!.heard('leases', name)?.get(keyOfPrefix(prefix))
+      return octets === undefined ? [] : (readLease(name, octets) ?? [])
+    })
+  }
+
+  /** What the dead-man did while we were dead or hung counts as done. */
+  #takeOver(): void {
+    const { stateFolder, log } = this.#options
+    this.#deadman = readState(deadmanFile(stateFolder), deadmanState)
+    if (this.#deadman === undefined || this.#deadman.acts <= this.#taken) return
+    this.#taken = this.#deadman.acts
+    for (const held of this.#held) {
+      const done = this.#deadman.prefixes[held.name]
+      if (done?.prefix === held.prefix) held.history = { ...done.history, wellSince: undefined, badSince: undefined }
+    }
+    log.warn(`anycast: the dead-man had taken over (${this.#deadman.why}); it is decided here again`)
+  }
+
+  #beat(): void {
+    if (this.#isClosed) return
+    const { every } = this.#options.config.anycast
+    this.#cancel = this.#options.after(every, () => this.#beat())
+    if (this.#isAsking) this.decide()
+    else {
+      this.#isAsking = true
+      void this.#ask().finally(() => {
+        this.#isAsking = false
+        this.decide()
+      })
+    }
+  }
+
+  async #ask(): Promise<void> {
+    const { config, port, after } = this.#options
+    const { prefixes, timeout } = config.anycast
+    const zone = config.anycast.ask ?? this.#options.zone()
+    const addresses = new Set(Object.values(prefixes).filter(({ serves, needs }) => (needs.dns ?? (serves === 'dns' ? 'withdraw' : 'ignore')) !== 'ignore').flatMap((row) => row.addresses))
+    const asked = [...addresses].flatMap((address) => (['udp', 'tcp'] as const).map(async (transport): Promise<Asked> => ({ address, transport, why: await askOver(transport, { address, port }, { zone, timeoutMs: timeout, after }) })))
+    this.#streaks.take(await Promise.all(asked))
+  }
+
+  /** Writes down that we live, and what is known. */
+  #save(hasEnded: boolean): Promise<void> {
+    const { stateFolder, clock, log, config } = this.#options
+    const zone = config.anycast.ask ?? this.#options.zone()
+    const state: AnycastState = {
+      pid: process.pid, at: clock.now(), hasEnded, taken: this.#taken, ...(zone !== undefined && { zone }),
+      prefixes: Object.fromEntries(this.#held.map(({ name, prefix, history, leases }) => [name, { prefix, history, leases: [...leases] }]))
+    }
+    this.#saving = this.#saving.then(() => replaceFile(stateFile(stateFolder), `${JSON.stringify(state)}\n`, { isLasting: false, mode: 0o600 })).catch((error: unknown) => {
+      log.error(`anycast: ${stateFile(stateFolder)} cannot be written: ${messageOf(error)}`)
+    })
+    return this.#saving
+  }
+}

@@ -1,0 +1,19 @@
+import { resolve } from 'node:path'
+import type { Anycast } from '../../core/config-anycast.ts'
+import type { After, Clock } from '../../core/clock.ts'
+import type { Logger } from '../../core/log.ts'
+import { BirdSpeaker } from './bird-speaker.ts'
+import { ExabgpSpeaker } from './exabgp-speaker.ts'
+import type { Speaker } from './speaker.ts'
+
+interface Tools {
+  readonly clock: Clock
+  readonly after: After
+  readonly log: Logger
+}
+
+/** The speaker that a configuration names. */
+export function openSpeaker({ asn, demotion, upstreams, bird, exabgp }: Anycast, tools: Tools): Speaker {
+  if (exabgp !== undefined) return new ExabgpSpeaker({ asn, demotion, pipe: resolve(exabgp.pipe), nextHop: exabgp['next-hop'], ...tools })
+  return new BirdSpeaker({ asn, demotion, upstreams, socket: resolve(bird!.socket), include: resolve(bird!.include), timeoutMs: bird!.timeout, ...tools })
+}
