@@ -30,7 +30,9 @@ export const https = z
   .strictObject({
     port: port('port of the edges for HTTPS', 8443),
     ...certificateKeys,
-    'handshake-timeout': duration('a TLS handshake must be complete within this long', '5s')
+    'handshake-timeout': duration('a TLS handshake must be complete within this long', '5s'),
+    http2: z.boolean().default(true).meta({ description: '`false`: HTTP/1.1 alone' }),
+    streams: z.int().min(1).max(10_000).default(100).meta({ description: 'requests at once on a connection of HTTP/2' })
   })
   .superRefine(needBothOfCertificate)
   .optional()

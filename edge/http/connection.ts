@@ -1,17 +1,29 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { BodyReader, type BodySink } from './body.ts'
+import type { Connection, Framing, Handler, Watcher } from './reply.ts'
 import { RequestParser, type ParserLimits } from './parser.ts'
 import type { Refusal, RequestHead } from './request.ts'
-
-/** Answers one request through the connection it came by, now or later. Must not throw. */
-export type Handler = (request: RequestHead, reply: Connection) => void
 
 export interface ConnectionLimits extends ParserLimits {
   readonly idleMs: number
   readonly headTimeoutMs: number
   /** Octets of a request's content. */
   readonly bodySize: number
+  /** Requests at once on a connection of HTTP/2. */
+  readonly streams: number
+}
+
+/** A connection as its server holds it. */
+export interface Held {
+  /** Nothing is under way. */
+  readonly idle: boolean
+  /** The server ends: nothing new is begun. */
+  wind(): void
+  closeIfIdle(): void
+  destroy(): void
+  /** Looks after time limits; called several times a second. */
+  sweep(): void
 }
 
 /** What the connections of one server share. */
@@ -26,18 +38,7 @@ export interface Surroundings {
   bytesSent: number
   /** The server ends: answers say so. */
   closing: boolean
-  forget(connection: Connection): void
-}
-
-/** How the end of a body is told: by Content-Length, by chunks, or by the end of the connection. */
-export type Framing = 'length' | 'chunked' | 'close'
-
-/** Told what becomes of an answer under way. */
-export interface Watcher {
-  /** There is room for more. */
-  drained(): void
-  /** The client is gone; nothing more may be written. */
-  gone(): void
+  forget(connection: Held): void
 }
 
 /** Octets of further requests that are taken in while one is being answered. */
@@ -46,7 +47,7 @@ const SCRATCH = 64 * 1024
 /** Larger bodies are written from where they lie instead of being copied. */
 const COPIED = 16 * 1024
 /** Octets a millisecond that the content of a request must bring in the long run. */
-const LEAST_RATE = 1
+export const LEAST_RATE = 1
 /** How long, and over how many octets, a client that was refused may go on sending before it is cut off. */
 const LINGER_MS = 1000
 const LINGER_OCTETS = 256 * 1024
@@ -54,7 +55,7 @@ const LINGER_OCTETS = 256 * 1024
 export const makeScratch = (): Buffer => Buffer.allocUnsafeSlow(SCRATCH)
 
 /** One client connection: reads requests, answers them one after the other in order, and stops reading when the client does. */
-export class Connection {
+export class Http1Connection implements Connection, Held {
   readonly remoteAddress: string
   readonly #socket: Socket
   readonly #parser: RequestParser
@@ -215,8 +216,12 @@ export class Connection {
     this.#socket.destroy()
   }
 
-  /** The deadline has passed. */
-  expire(): void {
+  /** An answer under way says that it is the last. */
+  wind(): void {}
+
+  /** Ends what is over its deadline. */
+  sweep(): void {
+    if (this.deadline > this.#around.now) return
     if (this.#request === undefined && this.#parser.midway && !this.#last) {
       this.#refuse({ status: 408, reason: 'the request did not arrive in time' })
       this.#flush()
@@ -324,10 +329,9 @@ export class Connection {
   }
 
   #refuse(refusal: Refusal): void {
-    const body = `${refusal.status}: ${refusal.reason}\n`
-    const text = `HTTP/1.1 ${refusal.status} ${REASONS[refusal.status]}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n${body}`
+    const [head, body] = refusalText(refusal)
     this.#last = true
-    this.#write(Buffer.concat([this.#around.scratch.subarray(0, this.#gathered), Buffer.from(text)]))
+    this.#write(Buffer.concat([this.#around.scratch.subarray(0, this.#gathered), Buffer.from(head, 'latin1'), body]))
     this.#gathered = 0
     this.#linger()
   }
@@ -356,6 +360,12 @@ export class Connection {
     if (!room) this.deadline = this.#around.now + this.#around.limits.idleMs
     return room
   }
+}
+
+/** The answer that says why a request is not taken: its head and its body. */
+export function refusalText({ status, reason }: Refusal): [string, Buffer] {
+  const body = Buffer.from(`${status}: ${reason}\n`)
+  return [`HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n`, body]
 }
 
 const REASONS: Record<Refusal['status'], string> = {

@@ -1,13 +1,17 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer } from 'node:tls'
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import type { Clock } from '../../core/clock.ts'
 import { tlsOptions, type Certificates } from '../tls/index.ts'
-import { Connection, makeScratch, type ConnectionLimits, type Handler, type Surroundings } from './connection.ts'
+import { Http1Connection, makeScratch, type ConnectionLimits, type Held, type Surroundings } from './connection.ts'
+import { Http2Connection } from './http2.ts'
 import { readInto } from './read-into.ts'
+import type { Handler } from './reply.ts'
 
 export interface ServerLimits extends ConnectionLimits {
   readonly clientsPerAddress: number
   readonly handshakeMs: number
+  /** HTTP/2 is offered over TLS. */
+  readonly http2: boolean
 }
 
 export interface Listening {
@@ -29,7 +33,7 @@ export class HttpServer {
   readonly #servers: Server[] = []
   /** Every plain connection is read into this one: what is read is dealt with before the next is. */
   readonly #readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
-  readonly #connections = new Set<Connection>()
+  readonly #connections = new Set<Held>()
   readonly #perAddress = new Map<string, number>()
   readonly #sweeper: NodeJS.Timeout
   readonly #connected: (socket: Socket) => void
@@ -87,6 +91,7 @@ export class HttpServer {
   async close(withinMs: number): Promise<void> {
     this.#around.closing = true
     for (const server of this.#servers) if (server.listening) server.close()
+    for (const connection of this.#connections) connection.wind()
     const until = this.#clock.elapsed() + withinMs
     const idleUntil = this.#clock.elapsed() + Math.min(withinMs / 2, 500)
     while (this.#connections.size > 0 && this.#clock.elapsed() < until) {
@@ -100,8 +105,8 @@ export class HttpServer {
   #makeServer(tls: Listening['tls']): Server {
     // Half-open: a client that has sent its request and ended still gets the answer.
     if (tls === undefined) return createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#acceptPlain(socket))
-    const options = { ...tlsOptions, noDelay: true, allowHalfOpen: true, handshakeTimeout: this.#limits.handshakeMs, ALPNProtocols: ['http/1.1'] }
-    const server = createTlsServer({ ...options, SNICallback: (name, done) => done(null, tls.contextFor(name)) }, (socket) => this.#hold(socket).listenTo(socket))
+    const options = { ...tlsOptions, noDelay: true, allowHalfOpen: true, handshakeTimeout: this.#limits.handshakeMs, ALPNProtocols: this.#limits.http2 ? ['h2', 'http/1.1'] : ['http/1.1'] }
+    const server = createTlsServer({ ...options, SNICallback: (name, done) => done(null, tls.contextFor(name)) }, (socket) => this.#acceptSecure(socket))
     const show = (): void => {
       const { standard, ticketKeys } = tls
       server.setSecureContext({ ...tlsOptions, ...(standard !== undefined && { cert: standard.certificate, key: standard.key }), ...(ticketKeys !== undefined && { ticketKeys }) })
@@ -112,6 +117,11 @@ export class HttpServer {
     server.on('connection', (socket) => this.#admit(socket))
     server.on('tlsClientError', (_error, socket) => socket.destroy())
     return server
+  }
+
+  #acceptSecure(socket: TLSSocket): void {
+    if (socket.alpnProtocol === 'h2') this.#connections.add(new Http2Connection(socket, this.#around))
+    else this.#hold(socket).listenTo(socket)
   }
 
   #acceptPlain(accepted: Socket): void {
@@ -142,8 +152,8 @@ export class HttpServer {
     return true
   }
 
-  #hold(socket: Socket): Connection {
-    const connection = new Connection(socket, this.#around)
+  #hold(socket: Socket): Http1Connection {
+    const connection = new Http1Connection(socket, this.#around)
     this.#connections.add(connection)
     return connection
   }
@@ -151,6 +161,6 @@ export class HttpServer {
   #sweep(): void {
     const now = this.#clock.elapsed()
     this.#around.now = now
-    for (const connection of this.#connections) if (connection.deadline <= now) connection.expire()
+    for (const connection of this.#connections) connection.sweep()
   }
 }

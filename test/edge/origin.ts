@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, request as sendRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 /** How an origin answers a path; fields by name. */
@@ -22,6 +22,8 @@ export interface Origin {
   /** What was asked, in order, and the content that came with it. */
   readonly asked: IncomingMessage[]
   readonly contents: string[]
+  /** From now on passes all requests on to another server on this machine. */
+  relayTo(port: number): void
   close(): Promise<void>
 }
 
@@ -30,7 +32,15 @@ export async function startOrigin(address = '127.0.0.1', port = 0): Promise<Orig
   const answers = new Map<string, Answer>()
   const asked: IncomingMessage[] = []
   const contents: string[] = []
+  let relay: number | undefined
   const server = createServer((request, response) => {
+    if (relay !== undefined) {
+      const onward = sendRequest({ host: '127.0.0.1', port: relay, method: request.method, path: request.url, headers: request.headers }, (answer) => {
+        response.writeHead(answer.statusCode!, answer.rawHeaders)
+        answer.pipe(response)
+      })
+      return void request.pipe(onward)
+    }
     const number = asked.push(request) - 1
     contents.push('')
     request.setEncoding('latin1')
@@ -52,6 +62,7 @@ export async function startOrigin(address = '127.0.0.1', port = 0): Promise<Orig
     answers,
     asked,
     contents,
+    relayTo: (port) => (relay = port),
     close: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

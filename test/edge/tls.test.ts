@@ -1,81 +1,17 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { connect as connectPlain } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
-import { pino } from 'pino'
-import t, { type Test } from 'tap'
+import type { TLSSocket } from 'node:tls'
+import t from 'tap'
 import { ownTls } from '../../core/own-tls.ts'
-import type { RunningWorker } from '../../edge/index.ts'
-import { issueCertificate, keepCertificates, makeAuthority, type Issued } from '../../fleet/authority/index.ts'
-import { systemClock } from '../../core/clock.ts'
-import { startOrigin, type Origin } from './origin.ts'
-import { configOf, startMember } from './workers.ts'
+import { issueCertificate, keepCertificates, makeAuthority } from '../../fleet/authority/index.ts'
+import { authority, DAY, makeSecureEdge, now, put, shake, temporary, until } from './secure.ts'
+import { configOf } from './workers.ts'
 
 // TLS at the edge: whose certificate is shown, what becomes of files that change, handshakes; and the fleet's own authority.
 
-const DAY = 86_400_000
-const now = systemClock.now()
-const authority = makeAuthority('test authority', now, now + 10 * DAY)
 const GET = 'GET / HTTP/1.1\r\nHost: d1.nearcast.test\r\n\r\n'
-
-async function until(what: string, isThere: () => boolean | Promise<boolean>): Promise<void> {
-  const end = systemClock.elapsed() + 30_000
-  while (!(await isThere())) {
-    if (systemClock.elapsed() > end) throw new Error(`not seen in 30 s: ${what}`)
-    await sleep(20)
-  }
-}
-
-function temporary(t: Test): string {
-  const folder = mkdtempSync(join(tmpdir(), 'nearcast-tls-'))
-  t.teardown(() => rmSync(folder, { recursive: true }))
-  return folder
-}
-
-function put(folder: string, name: string, issued: Issued): { certificate: string; key: string } {
-  const files = { certificate: join(folder, `${name}.pem`), key: join(folder, `${name}.key`) }
-  writeFileSync(files.certificate, issued.certificate)
-  writeFileSync(files.key, issued.key)
-  return files
-}
-
-interface Edge {
-  readonly worker: RunningWorker
-  readonly origin: Origin
-  readonly port: number
-  /** What the worker logged. */
-  said(): string
-}
-
-async function makeEdge(t: Test, stateFolder: string, keys: { https?: object; http?: object; d1?: object; d2?: object }): Promise<Edge> {
-  const origin = await startOrigin()
-  origin.answers.set('/', { status: 200, fields: [['Cache-Control', 'max-age=60']], body: 'hello' })
-  const config = configOf({
-    http: keys.http ?? {},
-    https: keys.https ?? {},
-    edges: { icn: { address: '127.0.0.1', city: 'Seoul', at: [37, 126] } },
-    origins: { main: { url: `http://127.0.0.1:${origin.port}` } },
-    distributions: { d1: { ...keys.d1, behaviours: [{ path: '/*', origin: 'main' }] }, d2: { ...keys.d2, behaviours: [{ path: '/*', origin: 'main' }] } }
-  })
-  let said = ''
-  const log = pino({}, { write: (line: string) => void (said += line) })
-  const worker = await startMember({ role: 'edge', name: 'icn', config, port: 0, https: 0, clock: systemClock, stateFolder, log })
-  t.teardown(async () => {
-    await worker.close(0)
-    await origin.close()
-  })
-  return { worker, origin, port: Number(worker.listening[1]!.split(':').at(-1)), said: () => said }
-}
-
-function shake(port: number, servername: string, options: ConnectionOptions = {}): Promise<TLSSocket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: '127.0.0.1', port, ca: authority.certificate, ALPNProtocols: ['http/1.1'], ...(servername !== '' && { servername }), ...options })
-    socket.once('secureConnect', () => resolve(socket)).once('error', reject)
-  })
-}
 
 /** Names of the certificate that is shown. */
 async function shownTo(port: number, servername: string): Promise<string> {
@@ -94,7 +30,7 @@ function readAll(socket: TLSSocket): Promise<string> {
 
 t.test('requests over TLS, one cut off, and noise', async (t) => {
   const folder = temporary(t)
-  const { worker, origin, port } = await makeEdge(t, folder, { https: put(folder, 'one', issueCertificate(authority, ['d1.nearcast.test'], now, now + DAY)) })
+  const { origin, port, httpPort } = await makeSecureEdge(t, folder, { https: put(folder, 'one', issueCertificate(authority, ['d1.nearcast.test'], now, now + DAY)) })
   const socket = await shake(port, 'd1.nearcast.test')
   const all = readAll(socket)
   socket.write(GET + GET.replace('Host', 'Connection: close\r\nHost'))
@@ -106,7 +42,7 @@ t.test('requests over TLS, one cut off, and noise', async (t) => {
   const half = readAll(cut)
   cut.write(GET.replace('/', '/cut'))
   t.match(await half, /\r\n\r\nhalf$/, 'a body that breaks off ends the connection and nothing else')
-  await t.rejects(shake(Number(worker.listening[0]!.split(':').at(-1)), ''), 'TLS to the port without')
+  await t.rejects(shake(httpPort, ''), 'TLS to the port without')
   await t.rejects(shake(port, 'd1.nearcast.test', { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1' }), 'TLS 1.1')
   await t.rejects(shake(port, 'd1.nearcast.test', { maxVersion: 'TLSv1.2', ciphers: 'AES128-SHA' }), 'a cipher without forward secrecy')
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) (await shake(port, 'd1.nearcast.test', { minVersion: version, maxVersion: version })).destroy()
@@ -116,7 +52,7 @@ t.test('each distribution shows its own certificate; what changes is shown, what
   const folder = temporary(t)
   const https = put(folder, 'all', issueCertificate(authority, ['d1.nearcast.test'], now, now + 30 * DAY))
   const d2 = put(folder, 'two', issueCertificate(authority, ['d2.nearcast.test'], now, now + 30 * DAY))
-  const { port, said } = await makeEdge(t, folder, { https, d2 })
+  const { port, said } = await makeSecureEdge(t, folder, { https, d2 })
   t.equal(await shownTo(port, 'd1.nearcast.test'), 'DNS:d1.nearcast.test')
   t.equal(await shownTo(port, 'd2.nearcast.test'), 'DNS:d2.nearcast.test')
   t.equal(await shownTo(port, 'D2.nearcast.test'), 'DNS:d2.nearcast.test')
@@ -144,7 +80,7 @@ t.test('each distribution shows its own certificate; what changes is shown, what
 
 t.test('half a handshake holds a place for so long and no longer', async (t) => {
   const folder = temporary(t)
-  const { port } = await makeEdge(t, folder, { https: { ...put(folder, 'one', issueCertificate(authority, ['d1.nearcast.test'], now, now + DAY)), 'handshake-timeout': '1s' }, http: { 'clients-per-address': 3 } })
+  const { port } = await makeSecureEdge(t, folder, { https: { ...put(folder, 'one', issueCertificate(authority, ['d1.nearcast.test'], now, now + DAY)), 'handshake-timeout': '1s' }, http: { 'clients-per-address': 3 } })
   const held = Array.from({ length: 3 }, () => connectPlain(port, '127.0.0.1').on('error', () => undefined))
   t.teardown(() => held.forEach((socket) => void socket.destroy()))
   await Promise.all(held.map((socket) => new Promise((resolve) => socket.once('connect', resolve))))
@@ -161,14 +97,14 @@ t.test('a session is resumed after a restart', async (t) => {
   const https = put(folder, 'one', issueCertificate(authority, ['d1.nearcast.test'], now, now + DAY))
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     const options = { minVersion: version, maxVersion: version }
-    const before = await makeEdge(t, folder, { https })
+    const before = await makeSecureEdge(t, folder, { https })
     const first = await shake(before.port, 'd1.nearcast.test', options)
     const session = new Promise<Buffer>((resolve) => first.once('session', resolve))
     first.resume().write(GET)
     // With TLS 1.2 it came with the handshake.
     const ticket = version === 'TLSv1.2' ? first.getSession()! : await session
     first.destroy()
-    const after = await makeEdge(t, folder, { https })
+    const after = await makeSecureEdge(t, folder, { https })
     const second = await shake(after.port, 'd1.nearcast.test', { ...options, session: ticket })
     t.equal(second.isSessionReused(), true, version)
     second.destroy()
@@ -186,7 +122,7 @@ t.test('the fleet is its own authority where no certificate is named', async (t)
   const made = read()
   t.same(keepCertificates(folder, config, now), [], 'what is good is left alone')
   t.same(read(), made)
-  const { port } = await makeEdge(t, folder, {})
+  const { port } = await makeSecureEdge(t, folder, {})
   const socket = await shake(port, 'd2.nearcast.test', { ca: made[0]! })
   t.ok(socket.authorized)
   socket.destroy()

@@ -1,0 +1,62 @@
+import { connect } from 'node:tls'
+import { authority } from './secure.ts'
+
+// Frames of HTTP/2 (RFC 9113 §4.1) by hand, to send what no client would.
+
+export function FRAME(type: number, flags: number, stream: number, payload: Buffer): Buffer {
+  const head = Buffer.alloc(9)
+  head.writeUIntBE(payload.length, 0, 3)
+  head[3] = type
+  head[4] = flags
+  head.writeUInt32BE(stream, 5)
+  return Buffer.concat([head, payload])
+}
+
+const literal = (name: number, value: string): Buffer => Buffer.concat([Buffer.from([name, value.length]), Buffer.from(value, 'latin1')])
+
+/** The fields of a request in HPACK, without entries in the dynamic table (RFC 7541 §6.2.2): for `/none`, which nobody answers. */
+export const HPACK_GET = (host: string, method = 'GET'): Buffer => Buffer.concat([literal(2, method), Buffer.from([0x87]), literal(4, '/none'), literal(1, host)])
+
+const PREFACE = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1'), FRAME(4, 0, 0, Buffer.alloc(0)), FRAME(4, 1, 0, Buffer.alloc(0))])
+
+export interface Attacker {
+  /** Resolves when it is sent, or cannot be any more. */
+  send(octets: Buffer): Promise<void>
+  isClosed(): boolean
+  /** What the server said of it: `GOAWAY 11`. */
+  said(): string
+  close(): void
+}
+
+/** A connection of HTTP/2 that has been begun in order. It reads all that comes. */
+export async function attacker(port: number, host: string): Promise<Attacker> {
+  const socket = connect({ host: '127.0.0.1', port, ca: authority.certificate, servername: host, ALPNProtocols: ['h2'] })
+  await new Promise<void>((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject))
+  let closed = false
+  let said = 'cut off'
+  let held: Buffer = Buffer.alloc(0)
+  socket.on('data', (piece: Buffer) => {
+    held = Buffer.concat([held, piece])
+    for (let length = frameLength(held); length !== undefined; length = frameLength(held)) {
+      if (held[3] === 7) said = `GOAWAY ${held.readUInt32BE(13)}`
+      held = held.subarray(length)
+    }
+  })
+  socket.on('error', () => (closed = true)).on('close', () => (closed = true)).on('end', () => (closed = true))
+  socket.write(PREFACE)
+  return {
+    send: (octets) =>
+      new Promise((resolve) => {
+        if (closed) return resolve()
+        socket.write(octets, () => resolve())
+      }),
+    isClosed: () => closed,
+    said: () => said,
+    close: () => void socket.destroy()
+  }
+}
+
+function frameLength(octets: Buffer): number | undefined {
+  const length = octets.length < 9 ? Infinity : 9 + octets.readUIntBE(0, 3)
+  return length <= octets.length ? length : undefined
+}
