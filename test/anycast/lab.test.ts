@@ -19,7 +19,7 @@ t.test('routers of the lab take the shortest AS path, and when it goes the next'
   t.match(await lab.birdc('iad', 'show', 'route', '198.18.1.0/24', 'primary', 'all'), /BGP\.as_path: 64601 64601\n/, 'towards iad routers put their AS in front once more')
   for (const { name } of CLIENTS) t.match(await lab.sh(name, `ip route get ${SERVICE.dns.ipv4}`), /via 198\.18/, `${name} sends by its router`)
 
-  await lab.birdc('icn', 'disable', 'anycast4')
+  await lab.birdc('icn', 'disable', 'nearcast4')
   t.ok(await until(async () => (await lab.heardFrom('r1', SERVICE.dns.prefix4))[0] === 'fra'), 'without icn r1 sends to fra, two ASes away, and not to iad next door')
   t.equal((await lab.heardFrom('r1', SERVICE.dns.prefix6))[0], 'icn', 'IPv6 stays')
   t.equal(Lab.find(folder)?.isUp, true)

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { readToolOptions } from '../helpers/tool.ts'
+import { startFleet } from './fleet.ts'
 import { Lab } from './lab.ts'
 import { CLIENTS, neighboursOf, POPS, ROUTERS, SERVICE } from './map.ts'
 
@@ -7,6 +8,7 @@ import { CLIENTS, neighboursOf, POPS, ROUTERS, SERVICE } from './map.ts'
 
 const options = readToolOptions('lab', 'three PoPs, two routers and two clients in network namespaces of this machine, to play in', {
   down: { about: 'end the one that is up, and remove every trace of it' },
+  plain: { about: 'with BIRD alone, without Nearcast' },
   state: { value: 'DIR', about: 'folder of what it writes (state/lab)' }
 })
 const folder = resolve(options.state ?? 'state/lab')
@@ -24,7 +26,8 @@ try {
     process.exitCode = 1
   } else {
     await found?.down()
-    await Lab.build(folder)
+    const lab = await Lab.build(folder)
+    if (options.plain === undefined) await startFleet(lab)
     process.stdout.write(mapOf())
   }
 } catch (error) {
