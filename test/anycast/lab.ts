@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { ALL_UP, INCLUDE, popConf, routerConf } from './bird-conf.ts'
 import { LINKS, neighboursOf, NODES, POPS, PREFIXES, ROUTERS, SERVICE, type Pop } from './map.ts'
-import { end, enter, findWay, isAlive, launch, makeSpaces, runCommand, signal, until, type Held, type Ran, type Way } from './spaces.ts'
+import { end, enter, findWay, inhabitants, isAlive, launch, makeSpaces, runCommand, signal, until, type Held, type Ran, type Way } from './spaces.ts'
 
 // The lab as it runs: namespaces, cables, BIRDs. What has to be known to end it stands in lab.json of its folder.
 
@@ -130,6 +130,8 @@ export class Lab {
   async down(): Promise<void> {
     const { processes, spaces, above } = this.#written
     await end(Object.values(processes))
+    // What these have started and left behind: all that still is in one of our namespaces.
+    await end(inhabitants(Object.values(spaces)))
     await end([...Object.values(spaces), ...(above === undefined ? [] : [above])])
     rmSync(this.folder, { recursive: true, force: true })
   }

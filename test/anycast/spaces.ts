@@ -1,5 +1,5 @@
 import { execFile, spawn, spawnSync } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
@@ -74,6 +74,24 @@ export async function end(held: readonly Held[], patience = 5000): Promise<void>
   if (await until(() => !held.some(isAlive), patience)) return
   for (const each of held) signal(each, 'SIGKILL')
   await until(() => !held.some(isAlive), patience)
+}
+
+/** Every process in the network namespaces that these hold, but for the holders. */
+export function inhabitants(holders: readonly Held[]): Held[] {
+  const spaces = new Set(holders.filter(isAlive).map(({ pid }) => spaceOf(pid)))
+  const own = new Set(holders.map(({ pid }) => pid))
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).flatMap((pid) => {
+    const began = own.has(pid) || !spaces.has(spaceOf(pid) ?? 'none') ? undefined : beganAt(pid)
+    return began === undefined ? [] : [{ pid, began }]
+  })
+}
+
+function spaceOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`)
+  } catch {
+    return undefined
+  }
 }
 
 export async function until(check: () => Promise<boolean> | boolean, limitMs = 60_000): Promise<boolean> {
