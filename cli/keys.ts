@@ -10,6 +10,7 @@ import { checkKeyMode, parsePopKeys } from '../daemon/pops/index.ts'
 import { COUNTRIES } from '../geodb/index.ts'
 import { parseSecrets, readKeyFiles, type TsigKeys } from '../daemon/wire/index.ts'
 import type { NamedPath } from './folders.ts'
+import { checkPageFiles, withPagePaths } from './page-files.ts'
 import { checkCertificates, withCertificatePaths } from './certificates.ts'
 import { checkUpdateRules } from './update-rules.ts'
 
@@ -35,7 +36,7 @@ export function readConfigKeys(file: NamedPath, text: string, config: Config): {
   // Of names in files with faults there is no telling.
   const unknown = faults.some(isError) ? [] : checkKeyNames(file.label, text, config, [...keys.keys()].map((name) => name.replace(/\.$/, '')))
   const pops = readPopKeys(file, config.pops?.keys)
-  return { keys, keyFiles, popKeys: pops.popKeys, faults: [...faults, ...unknown, ...checkPlaces(file.label, text, config), ...checkSecrets(file, config.dns['cookie-secrets']), ...pops.faults, ...checkUpdateRules(file.label, text, config), ...checkCertificates(file, text, config)] }
+  return { keys, keyFiles, popKeys: pops.popKeys, faults: [...faults, ...unknown, ...checkPlaces(file.label, text, config), ...checkSecrets(file, config.dns['cookie-secrets']), ...pops.faults, ...checkUpdateRules(file.label, text, config), ...checkCertificates(file, text, config), ...checkPageFiles(file, text, config)] }
 }
 
 const isError = ({ severity }: Fault): boolean => severity === 'error'
@@ -90,7 +91,7 @@ export function loadConfigured(file: NamedPath): Configured {
   const dns = secrets === undefined ? config.dns : { ...config.dns, 'cookie-secrets': secretsPath(file, secrets) }
   const checks = { ...config.checks, named: mapValues(config.checks.named, (check) => (check.authority === undefined ? check : { ...check, authority: resolve(dirname(file.path), check.authority) })) }
   const pops = config.pops === undefined ? {} : { pops: { ...config.pops, keys: secretsPath(file, config.pops.keys) } }
-  return { config: withCertificatePaths(file, { ...config, dns, checks, ...pops }), keys: found.keys, keyFiles: found.keyFiles, popKeys: found.popKeys }
+  return { config: withPagePaths(file, withCertificatePaths(file, { ...config, dns, checks, ...pops })), keys: found.keys, keyFiles: found.keyFiles, popKeys: found.popKeys }
 }
 
 function mapValues<T>(map: Readonly<Record<string, T>>, change: (value: T) => T): Record<string, T> {

@@ -51,6 +51,21 @@ export const cachePolicy = z.strictObject({
   errors: errorTimes
 })
 
+const shown = z.int().min(200).max(599).optional().meta({ description: 'status that viewers get with it; absent: that of the error' })
+
+/** Pages that stand in for errors. */
+export const errorPages = byStatus(
+  z.union(
+    [
+      z.strictObject({ path: z.string().regex(/^\/[\x21-\x7e]*$/, { message: 'expected a path that begins with /' }).meta({ description: 'where it is fetched, and held, as if a viewer asked for it' }), status: shown }),
+      z.strictObject({ file: z.string().min(1).meta({ description: 'file with it, relative to nearcast.yaml, of 1 MiB at most', unit: 'path' }), status: shown })
+    ],
+    { error: 'expected { path: /PAGE } or { file: PATH }, with or without status:' }
+  )
+)
+  .default({})
+  .meta({ description: 'pages that viewers get in place of errors, by the status of the error' })
+
 const patterns = (what: string) =>
   z
     .record(z.string().regex(/^[\x21-\x7e]+$/, { message: 'expected a name without white space' }), z.string())

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { conditions, perhaps } from './config-cache.ts'
+import { conditions, errorPages, perhaps } from './config-cache.ts'
 import { certificateKeys, needBothOfCertificate } from './config-http.ts'
 import { pop } from './config-pops.ts'
 import { address, addresses, duration, hostname, label, labels, size } from './config-values.ts'
@@ -58,6 +58,7 @@ export const distribution = z.strictObject({
   shield: label.optional().meta({ description: 'shield that its fetches pass, whatever the regional names; absent: that of the regional' }),
   'fallback-shield': label.optional().meta({ description: 'shield that takes over while the other is dead; with both gone the origin is asked' }),
   ...certificateKeys,
+  'error-pages': errorPages,
   behaviours: z.array(behaviour).min(1).meta({ description: 'what is fetched from where, in order' })
 }).superRefine(needBothOfCertificate)
 

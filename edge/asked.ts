@@ -8,6 +8,7 @@ import type { Worker } from './worker.ts'
 export interface Viewer {
   readonly request: RequestHead
   readonly reply: Connection
+  readonly site: Site
   readonly behaviour: Behaviour
   readonly primary: string
   /** The parts of the key beside the primary one, a line each; empty where there are none. */
@@ -18,6 +19,14 @@ export interface Viewer {
   readonly nonce: string | undefined
   /** The request's id, once one was needed. */
   id: string | undefined
+  /** It is a page in place of an error that is asked for. */
+  readonly page: PageWish | undefined
+}
+
+/** A page that stands in for an error: the status it is shown with, and what is done where it cannot be had. */
+export interface PageWish {
+  readonly status: number
+  instead(): void
 }
 
 const BEHAVIOUR = fieldName(BEHAVIOUR_FIELD)
@@ -32,10 +41,10 @@ export function viewerOf(worker: Worker, site: Site, behaviour: Behaviour, asked
   const { request, reply, nonce } = asked
   if (behaviour.policy.plain && !site.conditional) {
     const primary = primaryKey({ distribution: site.distribution, host: behaviour.origin.host ?? request.host, target: request.target })
-    return { request, reply, behaviour, primary, parts: '', target: request.target, nonce, id: undefined }
+    return { request, reply, site, behaviour, primary, parts: '', target: request.target, nonce, id: undefined, page: undefined }
   }
   const { primary, parts, target } = readKey(site, behaviour, request, { fromTier: nonce !== undefined, country: () => worker.countryOf(reply.remoteAddress) })
-  return { request, reply, behaviour, primary, parts: parts.join('\n'), target, nonce, id: undefined }
+  return { request, reply, site, behaviour, primary, parts: parts.join('\n'), target, nonce, id: undefined, page: undefined }
 }
 
 /** The key of a request by the policy of its behaviour, and the target that is sent on. */

@@ -2,8 +2,9 @@ import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/channel.ts'
 import { Fill, isFresh, judge, mergeFields, POLICY_PARTS, staleFor, varyNames, variantKey, type Freshness, type NoStoreReason, type StoredObject, type Times, type VaryMark, type Verdict } from './cache/index.ts'
 import type { Fetching, UpstreamTrouble } from './http/index.ts'
-import { fieldOf, filterFields, flat, toLines, type FieldList } from './message/index.ts'
+import { fieldOf, filterFields, flat, formatHttpDate, toLines, type FieldList } from './message/index.ts'
 import { passedOn } from './passed.ts'
+import { bodyOf, noAnswer, type Words } from './say.ts'
 import type { MemoryStore } from './store/index.ts'
 import { ask, type Asker, type Parent, type Route } from './tiers/index.ts'
 
@@ -320,8 +321,20 @@ export class Flight {
   }
 
   #fail(trouble: UpstreamTrouble, parent: Parent): void {
+    const words = noAnswer(trouble, parent)
+    const lifetime = this.#plan.open && !this.#isOutdated ? (this.#plan.times.errors.get(words.status) ?? 0) : 0
+    if (lifetime > 0) this.#holdFailure(words, lifetime)
     this.#close()
     this.#tell(() => ({ kind: 'failed', trouble, parent }))
+  }
+
+  /** Nobody who comes within this long asks again. */
+  #holdFailure(words: Words, lifetime: number): void {
+    const { store, clock, node } = this.#worker
+    const receivedAt = clock.now()
+    if (this.#key === this.#plan.primary) this.#settleKey([])
+    const lines = `Date: ${formatHttpDate(receivedAt)}\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nVia: 1.1 ${node}\r\n`
+    store.put(this.#key, makeObject(words.status, lines, Buffer.from(bodyOf(words)), {}, { lifetime, initialAge: 0, receivedAt, whileRevalidating: 0, ifError: 0 }))
   }
 
   #stopStoring(): void {
@@ -344,8 +357,8 @@ export class Flight {
   }
 }
 
-function makeObject(status: number, lines: string, body: Buffer, validators: Pick<StoredObject, 'etag' | 'lastModified'>, freshness: Freshness): StoredObject {
-  return { kind: 'object', status, lines: flat(lines), body, ...validators, ...freshness, frame: '', frameAge: -1, askedAt: -Infinity }
+function makeObject(status: number, lines: string, body: Buffer, { etag, lastModified }: { etag?: string | undefined; lastModified?: string | undefined }, freshness: Freshness): StoredObject {
+  return { kind: 'object', status, lines: flat(lines), body, etag, lastModified, ...freshness, frame: '', frameAge: -1, askedAt: -Infinity }
 }
 
 function validatorsOf({ etag, lastModified }: Pick<StoredObject, 'etag' | 'lastModified'>): Pick<StoredObject, 'etag' | 'lastModified'> {

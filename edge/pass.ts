@@ -105,7 +105,7 @@ function answerTrouble(worker: Worker, viewer: Viewer, trouble: UpstreamTrouble,
   const { request, reply } = viewer
   worker.counters.errors++
   worker.complain(`no answer to ${request.method} ${request.target}: ${parent.name}: ${trouble.detail}`)
-  say(worker, request, reply, noAnswer(worker, trouble, parent, statusOf(viewer)), viewer.nonce, viewer.id)
+  say(worker, request, reply, { ...noAnswer(trouble, parent), lines: `Cache-Status: ${worker.node}; ${statusOf(viewer)}; detail=${trouble.kind}\r\n` }, viewer.nonce, viewer.id)
 }
 
 /** Forgets what is held of the target, and of what the answer says is elsewhere on the same host (RFC 9111 §4.4). */

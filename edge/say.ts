@@ -16,12 +16,15 @@ export interface Words {
 /** There is no room for another fetch. */
 export const BUSY: Words = { status: 503, text: 'too much is being fetched', lines: 'Retry-After: 1\r\n' }
 
-/** No parent answered. @param forward why the request was sent on, as Cache-Status has it: `fwd=stale` */
-export function noAnswer(worker: Worker, trouble: UpstreamTrouble, parent: Parent, forward: string): Words {
+/** No parent answered. */
+export function noAnswer(trouble: UpstreamTrouble, parent: Parent): Words {
   const isLate = trouble.kind === 'timeout'
   const text = `the ${parent.kind === 'origin' ? 'origin' : 'cache above'} ${isLate ? 'did not answer in time' : 'cannot be reached'}`
-  return { status: isLate ? 504 : 502, text, lines: `Cache-Status: ${worker.node}; ${forward}; detail=${trouble.kind}\r\n` }
+  return { status: isLate ? 504 : 502, text }
 }
+
+/** The line of text. */
+export const bodyOf = ({ status, text }: Words): string => (status === 200 ? `${text}\n` : `${status} ${STATUS_CODES[status] ?? 'Unknown'}: ${text}\n`)
 
 /**
  * Answers in the worker's own words: never stored, one line of text.
@@ -29,9 +32,9 @@ export function noAnswer(worker: Worker, trouble: UpstreamTrouble, parent: Paren
  * @param id of the request, when it has one already
  */
 export function say(worker: Worker, request: RequestHead, reply: Connection, words: Words, nonce?: string, id?: string): void {
-  const { status, text } = words
-  const body = status === 200 ? `${text}\n` : `${status} ${STATUS_CODES[status]!}: ${text}\n`
-  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]!}\r\nDate: ${formatHttpDate(worker.clock.now())}\r\nContent-Type: text/plain; charset=utf-8\r\n`
+  const { status } = words
+  const body = bodyOf(words)
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\nDate: ${formatHttpDate(worker.clock.now())}\r\nContent-Type: text/plain; charset=utf-8\r\n`
   head += `Content-Length: ${Buffer.byteLength(body)}\r\nCache-Control: no-store\r\n${words.lines ?? ''}`
   if (worker.role === 'edge') head += `${status >= 500 ? 'X-Cache: Error from nearcast\r\n' : ''}X-Nearcast-Pop: ${worker.name}\r\n`
   if (nonce !== undefined) head += `X-Nearcast-Tier: ${worker.auth.answer(nonce, status)}\r\n`

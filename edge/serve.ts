@@ -1,6 +1,7 @@
 import { OWN_PATHS } from '../core/latency-report.ts'
 import { never } from '../core/trouble.ts'
 import { ageAt, Fill, isNotModified, lookup, mayBeStale, rangeHolds, readRequestControl, staleFor, wantedRange, type Range, type RequestControl, type StoredObject } from './cache/index.ts'
+import { answerPage, pageFor } from './answer-page.ts'
 import { chooseBehaviour, viewerOf, type Viewer } from './asked.ts'
 import { Flight, MOST_FLIGHTS, type Coming, type Outcome, type Plan, type Waiter } from './flight.ts'
 import { hitEnd, hitFrame, hitStatus, makeId, renderHead, type Way } from './head.ts'
@@ -107,7 +108,7 @@ function refusalOf(worker: Worker, request: RequestHead, site: Site | undefined,
 /** Answers from memory. The plain case renders nothing and is one copy and one write. */
 function hit(worker: Worker, viewer: Viewer, key: string, object: StoredObject, now: number): void {
   const { request, reply } = viewer
-  const plain = request.method === 'GET' && request.minor === 1 && viewer.nonce === undefined && !reply.closesAfter && object.body.length <= ONE_GO
+  const plain = request.method === 'GET' && request.minor === 1 && viewer.nonce === undefined && !reply.closesAfter && object.body.length <= ONE_GO && object.status < 400 && viewer.page === undefined
   if (plain && !mayHaveField(request, NOT_PLAIN)) {
     worker.counters.hits++
     return reply.whole(hitFrame(worker, object, now), object.body, hitEnd(worker))
@@ -223,12 +224,31 @@ function answerOutcome(worker: Worker, viewer: Viewer, why: Forward, how: Compan
       worker.counters.errors++
       const { trouble, parent } = outcome
       worker.complain(`no answer to ${request.target}: ${parent.name}: ${trouble.detail}`)
-      return say(worker, request, reply, noAnswer(worker, trouble, parent, `fwd=${why}`), viewer.nonce, viewer.id)
+      const words = noAnswer(trouble, parent)
+      const status = `${worker.node}; fwd=${why}; detail=${trouble.kind}`
+      const instead = (): void => say(worker, request, reply, { ...words, lines: `Cache-Status: ${status}\r\n` }, viewer.nonce, viewer.id)
+      return answerError(worker, viewer, words.status, status, instead) ? undefined : instead()
     }
     default:
       return never(outcome)
   }
 }
+
+/** Answers an error with the page that stands in for it, if there is one; an error in place of a page with the error that it stood for. */
+function answerError(worker: Worker, viewer: Viewer, status: number, forward: string, instead: () => void): boolean {
+  if (viewer.page !== undefined && status !== 200) {
+    viewer.page.instead()
+    return true
+  }
+  const page = pageFor(viewer, status)
+  if (page === undefined) return false
+  nameRequest(worker, viewer)
+  answerPage(worker, viewer, page, forward, (own) => answer(worker, own), instead)
+  return true
+}
+
+/** Says a status in our own words. */
+const sayStatus = (worker: Worker, { request, reply, nonce, id }: Viewer, status: number): void => say(worker, request, reply, { status, text: 'so the origin says' }, nonce, id)
 
 /** Answers with a response while it comes from above. */
 function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: string, leave: () => void, getPart: (() => void) | undefined): void {
@@ -236,7 +256,9 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
   const { stored } = coming
   const kept = 'freshness' in stored ? `; ttl=${Math.ceil((stored.freshness.lifetime - stored.freshness.initialAge) / 1000)}; stored` : `; detail=${stored.not}`
   const own = `${worker.node}; ${forward}${kept}`
-  const way = wayOf(worker, viewer, 'Miss', coming.statusAbove === undefined ? own : `${coming.statusAbove}, ${own}`, coming.age)
+  const status = coming.statusAbove === undefined ? own : `${coming.statusAbove}, ${own}`
+  if (answerError(worker, viewer, coming.status, status, () => sayStatus(worker, viewer, coming.status))) return leave()
+  const way = wayOf(worker, viewer, 'Miss', status, coming.age)
   if (mayAnswer304(worker, viewer, coming)) {
     answer304(worker, viewer, coming.lines, way)
     return leave()
@@ -256,7 +278,7 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
   const bodiless = request.method === 'HEAD' || coming.status === 204
   const framing = length !== undefined || bodiless ? 'length' : request.minor === 1 ? 'chunked' : 'close'
   const proof = proofOf(worker, viewer, coming.status)
-  const head = renderHead(worker, coming.status, coming.lines, { ...(length === undefined || coming.status === 204 ? {} : { length }), chunked: framing === 'chunked' }, { ...way, proof, close: way.close || framing === 'close' })
+  const head = renderHead(worker, viewer.page?.status ?? coming.status, coming.lines, { ...(length === undefined || coming.status === 204 ? {} : { length }), chunked: framing === 'chunked' }, { ...way, proof, close: way.close || framing === 'close' })
   if (!bodiless) return relay(reply, head, framing, coming.fill, leave)
   reply.whole(head)
   leave()
@@ -265,13 +287,14 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
 /** Answers with a response that is held: all of it, its head, or that it has not changed. */
 function answerStored(worker: Worker, viewer: Viewer, object: StoredObject, cache: Way['cache'], status: string): void {
   const { request, reply } = viewer
+  if (answerError(worker, viewer, object.status, status, () => sayStatus(worker, viewer, object.status))) return
   const way = wayOf(worker, viewer, cache, status, Math.floor(ageAt(object, worker.clock.now()) / 1000))
   if (mayAnswer304(worker, viewer, object)) return answer304(worker, viewer, object.lines, way)
   const range = rangeOf(worker, viewer, object, object.body.length)
   if (range === 'unsatisfiable') return answerUnsatisfiable(worker, viewer, object.body.length, way.id)
   if (range !== undefined) return answerPart(worker, viewer, object, range, way)
   const length = object.body.length
-  const head = renderHead(worker, object.status, object.lines, object.status === 204 ? {} : { length }, { ...way, proof: proofOf(worker, viewer, object.status) })
+  const head = renderHead(worker, viewer.page?.status ?? object.status, object.lines, object.status === 204 ? {} : { length }, { ...way, proof: proofOf(worker, viewer, object.status) })
   if (request.method === 'HEAD' || length === 0) reply.whole(head)
   else if (length <= ONE_GO) reply.whole(head, object.body)
   else relay(reply, head, 'length', Fill.of(object.body), () => undefined)

@@ -2,6 +2,7 @@ import type { Config } from '../core/config.ts'
 import type { Times } from './cache/index.ts'
 import type { RequestHead } from './http/index.ts'
 import { fits, makePolicies, readConditions, type Conditions, type Policy } from './policies/index.ts'
+import { readPages, type Page } from './pages.ts'
 import type { Parent, Route } from './tiers/index.ts'
 
 /** One behaviour of a distribution, resolved. */
@@ -25,6 +26,8 @@ export interface Behaviour {
 export interface Site {
   readonly distribution: string
   readonly behaviours: readonly Behaviour[]
+  /** Pages in place of errors, by the status of the error. */
+  readonly pages: ReadonlyMap<number, Page>
   /** Requests for one target may fall under several behaviours. */
   readonly conditional: boolean
 }
@@ -33,7 +36,7 @@ export interface Site {
 export function makeSites(config: Config, routeOf: (distribution: string, origin: Parent) => Route, origins: ReadonlyMap<string, Parent>): Map<string, Site> {
   const sites = new Map<string, Site>()
   const policies = makePolicies(config)
-  for (const [distribution, { aliases, behaviours }] of Object.entries(config.distributions)) {
+  for (const [distribution, { aliases, behaviours, 'error-pages': pages }] of Object.entries(config.distributions)) {
     const resolved = behaviours.map(({ path, when, origin: name, policy: policyName, bypass, 'default-ttl': defaultTtl, 'stale-if-error': defaultIfError }, index): Behaviour => {
       const origin = origins.get(name)
       if (origin === undefined) throw new Error(`distribution ${distribution}: there is no origin ${name}`)
@@ -42,7 +45,7 @@ export function makeSites(config: Config, routeOf: (distribution: string, origin
       const times = defaultTtl === undefined ? policy.times : { ...policy.times, default: defaultTtl }
       return { index, pattern: path, conditions: readConditions(when), policy, bypass, origin, route: routeOf(distribution, origin), times, defaultIfError }
     })
-    const site: Site = { distribution, behaviours: resolved, conditional: resolved.some(({ conditions }) => conditions !== undefined) }
+    const site: Site = { distribution, behaviours: resolved, pages: readPages(pages), conditional: resolved.some(({ conditions }) => conditions !== undefined) }
     for (const host of [`${distribution}.${config.domain}`, ...aliases]) sites.set(host, site)
   }
   return sites

@@ -114,3 +114,27 @@ t.test('devices are told by their User-Agent', async (t) => {
   ]
   for (const [agent, device] of agents) t.equal(deviceOf(agent), device, agent ?? 'none')
 })
+
+t.test('an origin that cannot be reached is asked no more often than the policy says, and a file is shown in its place', async (t) => {
+  const { clock, turn } = makeManualClock(Date.UTC(2026, 0, 1))
+  const folder = t.testdir({ 'sorry.html': '<h1>sorry</h1>' })
+  const config = configWith({ 'error-pages': { 502: { file: `${folder}/sorry.html`, status: 503 } }, behaviours: [{ path: '/held', origin: 'main', policy: 'failing' }, { path: '/*', origin: 'main' }] })
+  const edge = await startMember({ role: 'edge', name: 'icn', config: { ...config, 'cache-policies': configOf({ 'cache-policies': { failing: { errors: { 502: '10s' } } } })['cache-policies'] }, port: 0, clock })
+  const client = await connectClient('127.0.0.1', Number(edge.listening[0]!.split(':').at(-1)))
+  t.teardown(async () => {
+    client.close()
+    await edge.close(0)
+  })
+  const ask = async (path: string): Promise<string> => {
+    client.send(`GET ${path} HTTP/1.1\r\nHost: site.nearcast.test\r\n\r\n`)
+    const { status, body, fields } = await client.reply()
+    t.equal(`${status} ${fields.get('content-type')} ${body}`, '503 text/html; charset=utf-8 <h1>sorry</h1>')
+    return fields.get('cache-status')!
+  }
+  t.equal(await ask('/other'), 'nearcast-icn; fwd=uri-miss; detail=unreachable')
+  t.equal(await ask('/other'), 'nearcast-icn; fwd=uri-miss; detail=unreachable')
+  t.equal(await ask('/held'), 'nearcast-icn; fwd=uri-miss; detail=unreachable')
+  t.equal(await ask('/held'), 'nearcast-icn; hit; ttl=10')
+  turn(11_000)
+  t.equal(await ask('/held'), 'nearcast-icn; fwd=stale; detail=unreachable')
+})
