@@ -2,15 +2,15 @@ import { z } from 'zod'
 import { conditions, errorPages, perhaps } from './config-cache.ts'
 import { certificateKeys, needBothOfCertificate } from './config-http.ts'
 import { pop } from './config-pops.ts'
-import { address, addresses, duration, hostname, label, labels, size } from './config-values.ts'
+import { addresses, coordinates, duration, hostname, label, labels, place, region, size } from './config-values.ts'
 
 const checkName = label.default('default').meta({ description: 'check that says whether it is up: a name under `checks`' })
 
 export const edge = z.strictObject({
   address: addresses('where viewers reach it; it listens on these'),
   city: z.string().min(1).meta({ description: 'shown in tables' }),
-  at: z.tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)]).meta({ description: 'latitude and longitude in degrees', unit: '[latitude, longitude]' }),
-  region: z.string().default('').meta({ description: 'name of the cloud region, for reports' }),
+  at: coordinates,
+  region,
   parent: labels('regional cache, or shield, that it fetches from; several regionals share the keys on a ring; absent: straight from the origin').optional(),
   check: checkName,
   pop,
@@ -20,6 +20,8 @@ export const edge = z.strictObject({
 export const regional = z.strictObject({
   address: addresses('where edges reach it'),
   city: z.string().default('').meta({ description: 'shown in tables' }),
+  region,
+  at: place,
   shield: label.optional().meta({ description: 'origin shield that it fetches from; absent: straight from the origin' }),
   check: checkName,
   pop
@@ -28,25 +30,16 @@ export const regional = z.strictObject({
 export const shield = z.strictObject({
   address: addresses('where regional caches reach it'),
   city: z.string().default('').meta({ description: 'shown in tables' }),
+  region,
+  at: place,
   check: checkName,
   pop
 })
 
-export const origin = z.union(
-  [
-    z.strictObject({
-      url: z.url({ protocol: /^https?$/ }).meta({ description: 'where the origin answers, such as http://192.0.2.10:8080' }),
-      host: hostname.optional().meta({ description: 'Host header sent to it; absent: the viewer\'s' })
-    }),
-    z.strictObject({ demo: address.meta({ description: 'run the bundled demo site on this address, at the HTTP port' }), pop })
-  ],
-  { error: 'expected either url: http://… or demo: ADDRESS' }
-)
-
 const behaviour = z.strictObject({
   path: z.string().regex(/^\/[\x21-\x7e]*$/, { message: 'expected a path pattern that begins with /, with * and ? as wildcards' }).meta({ description: 'path pattern; the first behaviour that matches applies' }),
   when: conditions,
-  origin: label.meta({ description: 'the origin it is fetched from' }),
+  origin: label.meta({ description: 'the origin, or the group of origins, it is fetched from' }),
   policy: label.default('rfc9111').meta({ description: 'what makes the key and how long responses are held: `rfc9111`, `cloudfront`, or a name under `cache-policies`' }),
   bypass: z.boolean().default(false).meta({ description: 'nothing is answered from the cache, nor held: requests go to the origin as they are' }),
   'default-ttl': perhaps('freshness of responses that state none; absent: that of the policy'),

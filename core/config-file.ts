@@ -164,10 +164,11 @@ function crossCheck(config: Config, source: YamlFile): Fault[] {
     const { 'min-ttl': min = 0, 'max-ttl': max = Infinity } = policy
     if (min > max) fault(['cache-policies', name, 'min-ttl'], 'it is longer than max-ttl')
   }
+  const groups = namesIn(source, 'origin-groups')
   const hosts = new Map<string, string>()
   for (const [id, distribution] of Object.entries(config.distributions)) {
     for (const [index, behaviour] of distribution.behaviours.entries()) {
-      reference(['distributions', id, 'behaviours', index, 'origin'], behaviour.origin, 'origin', namesIn(source, 'origins'))
+      reference(['distributions', id, 'behaviours', index, 'origin'], behaviour.origin, groups.length === 0 ? 'origin' : 'origin or group of origins', [...namesIn(source, 'origins'), ...groups])
       reference(['distributions', id, 'behaviours', index, 'policy'], behaviour.policy, 'cache policy', [...POLICY_SETS, ...namesIn(source, 'cache-policies')])
     }
     for (const [index, host] of [`${id}.${config.domain}`, ...distribution.aliases].entries()) {

@@ -1,3 +1,4 @@
+import { CHECK_SETTINGS } from './config-checks.ts'
 import type { Config } from './config.ts'
 import { suggestion } from './suggest.ts'
 import type { Fault } from './trouble.ts'
@@ -28,6 +29,16 @@ export function checkTiers(config: Config, source: YamlFile, namesIn: (source: Y
   for (const [id, distribution] of Object.entries(config.distributions)) {
     for (const key of ['shield', 'fallback-shield'] as const) reference(['distributions', id, key], distribution[key], 'shield', shields)
     if (distribution.shield !== undefined && distribution.shield === distribution['fallback-shield']) fault(['distributions', id, 'fallback-shield'], 'it is the shield itself')
+  }
+  const origins = namesIn(source, 'origins')
+  for (const [name, origin] of Object.entries(config.origins)) if ('url' in origin) reference(['origins', name, 'check'], origin.check, 'check', ['default', ...namesIn(source, 'checks').filter((check) => !CHECK_SETTINGS.includes(check))])
+  for (const [name, group] of Object.entries(config['origin-groups'])) {
+    if (origins.includes(name)) fault(['origin-groups', name], `${name} is already the name of an origin`)
+    const members = Object.keys(group.origins)
+    if (members.length === 0) fault(['origin-groups', name, 'origins'], 'there is no origin in it')
+    const written = source.value as { 'origin-groups': Record<string, { origins: unknown }> }
+    const list = written['origin-groups'][name]!.origins
+    for (const member of members) reference(['origin-groups', name, 'origins', Array.isArray(list) ? list.indexOf(member) : member], member, 'origin', origins)
   }
   return faults
 }

@@ -49,3 +49,9 @@ export const named = <T extends z.ZodType>(value: T, description: string) => z.r
 export const perSecond = (description: string, preset: number) => z.int().min(0).max(100_000).default(preset).meta({ description: `${description}; 0: not limited` })
 
 export const prefix = z.string().refine((text) => parsePrefix(text) !== undefined, { message: 'expected an address or a prefix such as 192.0.2.0/24' })
+
+export const coordinates = z.tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)]).meta({ description: 'latitude and longitude in degrees', unit: '[latitude, longitude]' })
+
+export const place = coordinates.optional().meta({ description: 'latitude and longitude in degrees, for advice on where a shield should stand', unit: '[latitude, longitude]' })
+
+export const region = z.string().default('').meta({ description: 'name of the cloud region, for reports and advice' })

@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import { cachePolicy } from './config-cache.ts'
 import { anycast } from './config-anycast.ts'
-import { cache, distribution, edge, origin, regional, shield } from './config-cdn.ts'
+import { cache, distribution, edge, regional, shield } from './config-cdn.ts'
 import { checks } from './config-checks.ts'
 import { dns } from './config-dns.ts'
 import { http, https } from './config-http.ts'
 import { latency } from './config-latency.ts'
 import { paths } from './config-paths.ts'
 import { pops } from './config-pops.ts'
+import { origin, originGroup } from './config-origins.ts'
 import { address, hostname, named, port } from './config-values.ts'
 import { tiers } from './config-tiers.ts'
 import { peer, zone, zoneName } from './config-zones.ts'
@@ -58,6 +59,7 @@ export const configSchema = z.strictObject({
   regionals: named(regional, 'regional caches between edges and shield'),
   shields: named(shield, 'origin shields: one fetch per key for the whole fleet'),
   origins: named(origin, 'where content comes from'),
+  'origin-groups': named(originGroup, 'several origins that stand for one: where one fails the next is asked, or they share the requests'),
   distributions: named(distribution, 'what is served, by id; each is reached as ID.domain and by its aliases')
 })
 

@@ -77,6 +77,7 @@ export function describeIssue(issue: $ZodRawIssue): string | undefined {
   if (issue.code === 'too_small') return `must be at least ${issue.minimum}, found ${shown(issue.input)}`
   if (issue.code === 'too_big') return `must be at most ${issue.maximum}, found ${shown(issue.input)}`
   if (issue.code === 'invalid_value') return `expected ${issue.values.map(String).join(' or ')}, found ${shown(issue.input)}`
+  if (issue.code === 'invalid_key') return issue.issues[0]?.message
   if (issue.code !== 'invalid_union') return undefined
   if (issue.input === undefined) return 'is missing'
   const reasons = issue.errors.flat().filter((each) => each.code !== 'invalid_type').map((each) => each.message)
@@ -99,7 +100,7 @@ function shown(value: unknown): string {
  * @param suggest given an unknown key and the path of the map it stands in: what was probably meant
  */
 export function faultsOf(error: z.ZodError, source: YamlFile, suggest: (key: string, path: readonly PropertyKey[]) => string | undefined): Fault[] {
-  return error.issues.flatMap((issue): Fault[] => {
+  return error.issues.flatMap(meantIssues).flatMap((issue): Fault[] => {
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => {
         const hint = suggest(key, issue.path)
@@ -112,6 +113,14 @@ export function faultsOf(error: z.ZodError, source: YamlFile, suggest: (key: str
     const fault = { ...source.position(issue.path), severity: 'error' as const, reason: name === '' ? issue.message : `${name}: ${issue.message}` }
     return [hint === undefined ? fault : { ...fault, hint }]
   })
+}
+
+/** Of what may be of several shapes: the issues of the shape that was meant, where it can be told; that is the one which lacks nothing. */
+function meantIssues(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const meant = issue.errors.filter((issues) => !issues.some(({ code, path, input }) => code === 'invalid_type' && (path.length === 0 || (path.length === 1 && input === undefined))))
+  if (meant.length !== 1) return [issue]
+  return meant[0]!.map((each) => ({ ...each, path: [...issue.path, ...each.path] }))
 }
 
 function where(path: readonly PropertyKey[]): string {

@@ -5,7 +5,7 @@ import type { CountryOf } from './country.ts'
 import { RequestParser, type Refusal, type RequestHead } from './http/index.ts'
 import { upstreamFields } from './question.ts'
 import { behaviourFor, makeSites, type Behaviour } from './sites.ts'
-import { originsOf, routeOf, type Parent, type Route } from './tiers/index.ts'
+import { makeStandings, originsOf, routeOf, type OriginGroup, type Route } from './tiers/index.ts'
 
 /** How an edge would take a request. */
 export type Explained =
@@ -39,8 +39,9 @@ export function readRequest(config: Config, asked: { method: string; host: strin
 /** Puts a request under its behaviour and tells its key, by what an edge itself goes by. */
 export function explainRequest(config: Config, request: RequestHead, viewer: { readonly address: string; readonly countryOf: CountryOf }): Explained {
   const ports = { dns: 53, http: 80, admin: 1 }
-  const routes = (name: string, origin: Parent): Route => routeOf({ config, ports, role: 'edge', name: '', distribution: config.distributions[name]!, origin })
-  const site = makeSites(config, routes, originsOf(config, ports)).get(request.host)
+  const standingOf = makeStandings(0)
+  const routes = (name: string, origins: OriginGroup): Route => routeOf({ config, ports, role: 'edge', name: '', distribution: config.distributions[name]!, origins, standingOf })
+  const site = makeSites(config, routes, originsOf(config, ports, standingOf)).get(request.host)
   if (site === undefined) return { kind: 'refused', status: 421, reason: `no distribution has the name ${request.host}` }
   const behaviour = behaviourFor(site, request)
   if (behaviour === undefined) return { kind: 'refused', status: 404, reason: `distribution ${site.distribution} has no behaviour for this request` }

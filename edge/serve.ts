@@ -14,7 +14,7 @@ import { mayReach } from './policies/index.ts'
 import { relay } from './relay.ts'
 import { BUSY, noAnswer, say, type Words } from './say.ts'
 import type { Behaviour, Site } from './sites.ts'
-import { hasPassed, TIER_FIELD } from './tiers/index.ts'
+import { hasPassed, HELD_FIELD, TIER_FIELD } from './tiers/index.ts'
 import type { Worker } from './worker.ts'
 
 // HOT: the life of a request, read downwards. What is here runs for each of them.
@@ -24,6 +24,7 @@ const CACHE_CONTROL = fieldName('cache-control')
 const CDN_LOOP = fieldName('cdn-loop')
 const IF_MODIFIED_SINCE = fieldName('if-modified-since')
 const IF_NONE_MATCH = fieldName('if-none-match')
+const HELD = fieldName(HELD_FIELD)
 const IF_RANGE = fieldName('if-range')
 const RANGE = fieldName('range')
 const REQUEST_ID = fieldName('x-nearcast-request-id')
@@ -55,6 +56,7 @@ export function serve(worker: Worker, request: RequestHead, reply: Connection): 
     nonce = worker.auth.accept(requestField(request, TIER), request, worker.clock.now())
     if (nonce === undefined) return request.target === HEALTH_PATH ? say(worker, request, reply, HEALTHY) : say(worker, request, reply, STRANGER)
   } else if (site === undefined && request.target === HEALTH_PATH) return say(worker, request, reply, HEALTHY)
+  else if (worker.hasEquals) nonce = worker.auth.accept(requestField(request, TIER), request, worker.clock.now())
 
   worker.counters.requests++
   const behaviour = site === undefined ? undefined : chooseBehaviour(site, request, nonce)
@@ -127,11 +129,13 @@ function answerFromHeld(worker: Worker, viewer: Viewer, object: StoredObject, no
   answerStored(worker, viewer, object, 'Hit', hitStatus(worker, object, now))
 }
 
+const HELD_ALONE: RequestControl = { onlyIfCached: true, minFresh: 0, maxStale: -1 }
 const NO_WISHES: RequestControl = { onlyIfCached: false, minFresh: 0, maxStale: -1 }
 
-/** What a viewer says of the caching of its answer; a tier has its viewer's words before it, and acts on its own. */
+/** What a viewer says of the caching of its answer; a tier has its viewer's words before it, and acts on its own, but one that asks its equal wants what is held. */
 function wishesOf({ request, nonce }: Viewer): RequestControl {
-  const value = nonce === undefined ? requestField(request, CACHE_CONTROL) : undefined
+  if (nonce !== undefined) return requestField(request, HELD) === undefined ? NO_WISHES : HELD_ALONE
+  const value = requestField(request, CACHE_CONTROL)
   return value === undefined ? NO_WISHES : readRequestControl(value)
 }
 

@@ -3,7 +3,7 @@ import type { Times } from './cache/index.ts'
 import type { RequestHead } from './http/index.ts'
 import { fits, makePolicies, readConditions, type Conditions, type Policy } from './policies/index.ts'
 import { readPages, type Page } from './pages.ts'
-import type { Parent, Route } from './tiers/index.ts'
+import type { OriginGroup, Parent, Route } from './tiers/index.ts'
 
 /** One behaviour of a distribution, resolved. */
 export interface Behaviour {
@@ -15,6 +15,7 @@ export interface Behaviour {
   readonly policy: Policy
   /** Nothing is answered from the cache, nor held. */
   readonly bypass: boolean
+  /** The first of its origins. */
   readonly origin: Parent
   /** By which way it is fetched. */
   readonly route: Route
@@ -33,17 +34,17 @@ export interface Site {
 }
 
 /** The distributions by each host name that they answer to: ID.domain and their aliases. */
-export function makeSites(config: Config, routeOf: (distribution: string, origin: Parent) => Route, origins: ReadonlyMap<string, Parent>): Map<string, Site> {
+export function makeSites(config: Config, routeOf: (distribution: string, origins: OriginGroup) => Route, groups: ReadonlyMap<string, OriginGroup>): Map<string, Site> {
   const sites = new Map<string, Site>()
   const policies = makePolicies(config)
   for (const [distribution, { aliases, behaviours, 'error-pages': pages }] of Object.entries(config.distributions)) {
     const resolved = behaviours.map(({ path, when, origin: name, policy: policyName, bypass, 'default-ttl': defaultTtl, 'stale-if-error': defaultIfError }, index): Behaviour => {
-      const origin = origins.get(name)
-      if (origin === undefined) throw new Error(`distribution ${distribution}: there is no origin ${name}`)
+      const origins = groups.get(name)
+      if (origins === undefined) throw new Error(`distribution ${distribution}: there is no origin ${name}`)
       const policy = policies.get(policyName)
       if (policy === undefined) throw new Error(`distribution ${distribution}: there is no cache policy ${policyName}`)
       const times = defaultTtl === undefined ? policy.times : { ...policy.times, default: defaultTtl }
-      return { index, pattern: path, conditions: readConditions(when), policy, bypass, origin, route: routeOf(distribution, origin), times, defaultIfError }
+      return { index, pattern: path, conditions: readConditions(when), policy, bypass, origin: origins.members[0]!, route: routeOf(distribution, origins), times, defaultIfError }
     })
     const site: Site = { distribution, behaviours: resolved, pages: readPages(pages), conditional: resolved.some(({ conditions }) => conditions !== undefined) }
     for (const host of [`${distribution}.${config.domain}`, ...aliases]) sites.set(host, site)

@@ -8,7 +8,7 @@ import { UpstreamClient } from './http/index.ts'
 import { makeSites, type Site } from './sites.ts'
 import { MemoryStore } from './store/index.ts'
 import { makeViewers, type Viewers } from './viewers/index.ts'
-import { makeLiveness, makeTierAuth, originsOf, routeOf, type TierAuth } from './tiers/index.ts'
+import { equalsOf, makeBudget, makeLiveness, makeStandings, makeTierAuth, originsOf, routeOf, type TierAuth } from './tiers/index.ts'
 
 /** All that one worker of the CDN works with; its configuration is fixed, its cache and counters live. */
 export interface Worker extends Desk {
@@ -18,6 +18,8 @@ export interface Worker extends Desk {
   readonly auth: TierAuth
   /** Of an edge that measures its viewers. */
   readonly viewers: Viewers | undefined
+  /** It is an edge that answers its equals from what it holds. */
+  readonly hasEquals: boolean
   /** Drops what is held under a primary key, and keeps what is under way from being held. */
   forget(primary: string): void
   readonly countryOf: CountryOf
@@ -34,13 +36,14 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
   const auth = makeTierAuth(setup.tierSecret)
   const store = new MemoryStore(config.cache.memory, config.cache.eviction)
   const flying = new Set<Flight>()
+  const standingOf = makeStandings(config.tiers['retry-share'])
   return {
     name,
     role,
     node: `nearcast-${name}`,
     clock,
     complain: makeComplaints(log, clock),
-    sites: makeSites(config, (distribution, origin) => routeOf({ config, ports, role, name, distribution: config.distributions[distribution]!, origin }), originsOf(config, ports)),
+    sites: makeSites(config, (distribution, origins) => routeOf({ config, ports, role, name, distribution: config.distributions[distribution]!, origins, standingOf }), originsOf(config, ports, standingOf)),
     store,
     flights: new Map(),
     largestObject: config.cache['largest-object'],
@@ -51,14 +54,16 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
       auth,
       liveness: makeLiveness(),
       clock,
+      chance: Math.random,
+      hedges: makeBudget(config.tiers['hedge-share']),
       suspects: new Map(),
-      loads: new Map(),
-      changed: (parent, state, detail) => log[state === 'dead' ? 'warn' : 'info'](`parent ${parent.name} is ${state === 'dead' ? 'skipped' : 'used again'}: ${detail}`),
+      changed: (parent, state, detail) => log[state === 'dead' ? 'warn' : 'info'](`${parent.kind === 'origin' ? 'origin' : 'parent'} ${parent.name} is ${state === 'dead' ? 'skipped' : 'used again'}: ${detail}`),
       sent: () => void counters.fetches++
     },
     counters,
     underWay: 0,
     flying,
+    hasEquals: role === 'edge' && equalsOf(config, role, name).length > 1,
     nextGeneration: 1,
     forget: (primary) => {
       store.delete(primary)

@@ -1,4 +1,4 @@
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
+import { Agent as HttpAgent, request as httpRequest, type AgentOptions, type ClientRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { FieldList } from '../message/index.ts'
 
@@ -9,6 +9,8 @@ export interface Server {
   readonly port: number
   /** Name that its certificate must show, when `secure`. */
   readonly serverName?: string
+  /** How long an idle connection to it is kept, in milliseconds. */
+  readonly keepAliveMs?: number
 }
 
 export interface UpstreamRequest {
@@ -60,12 +62,13 @@ export interface Fetching {
 }
 
 const MAX_HEAD = 64 * 1024
+const KEEP_ALIVE_MS = 30_000
 
 /** Sends requests to parents and origins over connections that are kept. */
 export class UpstreamClient {
-  // Ours keep idle connections for 60 s; these are let go earlier, so that requests are not sent into closing ones.
-  readonly #http = new HttpAgent({ keepAlive: true, maxFreeSockets: 256, timeout: 30_000 })
-  readonly #https = new HttpsAgent({ keepAlive: true, maxFreeSockets: 256, timeout: 30_000 })
+  /** The pools of connections, by how long they keep them. */
+  readonly #http = new Map<number, HttpAgent>()
+  readonly #https = new Map<number, HttpsAgent>()
 
   fetch(request: UpstreamRequest, receiver: Receiver): Fetching {
     let attempt = this.#attempt(request, receiver, (again) => (attempt = again))
@@ -73,20 +76,30 @@ export class UpstreamClient {
   }
 
   close(): void {
-    this.#http.destroy()
-    this.#https.destroy()
+    for (const agent of this.#http.values()) agent.destroy()
+    for (const agent of this.#https.values()) agent.destroy()
   }
 
   #attempt(request: UpstreamRequest, receiver: Receiver, replaced: (again: Fetching) => void): Fetching {
     const { server } = request
     const options = { host: server.address, port: server.port, method: request.method, path: request.path, headers: request.fields as string[], setHost: false, maxHeaderSize: MAX_HEAD, joinDuplicateHeaders: false }
+    const keepAliveMs = server.keepAliveMs ?? KEEP_ALIVE_MS
     const outgoing = server.secure
-      ? httpsRequest({ ...options, agent: request.once === true ? false : this.#https, ...(server.serverName === undefined ? {} : { servername: server.serverName }) })
-      : httpRequest({ ...options, agent: request.once === true ? false : this.#http })
+      ? httpsRequest({ ...options, agent: request.once === true ? false : poolOf(this.#https, keepAliveMs, HttpsAgent), ...(server.serverName === undefined ? {} : { servername: server.serverName }) })
+      : httpRequest({ ...options, agent: request.once === true ? false : poolOf(this.#http, keepAliveMs, HttpAgent) })
     const exchange = new Exchange(outgoing, request, receiver, () => replaced(this.#attempt(request, receiver, replaced)))
     if (request.once !== true) outgoing.end()
     return exchange
   }
+}
+
+function poolOf<Agent extends HttpAgent>(pools: Map<number, Agent>, keepAliveMs: number, Agent: new (options: AgentOptions) => Agent): Agent {
+  let pool = pools.get(keepAliveMs)
+  if (pool === undefined) {
+    pool = new Agent({ keepAlive: true, maxFreeSockets: 256, timeout: keepAliveMs })
+    pools.set(keepAliveMs, pool)
+  }
+  return pool
 }
 
 /** One request on one connection. */

@@ -1,57 +1,62 @@
 import type { Ports, Role } from '../../core/channel.ts'
 import type { Config } from '../../core/config.ts'
-import type { Server } from '../http/index.ts'
 import type { Liveness } from './liveness.ts'
+import type { OriginGroup, Parent } from './parent.ts'
 import { makeRing, type Ring } from './ring.ts'
+import type { Standing } from './standing.ts'
 
-/** A place to fetch from: another tier of the fleet, or an origin. */
-export interface Parent {
-  readonly name: string
-  readonly kind: 'tier' | 'origin'
-  readonly server: Server
-  /** Prepended to the path. */
-  readonly pathPrefix: string
-  /** Host that it is told; absent: the viewer's. */
-  readonly host: string | undefined
-  /** How long it may take to begin its answer, in milliseconds: each tier more than those above it, so that the one nearest to a silent origin gives up first. */
-  readonly responseMs: number
-}
-
-/** By which way the requests of one distribution go up from here. */
+/** By which way the requests of one behaviour go up from here. */
 export interface Route {
+  /** Our equals, and our own number among them, where one of them is asked first. */
+  readonly neighbours: { readonly ring: Ring; readonly members: readonly Parent[]; readonly own: number } | undefined
   /** Regionals that share the keys, where there are several. */
   readonly shared: { readonly ring: Ring; readonly members: readonly Parent[]; readonly bound: number } | undefined
   /** The tiers behind them, nearest first: a regional alone, the shield, its fallback. */
   readonly tiers: readonly Parent[]
-  readonly origin: Parent
+  readonly origins: OriginGroup
 }
 
-const ORIGIN_MS = 10_000
+export interface RouteOptions {
+  readonly config: Config
+  readonly ports: Ports
+  readonly role: Role
+  readonly name: string
+  readonly distribution: Pick<Config['distributions'][string], 'shield' | 'fallback-shield'>
+  readonly origins: OriginGroup
+  readonly standingOf: (kind: 'tier' | 'origin', name: string) => Standing
+}
+
+const CONNECT_MS = 2000
 const TIER_MS = 2000
+/** A neighbour answers from what it holds, or it is not worth waiting for. */
+const NEIGHBOUR_MS = 250
+/** Tiers let connections go before the other end does (60 s), so that requests are not sent into closing ones. */
+const KEEP_ALIVE_MS = 30_000
 /** So many of those that share the keys are asked for one, before it is asked for higher up. */
 const MOST_SHARING = 2
 
-type Distribution = Pick<Config['distributions'][string], 'shield' | 'fallback-shield'>
-
-/** What stands above a member for a distribution. */
-export function routeOf(options: { config: Config; ports: Ports; role: Role; name: string; distribution: Distribution; origin: Parent }): Route {
-  const { config, ports, role, name, distribution, origin } = options
-  const { parents, shields } = namesAbove(config, role, name, distribution)
+/** What stands above and beside a member for a distribution. */
+export function routeOf(options: RouteOptions): Route {
+  const { config, origins } = options
+  const { parents, shields } = namesAbove(options)
   const levels = (parents.length > 0 ? 1 : 0) + shields.length
-  const tier = (parent: string, level: number): Parent[] => {
-    const member = config.regionals[parent] ?? config.shields[parent]
-    if (member === undefined) return []
-    const responseMs = ORIGIN_MS + TIER_MS * (levels - level)
-    return [{ name: parent, kind: 'tier', server: { secure: false, address: member.address[0]!, port: ports.http }, pathPrefix: '', host: undefined, responseMs }]
-  }
-  const nearest = parents.flatMap((parent) => tier(parent, 0))
-  const above = shields.flatMap((shield, at) => tier(shield, levels - shields.length + at))
-  if (nearest.length < 2) return { shared: undefined, tiers: [...nearest, ...above], origin }
-  return { shared: { ring: makeRing(nearest.map((parent) => parent.name)), members: nearest, bound: config.tiers['load-bound'] }, tiers: above, origin }
+  const wait = (level: number): number => origins.patienceMs + TIER_MS * (levels - level)
+  const nearest = parents.map((parent) => tierOf(options, 'tier', parent, wait(0)))
+  const above = shields.map((shield, at) => tierOf(options, 'tier', shield, wait(levels - shields.length + at)))
+  const neighbours = neighboursOf(options)
+  if (nearest.length < 2) return { neighbours, shared: undefined, tiers: [...nearest, ...above], origins }
+  return { neighbours, shared: { ring: makeRing(parents), members: nearest, bound: config.tiers['load-bound'] }, tiers: above, origins }
+}
+
+function tierOf({ config, ports, standingOf }: RouteOptions, kind: 'tier' | 'neighbour', name: string, responseMs: number): Parent {
+  const { address } = (config.regionals[name] ?? config.shields[name] ?? config.edges[name])!
+  const connectMs = kind === 'neighbour' ? NEIGHBOUR_MS : CONNECT_MS
+  const server = { secure: false, address: address[0]!, port: ports.http, keepAliveMs: KEEP_ALIVE_MS }
+  return { name, kind, server, pathPrefix: '', host: undefined, fields: [], connectMs, responseMs, attempts: 1, standing: standingOf('tier', name) }
 }
 
 /** The regionals that a member may ask, and the shields behind them: the distribution's where it names one. */
-function namesAbove(config: Config, role: Role, name: string, distribution: Distribution): { parents: string[]; shields: string[] } {
+function namesAbove({ config, role, name, distribution }: RouteOptions): { parents: string[]; shields: string[] } {
   if (role === 'shield') return { parents: [], shields: [] }
   const named = role === 'edge' ? (config.edges[name]?.parent ?? []) : []
   const parents = named.filter((parent) => parent in config.regionals)
@@ -61,32 +66,32 @@ function namesAbove(config: Config, role: Role, name: string, distribution: Dist
   return { parents, shields: [...new Set(shields)] }
 }
 
-/**
- * Whom to ask for a key, in order; the last one, the origin, in any case. Those known to be dead stand last among their equals.
- * @param loadOf fetches under way at a parent, by its name
- */
-export function parentsFor(route: Route, key: string, loadOf: (name: string) => number, liveness: Liveness, now: number): readonly Parent[] {
-  const { shared, tiers, origin } = route
-  if (shared === undefined) return [...tiers, origin]
-  const { ring, members, bound } = shared
-  const order = ring.bounded(key, (member) => loadOf(members[member]!.name), bound, (member) => !liveness.isSkipped(members[member]!.name, now))
-  return [...order.slice(0, MOST_SHARING).map((member) => members[member]!), ...tiers, origin]
+/** The equals that a member may ask: edges with the same parents, regionals that share keys with it. */
+function neighboursOf(options: RouteOptions): Route['neighbours'] {
+  const { config, role, name } = options
+  const names = equalsOf(config, role, name)
+  if (names.length < 2) return undefined
+  return { ring: makeRing(names), members: names.map((each) => tierOf(options, 'neighbour', each, NEIGHBOUR_MS)), own: names.indexOf(name) }
 }
 
-/** The origins of a configuration, by name. */
-export function originsOf(config: Config, ports: Ports): Map<string, Parent> {
-  const origins = new Map<string, Parent>()
-  for (const [name, origin] of Object.entries(config.origins)) {
-    if ('demo' in origin) {
-      const server = { secure: false, address: origin.demo, port: ports.http }
-      origins.set(name, { name, kind: 'origin', server, pathPrefix: '', host: undefined, responseMs: ORIGIN_MS })
-      continue
-    }
-    const url = new URL(origin.url)
-    const secure = url.protocol === 'https:'
-    const address = url.hostname.replace(/^\[(.*)\]$/, '$1')
-    const server = { secure, address, port: url.port === '' ? (secure ? 443 : 80) : Number(url.port), serverName: origin.host ?? address }
-    origins.set(name, { name, kind: 'origin', server, pathPrefix: url.pathname.replace(/\/$/, ''), host: origin.host, responseMs: ORIGIN_MS })
+/** A member and its equals by name, where they are to ask each other; else none. */
+export function equalsOf(config: Config, role: Role, name: string): string[] {
+  const parentsOf = (edge: string): string => config.edges[edge]?.parent?.toSorted().join() ?? ''
+  if (role === 'edge' && config.tiers.neighbours.includes('edges')) return Object.keys(config.edges).filter((edge) => parentsOf(edge) !== '' && parentsOf(edge) === parentsOf(name))
+  if (role !== 'regional' || !config.tiers.neighbours.includes('regionals')) return []
+  return Object.keys(config.regionals).filter((regional) => Object.values(config.edges).some(({ parent = [] }) => parent.includes(name) && parent.includes(regional)))
+}
+
+/** The tiers to ask for a key, in order, one of our equals first where that is wanted. Those known to be dead stand last among theirs. */
+export function tiersFor(route: Route, key: string, liveness: Liveness, now: number, withNeighbour: boolean): Parent[] {
+  const { neighbours, shared, tiers } = route
+  const order: Parent[] = []
+  if (neighbours !== undefined && withNeighbour) order.push(neighbours.members[neighbours.ring.order(key).find((member) => member !== neighbours.own)!]!)
+  if (shared !== undefined) {
+    const { ring, members, bound } = shared
+    const numbers = ring.bounded(key, (member) => members[member]!.standing.underWay, bound, (member) => !liveness.isSkipped(members[member]!.name, now))
+    for (const member of numbers.slice(0, MOST_SHARING)) order.push(members[member]!)
   }
-  return origins
+  order.push(...tiers)
+  return order
 }

@@ -62,26 +62,30 @@ t.test('nobody gets more than the bound of what is under way, whatever is asked 
 })
 
 const PORT = 13230
-const ADDRESS = { icn: '127.21.0.1', a: '127.21.1.1', b: '127.21.1.2', c: '127.21.1.3', tokyo: '127.21.2.1', osaka: '127.21.2.2' }
+const ADDRESS = { icn: '127.21.0.1', nrt: '127.21.0.2', a: '127.21.1.1', b: '127.21.1.2', c: '127.21.1.3', tokyo: '127.21.2.1', osaka: '127.21.2.2' }
 type Name = keyof typeof ADDRESS
-const ROLES: Readonly<Record<Name, Role>> = { icn: 'edge', a: 'regional', b: 'regional', c: 'regional', tokyo: 'shield', osaka: 'shield' }
+const ROLES: Readonly<Record<Name, Role>> = { icn: 'edge', nrt: 'edge', a: 'regional', b: 'regional', c: 'regional', tokyo: 'shield', osaka: 'shield' }
+/** The clock stands still, so that no answer seems to take any time: every fetch would be hedged. */
+const UNHEDGED = { 'hedge-share': 0 }
 const page = { status: 200, fields: [['Cache-Control', 'max-age=60']] as const, body: 'hello' }
 
 interface Fleet {
   readonly origin: Origin
   readonly time: ManualClock
+  readonly running: ReadonlyMap<Name, RunningWorker>
   start(name: Name): Promise<void>
   stop(name: Name): Promise<void>
 }
 
-async function makeFleet(t: Test): Promise<Fleet> {
+async function makeFleet(t: Test, tiers: unknown): Promise<Fleet> {
   const origin = await startOrigin()
   const time = makeManualClock()
   const config = configOf({
-    edges: { icn: { address: ADDRESS.icn, city: 'Seoul', at: [37, 126], parent: ['a', 'b', 'c'] } },
+    edges: { icn: { address: ADDRESS.icn, city: 'Seoul', at: [37, 126], parent: ['a', 'b', 'c'] }, nrt: { address: ADDRESS.nrt, city: 'Tokyo', at: [35, 139], parent: ['c', 'b', 'a'] } },
     regionals: { a: { address: ADDRESS.a }, b: { address: ADDRESS.b }, c: { address: ADDRESS.c } },
     shields: { tokyo: { address: ADDRESS.tokyo }, osaka: { address: ADDRESS.osaka } },
     origins: { main: { url: `http://127.0.0.1:${origin.port}` } },
+    tiers,
     distributions: { d1: { shield: 'tokyo', 'fallback-shield': 'osaka', behaviours: [{ path: '/*', origin: 'main' }] } }
   })
   const running = new Map<Name, RunningWorker>()
@@ -95,11 +99,11 @@ async function makeFleet(t: Test): Promise<Fleet> {
     for (const worker of running.values()) await worker.close(0)
     await origin.close()
   })
-  return { origin, time, start, stop }
+  return { origin, time, running, start, stop }
 }
 
-async function get(target: string): Promise<Reply> {
-  const client = await connectClient(ADDRESS.icn, PORT)
+async function get(target: string, name: Name = 'icn'): Promise<Reply> {
+  const client = await connectClient(ADDRESS[name], PORT)
   client.send(`GET ${target} HTTP/1.1\r\nHost: d1.nearcast.test\r\n\r\n`)
   const reply = await client.reply()
   client.close()
@@ -110,7 +114,7 @@ async function get(target: string): Promise<Reply> {
 const wayOf = ({ fields }: Reply): string[] => (fields.get('via') ?? '').split(', ').map((each) => each.replace('1.1 nearcast-', ''))
 
 t.test('regionals share the keys of an edge; one that dies hands over its share alone, and has it back', async (t) => {
-  const { origin, time, start, stop } = await makeFleet(t)
+  const { origin, time, start, stop } = await makeFleet(t, UNHEDGED)
   const targets = Array.from({ length: 60 }, (_, at) => `/${at}`)
   const ask = async (prefix: string): Promise<string[]> => {
     const regionals: string[] = []
@@ -137,7 +141,7 @@ t.test('regionals share the keys of an edge; one that dies hands over its share 
 })
 
 t.test('the shield of the distribution, then its fallback, then the origin: one fetch for each key', async (t) => {
-  const { origin, stop } = await makeFleet(t)
+  const { origin, stop } = await makeFleet(t, UNHEDGED)
   const ask = async (target: string): Promise<string | undefined> => {
     origin.answers.set(target, page)
     const replies = await Promise.all(Array.from({ length: 10 }, () => get(target)))
@@ -151,6 +155,41 @@ t.test('the shield of the distribution, then its fallback, then the origin: one 
   t.equal(await ask('/2'), 'osaka')
   await stop('osaka')
   t.equal(await ask('/3'), undefined, 'the regional asked the origin')
+})
+
+t.test('a miss asks an equal for what it holds, before it goes up', async (t) => {
+  const { origin, stop } = await makeFleet(t, { ...UNHEDGED, neighbours: ['edges', 'regionals'] })
+  origin.answers.set('/1', page)
+  t.equal(wayOf(await get('/1', 'nrt')).length, 3, 'nobody holds it')
+  const reply = await get('/1')
+  t.equal(reply.body, 'hello')
+  t.equal(reply.fields.get('cache-status'), 'nearcast-nrt; hit; ttl=60, nearcast-icn; fwd=uri-miss; ttl=60; stored')
+  t.equal(origin.asked.length, 1)
+  const forged = await connectClient(ADDRESS.nrt, PORT)
+  forged.send('GET /2 HTTP/1.1\r\nHost: d1.nearcast.test\r\nX-Nearcast-Held: 1\r\n\r\n')
+  t.equal((await forged.reply()).status, 404, 'a viewer that says so is a viewer')
+  forged.close()
+  t.equal(origin.asked[1]!.headers['x-nearcast-held'], undefined)
+  await stop('nrt')
+  origin.answers.set('/4', page)
+  t.equal((await get('/4')).status, 200, 'an equal that is gone is passed by')
+})
+
+t.test('where the owner takes longer than it mostly did, the next regional is asked as well', async (t) => {
+  const { origin, running } = await makeFleet(t, { 'hedge-share': 0.1 })
+  const ring = makeRing(['a', 'b', 'c'])
+  const own = (count: number, name: string, prefix: string): string[] => KEYS.map((_, at) => `${prefix}${at}`).filter((target) => ['a', 'b', 'c'][ring.order(`d1 d1.nearcast.test ${target}`)[0]!] === name).slice(0, count)
+  for (const target of own(25, 'a', '/warm')) {
+    origin.answers.set(target, page)
+    await get(target)
+  }
+  running.get('a')!.inject({ kind: 'delay', ms: 60_000 })
+  const [target] = own(1, 'a', '/cold')
+  origin.answers.set(target!, page)
+  const way = wayOf(await get(target!))
+  t.equal(way.length, 3)
+  t.not(way[1], 'a')
+  t.equal(origin.asked.filter(({ url }) => url === target).length, 1)
 })
 
 t.test('what cannot be is refused where it stands', (t) => {
