@@ -7,11 +7,11 @@ import { gdnsd, gdnsdGeo, gdnsdWeighted } from './gdnsd.ts'
 import { knot, knotGeo } from './knot.ts'
 import { nearcast, nearcastSteering } from './nearcast.ts'
 import { nsd } from './nsd.ts'
-import { powerdns, powerdnsGeo } from './powerdns.ts'
+import { powerdns, powerdnsGeo, powerdnsLua } from './powerdns.ts'
 import type { Peer } from './types.ts'
 
 export type { Data, Peer, Running, StartOptions } from './types.ts'
 
 /** The floors first, ours last. */
-export const peers: readonly Peer[] = [floor, floorNapping, knot, knotGeo, nsd, gdnsd, gdnsdGeo, gdnsdWeighted, bind, powerdns, powerdnsGeo, nearcast, nearcastSteering]
+export const peers: readonly Peer[] = [floor, floorNapping, knot, knotGeo, nsd, gdnsd, gdnsdGeo, gdnsdWeighted, bind, powerdns, powerdnsGeo, powerdnsLua, nearcast, nearcastSteering]
 export { startNearcast } from './nearcast.ts'

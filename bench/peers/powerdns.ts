@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { findProgram, needs, start, versionOf } from '../processes.ts'
 import { COUNTRIES } from './places.ts'
-import type { Peer } from './types.ts'
+import type { Peer, StartOptions } from './types.ts'
 import { originOf, whenUp, zoneFile } from './up.ts'
 import { addressText, BENCH_ZONE, ROUTED_NAMES, targetAddress } from './zones.ts'
 
@@ -10,13 +10,27 @@ import { addressText, BENCH_ZONE, ROUTED_NAMES, targetAddress } from './zones.ts
 
 const version = (): string => versionOf(findProgram('pdns_server')!, '--version')
 
-const startPowerdns: Peer['start'] = (options) => {
-  const { folder, port, workers, data, files } = options
-  const zone = join(folder, 'named.conf')
+/** What it takes its answers from: lines of its configuration. */
+type Backend = (options: StartOptions) => string
+
+const bindBackend = (options: StartOptions, routed?: string): string => {
+  const zone = join(options.folder, 'named.conf')
+  writeFileSync(zone, `zone "${originOf(options.data)}" { type master; file "${zoneFile(options, routed)}"; };\n`)
+  return `bind-config=${zone}\n`
+}
+
+const geoBackend = ({ folder, files }: StartOptions, zones: string): string => {
   const names = join(folder, 'names.yaml')
-  if (data === 'routed') writeFileSync(names, geoNames())
-  else writeFileSync(zone, `zone "${originOf(data)}" { type master; file "${zoneFile(options)}"; };\n`)
-  const backend = data === 'routed' ? `launch=geoip\ngeoip-database-files=mmdb:${files.places}\ngeoip-zones-file=${names}\nedns-subnet-processing=yes\n` : `launch=bind\nbind-config=${zone}\n`
+  writeFileSync(names, zones)
+  return `geoip-database-files=mmdb:${files.places}\ngeoip-zones-file=${names}\nedns-subnet-processing=yes\n`
+}
+
+/** Which of six countries the client is in is asked in the record itself. */
+const luaRecord = (): string => `LUA A ";for code,address in pairs({${COUNTRIES.map(({ code }, index) => `${code}='${addressText(targetAddress(index))}'`).join(',')}}) do if country(code) then return address end end"`
+
+const startPowerdns = (backendOf: Backend): Peer['start'] => (options) => {
+  const { folder, port, workers } = options
+  const backend = backendOf(options)
   const config = `${backend}local-address=127.0.0.1
 local-port=${port}
 socket-dir=${folder}
@@ -51,7 +65,7 @@ export const powerdns: Peer = {
   transports: ['udp', 'tcp'],
   about: () => `PowerDNS ${version()} with its backend bind and its packet cache`,
   missing: needs('pdns_server'),
-  start: startPowerdns
+  start: startPowerdns((options) => `launch=bind\n${bindBackend(options)}`)
 }
 
 export const powerdnsGeo: Peer = {
@@ -60,5 +74,14 @@ export const powerdnsGeo: Peer = {
   transports: ['udp'],
   about: () => `PowerDNS ${version()} with its backend geoip, by country of the database, no health`,
   missing: needs('pdns_server'),
-  start: startPowerdns
+  start: startPowerdns((options) => `launch=geoip\n${geoBackend(options, geoNames())}`)
+}
+
+export const powerdnsLua: Peer = {
+  name: 'powerdns LUA',
+  serves: ['routed'],
+  transports: ['udp'],
+  about: () => `PowerDNS ${version()} with LUA records that ask for the country of the client, by the database of its backend geoip, in one shared interpreter; no health`,
+  missing: needs('pdns_server'),
+  start: startPowerdns((options) => `launch=bind,geoip\nenable-lua-records=shared\n${bindBackend(options, luaRecord())}${geoBackend(options, 'domains: []\n')}`)
 }
