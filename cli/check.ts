@@ -11,6 +11,7 @@ import { readPolicies, type ReadPolicies, type Target } from '../daemon/routing/
 import { findAsDatabase, readOverrides } from '../geodb/index.ts'
 import { nameFromText, nameToText } from '../daemon/wire/name.ts'
 import { readZone, TYPE_ROUTE, type Zone } from '../daemon/zone/index.ts'
+import { BLOWS, readScenario, strikable } from '../fleet/drill/index.ts'
 import { mistyped, textOf, type Call, type Command } from './command.ts'
 import { configFile, zonesFolder } from './folders.ts'
 import { readConfigKeys } from './keys.ts'
@@ -22,7 +23,7 @@ interface Source {
   readonly label: string
   readonly path: string
   readonly text: string
-  readonly kind: 'config' | 'policies' | 'overrides' | 'zone'
+  readonly kind: 'config' | 'policies' | 'overrides' | 'scenario' | 'zone'
 }
 
 /** What a check found, and a few words about what it read. */
@@ -126,17 +127,21 @@ function readAll(files: readonly { label: string; path: string }[]): Source[] | 
       return `${label} cannot be read: ${whyUnreadable(error)}`
     }
     const kind = kindOf(label, text)
-    if (kind === undefined) return `${label}: expected a zone (NAME.zone), policies, or a configuration (.yaml)`
+    if (kind === undefined) return `${label}: expected a zone (NAME.zone), policies, a scenario, or a configuration (.yaml)`
     sources.push({ label, path, text, kind })
   }
   return sources
 }
+
+/** Only scenarios of drills say at their top what is done to whom. */
+const SCENARIO = new RegExp(`^["']?(${Object.keys(BLOWS).join('|')})["']?\\s*:`, 'm')
 
 /** What a file is, by its name, and for YAML by what it begins to say. */
 function kindOf(label: string, text: string): Source['kind'] | undefined {
   const name = basename(label)
   if (name.endsWith('.zone')) return 'zone'
   if (name === 'overrides.yaml' || (/\.ya?ml$/.test(name) && name !== 'policies.yaml' && !/^["']?policies["']?\s*:/m.test(text) && /^(networks|resolvers)\s*:/m.test(text))) return 'overrides'
+  if (/\.ya?ml$/.test(name) && SCENARIO.test(text)) return 'scenario'
   if (/\.ya?ml$/.test(name)) return name === 'policies.yaml' || /^["']?policies["']?\s*:/m.test(text) ? 'policies' : 'config'
   return /^\$(ORIGIN|TTL)\b|\bSOA\b/m.test(text) ? 'zone' : undefined
 }
@@ -161,6 +166,9 @@ function checkAll(call: Call, sources: readonly Source[], origin: string | undef
       const { overrides, faults: found } = readOverrides(label, text)
       faults.push(...found)
       if (overrides !== undefined) about.push(`${label} (${count(overrides.networks.length + overrides.resolvers.length, 'network')})`)
+    } else if (kind === 'scenario') {
+      faults.push(...readScenario(label, text, fleet.members).faults)
+      about.push(`${label} (a scenario)`)
     } else if (kind === 'policies') {
       const read = readPolicies({ file: label, text, ...fleet, read: (name) => readRegularFile(resolve(dirname(path), relative(dirname(label), name))), hasAsDatabase: hasAsDatabase(call) })
       readings.push(read)
@@ -240,6 +248,8 @@ function policyNames(path: string, fleet: PolicyFleet): ReadonlySet<string> | un
 interface PolicyFleet {
   readonly targets: readonly Target[]
   readonly checks: readonly string[]
+  /** Whom drills may strike, where that can be told. */
+  readonly members?: readonly string[]
 }
 
 /** From a configuration with faults as much as can be made out, so that one fault does not make a hundred. */
@@ -253,5 +263,5 @@ function fleetOf(call: Call, sources: readonly Source[]): PolicyFleet {
     const octets = (family: 4 | 6): Uint8Array[] => address.map((each) => parseAddress(each)!).filter((each) => each.family === family).map(({ bytes }) => bytes)
     return { name, checked: true, ipv4: octets(4), ipv6: octets(6), at, capacity }
   })
-  return { targets, checks: Object.keys(config.checks.named) }
+  return { targets, checks: Object.keys(config.checks.named), members: strikable(config) }
 }

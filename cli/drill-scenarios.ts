@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { loadConfig } from '../core/config-file.ts'
+import type { Config } from '../core/config.ts'
 import { ConfigError, formatFault } from '../core/trouble.ts'
 import { suggestion } from '../core/suggest.ts'
-import { DEFAULT_LOAD, readScenario, type Scenario } from '../fleet/drill/index.ts'
+import { DEFAULT_LOAD, readScenario, strikable, type Scenario } from '../fleet/drill/index.ts'
 import { readFleetFile } from '../fleet/index.ts'
 import { failed, isSet, type Call } from './command.ts'
 import type { Refusal } from './drill-fleet.ts'
@@ -50,10 +51,16 @@ const single = (chosen: Chosen | Refusal): { readonly drills: readonly Chosen[] 
 
 /** The edges of the fleet that runs, or would. */
 function edgesOf(call: Call): string[] {
+  return Object.keys(configOf(call)?.edges ?? {})
+}
+
+/** The configuration of the fleet that is drilled; undefined where it has faults. */
+function configOf(call: Call): Config | undefined {
+  const running = isSet(call, 'scratch') ? undefined : readFleetFile(stateFolder(call).path)
   try {
-    return Object.keys(loadConfig(readFleetFile(stateFolder(call).path)?.config ?? configFile(call).path).edges)
+    return loadConfig(running?.config ?? configFile(call).path)
   } catch (error) {
-    if (error instanceof ConfigError) return []
+    if (error instanceof ConfigError) return undefined
     throw error
   }
 }
@@ -62,7 +69,7 @@ function ofEdge(edge: string, isKill: boolean): Scenario {
   return { name: edge, about: edge, blow: { kind: isKill ? 'kill' : 'stop', members: [edge] }, everyMs: 0, times: 1, stays: false, load: DEFAULT_LOAD, limits: {} }
 }
 
-function readOne(call: Call, path: string): Chosen | Refusal {
+function readOne(call: Call, path: string, config = configOf(call)): Chosen | Refusal {
   if (isSet(call, 'kill')) return { line: '--kill is for an edge: a scenario says itself what is done', status: 2 }
   let text: string
   try {
@@ -71,17 +78,17 @@ function readOne(call: Call, path: string): Chosen | Refusal {
     return { line: `there is no scenario ${call.positionals[0] ?? path}`, status: 2 }
   }
   const label = path.startsWith(`${call.io.cwd}/`) ? path.slice(call.io.cwd.length + 1) : path
-  const { scenario, faults } = readScenario(label, text)
+  const { scenario, faults } = readScenario(label, text, config && strikable(config))
   return scenario === undefined ? { line: faults.map(formatFault).join('\nnearcast: '), status: 1 } : { scenario, isScenario: true }
 }
 
-/** Prints every scenario with what it is about. */
+/** Prints every scenario with what it is about, also of those that this fleet has no members for. */
 export function listScenarios(call: Call): number {
   const rows: string[][] = []
   for (const name of scenarioNames(call)) {
-    const read = readOne(call, join(scenarioFolder(call), `${name}.yaml`))
-    if ('line' in read) return failed(call.io, read.line)
-    rows.push([name, read.scenario.about])
+    const { scenario, faults } = readScenario(`${name}.yaml`, readFileSync(join(scenarioFolder(call), `${name}.yaml`), 'utf8'))
+    if (scenario === undefined) return failed(call.io, faults.map(formatFault).join('\nnearcast: '))
+    rows.push([name, scenario.about])
   }
   call.io.out(isSet(call, 'json') ? `${JSON.stringify(rows.map(([name, about]) => ({ name, about })), undefined, 2)}\n` : `${tableOf(['SCENARIO', 'WHAT HAPPENS'], rows).join('\n')}\n`)
   return 0

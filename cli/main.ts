@@ -43,9 +43,18 @@ function unknownCommand(typed: string, table: readonly Command[]): string {
   return `${what} (${hint ?? 'nearcast --help lists them'})`
 }
 
-/** The process's own output. A reader that has gone away, such as `head`, is no trouble. */
+/** The process's own output. A reader that has gone away, such as `head`, is no trouble; a disk that is full is. */
 function processIo(): Io {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+  let isCut = false
+  process.stderr.on('error', () => undefined)
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE' || isCut) return
+    isCut = true
+    process.stderr.write(`nearcast: what was to be said could not be written: ${messageOf(error)}\n`)
+    process.once('exit', () => {
+      process.exitCode ||= 1
+    })
+  })
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),

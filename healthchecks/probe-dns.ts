@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { connect } from 'node:net'
-import { decode, encode, type Answer, type DecodedPacket, type RecordType } from 'dns-packet'
+import { decode, encode, type Answer, type DecodedPacket, type Question, type RecordType } from 'dns-packet'
 import { messageOf } from '../core/trouble.ts'
 import { askAll, attempt, type Asked, type Attempt, type Probe, type ProbeOptions, type ProbeTarget } from './probe.ts'
 
@@ -74,14 +74,20 @@ function judge(message: Buffer, id: number, { name, type, rcode, answer }: DnsSp
     attempt.fail(`its answer is no DNS message: ${messageOf(error)}`)
     return
   }
-  const question = packet.questions?.[0]
-  if (packet.id !== id || packet.type !== 'response' || (question !== undefined && (plain(question.name) !== plain(name) || question.type !== type))) return
+  const [question, ...more] = packet.questions ?? []
+  if (packet.id !== id || packet.type !== 'response' || (question !== undefined && !isAsked(question, name, type))) return
   // The type of the package does not know the field that its code sets.
   const said = (packet as DecodedPacket & { rcode: string }).rcode
   if (said !== rcode) return attempt.fail(said)
+  if (question === undefined) return attempt.fail(`${said}, without the question`)
+  if (more.length > 0) return attempt.fail(`${said}, with more questions than one`)
   const records = (packet.answers ?? []).filter((record) => record.type === type).map(dataOf)
   if (answer === undefined || records.includes(plain(answer))) attempt.pass(`${said}, ${records.length} ${records.length === 1 ? 'record' : 'records'}`)
   else attempt.fail(records.length === 0 ? `${said} without a record of type ${type}` : `answers ${records.slice(0, 3).join(', ')}`)
+}
+
+function isAsked({ name, type, class: group }: Question, wanted: string, wantedType: string): boolean {
+  return plain(name) === plain(wanted) && type === wantedType && (group ?? 'IN') === 'IN'
 }
 
 const plain = (name: string): string => name.toLowerCase().replace(/(?<=.)\.$/, '')

@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import type { After, Clock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
 import type { ProbeKind } from './verdict.ts'
+import { wordsOf } from './words.ts'
 
 // What probes of all kinds share: what they are told, what they say, and one attempt at one address within its time.
 
@@ -61,15 +62,6 @@ export interface Attempt {
 export const LOOKED_AT = 5120
 const NO_FAMILY: ReadonlySet<string> = new Set(['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL'])
 
-const WORDS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection reset',
-  EHOSTUNREACH: 'host unreachable',
-  ENETUNREACH: 'network unreachable',
-  EADDRNOTAVAIL: 'no address of this machine reaches it',
-  EINVAL: 'no address of this machine reaches it'
-}
-
 /** @param begin starts the attempt, and returns what ends it */
 export function attempt({ timeoutMs, connectMs = timeoutMs, clock, after, signal }: ProbeOptions, begin: (attempt: Attempt) => () => void): Promise<Asked> {
   return new Promise((resolve) => {
@@ -89,7 +81,7 @@ export function attempt({ timeoutMs, connectMs = timeoutMs, clock, after, signal
     const cancel = after(timeoutMs, () => finish(false, `no complete answer within ${timeoutMs} ms`))
     const cancelConnect = connectMs < timeoutMs ? after(connectMs, () => finish(false, `no connection within ${connectMs} ms`)) : () => undefined
     signal.addEventListener('abort', giveUp)
-    const broke = (error: NodeJS.ErrnoException): void => finish(false, WORDS[error.code ?? ''] ?? error.message, error.code)
+    const broke = (error: NodeJS.ErrnoException): void => finish(false, wordsOf(error), error.code)
     const attempt: Attempt = {
       get isOver() {
         return isOver

@@ -1,3 +1,4 @@
+import type { Config } from '../../core/config.ts'
 import { parseDuration } from '../../core/quantity.ts'
 import { suggestion } from '../../core/suggest.ts'
 import type { Fault } from '../../core/trouble.ts'
@@ -47,17 +48,28 @@ export interface Scenario {
 }
 
 export const DEFAULT_LOAD = { rate: 50, clients: 100, warmMs: 3000, uncached: false }
+/** Every second edge. */
+const HALF = 'half'
 const FLAPS = { everyMs: 5000, times: 4 }
 const KEYS = ['about', 'for', 'every', 'times', 'stays', 'load', 'limits']
 /** The default delay of `slow` and status of `error`. */
 const DELAY_MS = 1000
 const STATUS = 503
 
-/** Reads a scenario, and tells every fault of it at once. */
-export function readScenario(file: string, text: string): { readonly scenario?: Scenario; readonly faults: readonly Fault[] } {
+/** Whom a scenario may strike in a fleet of this configuration. */
+export function strikable({ edges, regionals, shields, origins }: Config): string[] {
+  const demos = Object.entries(origins).flatMap(([name, origin]) => ('demo' in origin ? [name] : []))
+  return [...Object.keys(edges), ...Object.keys(regionals), ...Object.keys(shields), ...demos, 'daemon']
+}
+
+/**
+ * Reads a scenario, and tells every fault of it at once.
+ * @param members whom it may strike; absent: that is not known
+ */
+export function readScenario(file: string, text: string, members?: readonly string[]): { readonly scenario?: Scenario; readonly faults: readonly Fault[] } {
   const source = readYaml(file, text)
   if (source.faults.length > 0) return { faults: source.faults }
-  const reader = new ScenarioReader(source)
+  const reader = new ScenarioReader(source, members)
   const scenario = reader.read(file.replace(/^.*\//, '').replace(/\.ya?ml$/, ''))
   return reader.faults.length === 0 && scenario !== undefined ? { scenario, faults: [] } : { faults: reader.faults }
 }
@@ -68,9 +80,11 @@ type Path = readonly PropertyKey[]
 class ScenarioReader {
   readonly faults: Fault[] = []
   readonly #source: YamlFile
+  readonly #members: readonly string[] | undefined
 
-  constructor(source: YamlFile) {
+  constructor(source: YamlFile, members: readonly string[] | undefined) {
     this.#source = source
+    this.#members = members
   }
 
   read(name: string): Scenario | undefined {
@@ -102,11 +116,17 @@ class ScenarioReader {
     const withValue = (kind === 'slow' || kind === 'error') && isMap(value)
     const members = withValue ? Object.keys(value) : typeof value === 'string' ? [value] : Array.isArray(value) && value.every((each) => typeof each === 'string') ? (value as string[]) : []
     if (members.length === 0) return this.#fault([kind], `${kind}: expected members of the fleet`, `such as ${kind}: icn, or ${kind}: [icn, nrt]`)
+    for (const [index, member] of members.entries()) this.#member(member, Array.isArray(value) ? [kind, index] : withValue ? [kind, member] : [kind], withValue, members.length > 1)
     if (!withValue) return { kind, members, ...(kind === 'slow' && { delayMs: DELAY_MS }), ...(kind === 'error' && { status: STATUS }) }
     const values = members.map((member) => (kind === 'slow' ? this.#duration(value, [kind, member], value[member]) : this.#count(value, [kind, member], 400, 599, value[member])))
     if (new Set(values).size > 1) return this.#fault([kind], `${kind}: one value for all members of a scenario`)
     const [first] = values
     return first === undefined ? undefined : { kind, members, ...(kind === 'slow' ? { delayMs: first } : { status: first }) }
+  }
+
+  #member(member: string, path: Path, isKey: boolean, isOneOfMany: boolean): void {
+    if (this.#members === undefined || (member === HALF && !isOneOfMany) || this.#members.includes(member)) return
+    this.#fault(path, `there is no member ${member}`, suggestion(member, [...this.#members, HALF]) ?? `known: ${[...this.#members, HALF].join(', ')}`, isKey)
   }
 
   #load(value: unknown): Scenario['load'] {

@@ -205,3 +205,14 @@ t.test('certificates that cannot be shown are told of where they are named, and 
   edit('nearcast.yaml', (text) => text.replace(', key: c.key', ''))
   t.match((await check()).out[0], /^nearcast\.yaml:\d+:23: https\.certificate: needs key: beside it$/)
 })
+
+t.test('a scenario of a drill is checked as one, with the members of the fleet', async (t) => {
+  const { check, folder } = makeBench(t)
+  mkdirSync(join(folder, 'drills'), { recursive: true })
+  writeFileSync(join(folder, 'drills/good.yaml'), 'about: two of them\nkill: [icn, daemon]\nlimits: { answer: 1s }\n')
+  writeFileSync(join(folder, 'drills/bad.yaml'), 'about: mistyped\nslow: { icnn: 500ms }\nlimits: { anwser: 1s }\n')
+  t.match(await check('drills/good.yaml'), { status: 0, out: ['all is well: drills/good.yaml (a scenario)'] })
+  const bad = await check('drills/bad.yaml')
+  t.equal(bad.status, 1)
+  t.same(bad.out.slice(0, 2), ['drills/bad.yaml:2:9: there is no member icnn (did you mean icn?)', 'drills/bad.yaml:3:11: unknown key anwser (did you mean answer?)'])
+})

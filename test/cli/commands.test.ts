@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -112,6 +112,10 @@ t.test('what is mistyped gets one line that says what was expected, and exit sta
     ['explain d1..nearcast.test', /d1\.\.nearcast\.test: /],
     ['explain d1.nearcast.test --type AAAAA', /--type AAAAA: .*did you mean AAAA\?/],
     ['force icn dwon', /dwon is no state to force \(did you mean down\?\)/],
+    ['force', /force needs EDGE and STATE: /],
+    ['force icn', /force needs STATE: .*--list/],
+    ['force icn down --list', /force --list does not take icn/],
+    ['force --list --for 1h', /force --list does not take --for/],
     ['completion bsh', /no completion for the shell bsh \(did you mean bash\?\)/],
     ['--verson', /a command was expected before --verson \(did you mean --version\?\)/],
     ['help stats', /there is no command stats \(did you mean status\?\)/]
@@ -225,4 +229,25 @@ t.test('a reader that goes away is no trouble', async (t) => {
   const program = join(packageRoot, 'bin/nearcast.js')
   const { stderr, stdout } = spawnSync('bash', ['-c', `set -o pipefail; "${process.execPath}" "${program}" completion fish | head -1`], { encoding: 'utf8' })
   t.match({ stdout, stderr }, { stdout: '# nearcast completion for fish\n', stderr: '' })
+})
+
+t.test('what cannot be written is told, and the exit status says so', { skip: existsSync('/dev/full') ? false : 'there is no /dev/full' }, async (t) => {
+  const program = join(packageRoot, 'bin/nearcast.js')
+  const { status, stderr } = spawnSync('bash', ['-c', `"${process.execPath}" "${program}" completion fish > /dev/full`], { encoding: 'utf8' })
+  t.equal(status, 1)
+  t.match(stderr, /^nearcast: what was to be said could not be written: ENOSPC/)
+})
+
+t.test('forced states are listed, and PoPs that know of one and that will', async (t) => {
+  const forces = [{ name: 'fra', state: 'drain', why: 'new disks', since: 940_000, until: 1_060_000 }, { name: 'icn', state: 'down', why: 'moved', since: 999_000, everywhere: 'seoul' }]
+  const { state, asked } = await pretend(t, {
+    '/v1/forces': { status: 200, body: { now: 1_000_000, forces } },
+    '/v1/force': { status: 200, body: { done: true, pops: [{ name: 'berlin', isHeard: true }, { name: 'miami', isHeard: false }] } }
+  })
+  const { out } = await run('force', '--list', '--state', state)
+  t.same(out.split('\n'), ['NAME  FORCED  FOR   ENDS IN  WHERE                 WHY', 'fra   drain   60 s  60 s     here                  new disks', 'icn   down    1 s            everywhere, by seoul  moved', ''])
+  t.match((await run('force', 'icn', 'down', '--everywhere', '--state', state)).out, /^icn is out of the answers; its process runs on\ntold to berlin; told to miami when heard again\n$/)
+  t.match(asked.at(-1), /"everywhere":true/)
+  const { state: idle } = await pretend(t, { '/v1/forces': { status: 200, body: { now: 1, forces: [] } } })
+  t.equal((await run('force', '--list', '--state', idle)).out, 'nothing is forced\n')
 })

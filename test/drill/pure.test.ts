@@ -244,5 +244,10 @@ t.test('a scenario is read, and every mistake in one is told at once', async (t)
     '1:1: unknown key kil (did you mean kill?)', '2:6: for: expected a duration such as 500ms, 5s or 2m', '3:11: unknown key anwser (did you mean answer?)',
     '3:31: limits.failed: expected a whole number from 0 to 1000000000', '4:15: load.rate: expected a whole number from 1 to 2000', '5:15: error.icn: expected a whole number from 400 to 599'
   ])
+  const known = (text: string): string[] => readScenario('x.yaml', text, ['icn', 'nrt', 'daemon']).faults.map(({ line, column, reason, hint }) => `${line}:${column}: ${reason} (${hint})`)
+  t.same(known('kill: [icn, nrrt]\n'), ['1:13: there is no member nrrt (did you mean nrt?)'])
+  t.same(known('slow: { icm: 1s }\n'), ['1:9: there is no member icm (did you mean icn?)'])
+  t.same(known('stop: tokyo\n'), ['1:7: there is no member tokyo (known: icn, nrt, daemon, half)'])
+  for (const text of ['stop: half\n', 'kill: daemon\n', 'slow: { icn: 1s, nrt: 1s }\n']) t.same(known(text), [], text)
   for (const text of ['[]', 'stop: icn\nkill: nrt\n', 'stop: []\n', 'about: nothing\n']) t.ok(readScenario('x.yaml', text).faults.length > 0, text)
 })
