@@ -1,4 +1,5 @@
 import { suggestion } from '../core/suggest.ts'
+import { deadman } from './anycast-deadman.ts'
 import { status } from './anycast-status.ts'
 import { drain, pin, unpin } from './anycast-pin.ts'
 import { mistyped, type Call, type Command } from './command.ts'
@@ -9,7 +10,8 @@ const VERBS: Readonly<Record<string, { readonly takes: readonly string[]; run(ca
   status: { takes: [], run: status },
   pin: { takes: ['PREFIX', 'STATE'], run: pin },
   unpin: { takes: ['[PREFIX]'], run: unpin },
-  drain: { takes: ['[PREFIX]'], run: drain }
+  drain: { takes: ['[PREFIX]'], run: drain },
+  deadman: { takes: [], run: deadman }
 }
 
 export const anycast: Command = {
@@ -20,6 +22,7 @@ export const anycast: Command = {
     'pin PREFIX STATE    hold a prefix announced, demoted or withdrawn, whatever is found out',
     'unpin [PREFIX]      let it go, or all of them; ends a drain too',
     'drain [PREFIX]      demote, wait, withdraw, wait until nothing comes in; then this PoP may be stopped',
+    'deadman             watch the daemon, and end the announcements of one that is dead or hangs; nearcast up starts it',
     'PREFIX is the name of a prefix in nearcast.yaml, the prefix itself, or "all".'
   ],
   arguments: [{ name: 'VERB', completes: 'anycast' }, { name: 'WORDS', optional: true, many: true }],
@@ -28,6 +31,8 @@ export const anycast: Command = {
     why: { kind: 'text', value: 'TEXT', summary: 'reason, shown by status' },
     force: { kind: 'flag', summary: 'even if that leaves fewer PoPs than min-pops' },
     json: { kind: 'flag', summary: 'print the reply as JSON' },
+    config: { kind: 'file', value: 'FILE', summary: 'configuration of what is watched, bound or printed (default: nearcast.yaml)' },
+    fleet: { kind: 'number', value: 'PID', summary: 'with deadman: end once this process is gone and all is withdrawn' },
     state: STATE
   },
   examples: ['nearcast anycast status', 'nearcast anycast pin dns4 withdrawn --for 1h --why "new router"', 'nearcast anycast drain'],

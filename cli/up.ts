@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Config } from '../core/config.ts'
 import { systemClock } from '../core/clock.ts'
 import { makeLogger } from '../core/log.ts'
@@ -6,7 +7,7 @@ import { ConfigError } from '../core/trouble.ts'
 import { startFleet, type Fleet } from '../fleet/index.ts'
 import { failed, mistyped, numberOf, type Call, type Command } from './command.ts'
 import { endWithNpm, whenAsked } from './foreground.ts'
-import { configFile, DEFAULTS, stateFolder, zonesFolder } from './folders.ts'
+import { configFile, DEFAULTS, packageRoot, stateFolder, zonesFolder } from './folders.ts'
 import { loadConfigured, type Configured } from './keys.ts'
 import { welcome } from './welcome.ts'
 
@@ -88,6 +89,7 @@ function launch(call: Call, { config, keyFiles, popKeys }: Configured): Promise<
     config,
     keyFiles,
     popKeys,
+    deadman: config.anycast && [process.execPath, join(packageRoot, 'bin/nearcast.js'), 'anycast', 'deadman', '--config', configFile(call).path, '--state', state.path, '--fleet', String(process.pid)],
     configFile: configFile(call).path,
     stateFolder: state.path,
     stateLabel: state.label,

@@ -70,6 +70,7 @@ export const anycast = z
     'flap-decay': duration('after so long without a flap one flap less counts', '10m'),
     'drain-for': duration('how long a drained prefix is demoted before it is withdrawn', '10s'),
     settle: duration('how long after a withdrawal queries may still come in: only then is it settled', '5s'),
+    'restart-within': duration('a daemon that was ended as it should be, or starts, may take so long before the dead-man takes its announcements for abandoned', '10s'),
     'min-pops': z.int().min(0).max(63).default(1).meta({ description: 'other PoPs that must announce a prefix and be well before this one withdraws it; with fewer it is demoted and stays announced' }),
     'max-withdrawn': z.int().min(0).max(64).optional().meta({ description: 'PoPs that may have a prefix withdrawn at once, this one included; one that is not heard counts as one of them; absent: half of all, rounded down, one at least' })
   })

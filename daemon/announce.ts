@@ -25,7 +25,7 @@ export function startAnycast({ setup: { config, ports, stateFolder }, health, se
   }
   return new Anycast({
     config: { ...config, anycast },
-    port: ports.dns,
+    ports,
     stateFolder,
     channel: pops?.channel,
     edges: () => health.members().filter(({ name }) => own.includes(name)).map(edgeOf),

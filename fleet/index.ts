@@ -7,5 +7,5 @@
 // It must never know DNS, HTTP or the admin API: it is neither the daemon nor a worker, and serves nobody.
 export { startFleet, type Fleet, type FleetOptions } from './start.ts'
 export { readFleetFile, type FleetFile } from './state-folder.ts'
-export { isAlive } from './lock.ts'
+export { isAlive, takeLock } from './lock.ts'
 export type { PortWishes } from './ports.ts'

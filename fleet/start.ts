@@ -6,6 +6,7 @@ import type { Logger } from '../core/log.ts'
 import { native } from '../core/native.ts'
 import { messageOf } from '../core/trouble.ts'
 import { keepCertificates } from './authority/index.ts'
+import { startDeadman } from './deadman.ts'
 import { takeLock } from './lock.ts'
 import { choosePorts, type PortWishes } from './ports.ts'
 import { becomeUser, findUser, isRoot } from './privileges.ts'
@@ -31,6 +32,8 @@ export interface FleetOptions {
   readonly readable: boolean
   readonly clock: Clock
   readonly log: Logger
+  /** The command of the process that ends announcements when the daemon is dead; absent where nothing is announced. */
+  readonly deadman?: readonly string[] | undefined
   /** The program of a role, when it is not the fleet's own. */
   readonly program?: (role: Role) => string
 }
@@ -89,10 +92,12 @@ async function start(options: FleetOptions): Promise<Fleet | string> {
   writeFleetFile(stateFolder, file)
   const renewal = config.https === undefined ? undefined : renewCertificates(options)
   const supervisor = new Supervisor({ posts: rosterOf(config), program: options.program ?? programOf, setupFor, clock, log })
+  const deadman = options.deadman && startDeadman({ command: options.deadman, log })
   let ended: Promise<void> | undefined
   const stop = (): Promise<void> => {
     clearInterval(renewal)
-    ended ??= supervisor.stop().then(() => {
+    // Last of all: what is announced is withdrawn once nothing answers any more.
+    ended ??= supervisor.stop().then(() => deadman?.stop()).then(() => {
       removeFleetFile(stateFolder)
       lock.release()
     })

@@ -20,7 +20,7 @@ import type { Finding, Intent, Lease, PrefixHistory, Rules } from './types.ts'
 
 export interface AnycastOptions {
   readonly config: Config & { readonly anycast: Settings }
-  readonly port: number
+  readonly ports: { readonly dns: number; readonly http: number }
   readonly stateFolder: string
   /** Absent: there are no other PoPs. */
   readonly channel?: Pick<Channel, 'put' | 'heard' | 'view' | 'whenChanged'> | undefined
@@ -45,6 +45,9 @@ interface Held {
   leases: readonly Lease[]
   intent?: Intent
 }
+
+/** What the dead-man has written down is believed this long. */
+const BELIEVED_MS = 5000
 
 /** Decides what this PoP announces, has it announced, and tells the others. Owns timers and the speaker. */
 export class Anycast {
@@ -131,7 +134,7 @@ export class Anycast {
     for (const held of this.#held) {
       const row = config.anycast.prefixes[held.name]!
       held.finding = findOut(row, this.#streaks, edges, this.#hasSettled)
-      held.leases = worseOf(this.#leasesOf(held.prefix), this.#deadman?.leases[held.prefix] ?? [])
+      held.leases = worseOf(this.#leasesOf(held.prefix), this.#deadmenOf(held.prefix, now))
       const before = held.intent
       const { intent, history } = decide({ finding: held.finding, leases: held.leases, heard, pin: this.#pins.get(held.name, now), history: held.history, now }, this.#rules)
       Object.assign(held, { intent, history })
@@ -158,17 +161,24 @@ export class Anycast {
     })
   }
 
+  /** What the dead-men of other PoPs say of their daemons, as ours has heard. */
+  #deadmenOf(prefix: string, now: number): readonly Lease[] {
+    return this.#deadman === undefined || now - this.#deadman.at > BELIEVED_MS ? [] : (this.#deadman.leases[prefix] ?? [])
+  }
+
   /** What the dead-man did while we were dead or hung counts as done. */
   #takeOver(): void {
     const { stateFolder, log } = this.#options
-    this.#deadman = readState(deadmanFile(stateFolder), deadmanState)
-    if (this.#deadman === undefined || this.#deadman.acts <= this.#taken) return
-    this.#taken = this.#deadman.acts
+    const deadman = readState(deadmanFile(stateFolder), deadmanState)
+    this.#deadman = deadman
+    if (deadman === undefined || deadman.acts <= this.#taken) return
+    this.#taken = deadman.acts
+    this.#speaker.takeOver()
     for (const held of this.#held) {
-      const done = this.#deadman.prefixes[held.name]
+      const done = deadman.prefixes[held.name]
       if (done?.prefix === held.prefix) held.history = { ...done.history, wellSince: undefined, badSince: undefined }
     }
-    log.warn(`anycast: the dead-man had taken over (${this.#deadman.why}); it is decided here again`)
+    log.warn(`anycast: the dead-man had taken over (${deadman.why}); it is decided here again`)
   }
 
   #beat(): void {
@@ -186,21 +196,21 @@ export class Anycast {
   }
 
   async #ask(): Promise<void> {
-    const { config, port, after } = this.#options
+    const { config, ports, after } = this.#options
     const { prefixes, timeout } = config.anycast
     const zone = config.anycast.ask ?? this.#options.zone()
     const addresses = new Set(Object.values(prefixes).filter(({ serves, needs }) => (needs.dns ?? (serves === 'dns' ? 'withdraw' : 'ignore')) !== 'ignore').flatMap((row) => row.addresses))
-    const asked = [...addresses].flatMap((address) => (['udp', 'tcp'] as const).map(async (transport): Promise<Asked> => ({ address, transport, why: await askOver(transport, { address, port }, { zone, timeoutMs: timeout, after }) })))
+    const asked = [...addresses].flatMap((address) => (['udp', 'tcp'] as const).map(async (transport): Promise<Asked> => ({ address, transport, why: await askOver(transport, { address, port: ports.dns }, { zone, timeoutMs: timeout, after }) })))
     this.#streaks.take(await Promise.all(asked))
   }
 
   /** Writes down that we live, and what is known. */
   #save(hasEnded: boolean): Promise<void> {
-    const { stateFolder, clock, log, config } = this.#options
+    const { stateFolder, clock, log, config, ports } = this.#options
     const zone = config.anycast.ask ?? this.#options.zone()
     const state: AnycastState = {
-      pid: process.pid, at: clock.now(), hasEnded, taken: this.#taken, ...(zone !== undefined && { zone }),
-      prefixes: Object.fromEntries(this.#held.map(({ name, prefix, history, leases }) => [name, { prefix, history, leases: [...leases] }]))
+      pid: process.pid, at: clock.now(), hasEnded, ports: { dns: ports.dns, http: ports.http }, taken: this.#taken, ...(zone !== undefined && { zone }),
+      prefixes: Object.fromEntries(this.#held.map(({ name, prefix, history, intent, leases }) => [name, { prefix, history, isWell: intent?.isWell ?? false, isLeaving: intent?.isLeaving ?? false, leases: [...leases] }]))
     }
     this.#saving = this.#saving.then(() => replaceFile(stateFile(stateFolder), `${JSON.stringify(state)}\n`, { isLasting: false, mode: 0o600 })).catch((error: unknown) => {
       log.error(`anycast: ${stateFile(stateFolder)} cannot be written: ${messageOf(error)}`)

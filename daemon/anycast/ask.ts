@@ -96,3 +96,27 @@ function whyNotTrue(message: Uint8Array, zone: string | undefined): string | und
   if ((message[2]! & 0x04) === 0) return `is not authoritative for ${zone}`
   return message[6] === 0 && message[7] === 0 ? `has no SOA of ${zone}` : undefined
 }
+
+const LONGEST_STATUS_LINE = 16
+
+/** Why nobody answers HTTP there; undefined when somebody does, whatever it is. Never rejects. */
+export function askHttp({ address, port }: Listener, { timeoutMs, after }: Omit<AskOptions, 'zone'>): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port, localAddress: address })
+    const settle = (why: string | undefined): void => {
+      cancel()
+      socket.destroy()
+      resolve(why)
+    }
+    const cancel = after(timeoutMs, () => settle(`no answer within ${timeoutMs} ms`))
+    let received = ''
+    socket.setEncoding('latin1')
+    socket.on('connect', () => socket.write(`GET /healthz HTTP/1.1\r\nHost: ${address.includes(':') ? `[${address}]` : address}\r\nConnection: close\r\n\r\n`))
+    socket.on('data', (piece: string) => {
+      received += piece
+      if (received.length >= LONGEST_STATUS_LINE) settle(received.startsWith('HTTP/1.') ? undefined : 'does not speak HTTP')
+    })
+    socket.on('error', (error: NodeJS.ErrnoException) => settle(WORDS[error.code ?? ''] ?? messageOf(error)))
+    socket.on('close', () => settle('closed before it answered'))
+  })
+}

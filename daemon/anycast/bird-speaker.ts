@@ -22,9 +22,12 @@ export interface BirdSpeakerOptions extends IncludeOptions {
 /** After trouble it is tried again, ever less often. */
 const FIRST_RETRY_MS = 500
 const LONGEST_RETRY_MS = 5000
-/** What BIRD sends follows its configuration after some milliseconds, in BIRD 3 after some more. */
-const READ_AGAIN_MS = 50
-const READINGS = 4
+/** What BIRD sends follows its configuration after some milliseconds, on a busy machine after some hundred: it is read again, ever later. */
+const READ_AGAIN_MS = 20
+const READINGS = 7
+
+/** That somebody changed the include is told for so long. */
+const TOLD_FOR_MS = 60_000
 
 /** What was found when BIRD was last asked. */
 interface Reading {
@@ -44,8 +47,8 @@ export class BirdSpeaker implements Speaker {
   #failures = 0
   #notBefore = 0
   #view: SpeakerView = { what: 'BIRD', isThere: false, sessions: [], alarms: [] }
-  /** Of what was done to the include, until BIRD has taken it. */
-  #noted: readonly string[] = []
+  /** What was done to the include by others, and when: told for a while. */
+  #tampering: { readonly line: string; readonly at: number } | undefined
   #cancel = (): void => undefined
   #isClosed = false
 
@@ -69,6 +72,11 @@ export class BirdSpeaker implements Speaker {
       this.#work = undefined
     })
     return this.#work
+  }
+
+  takeOver(): void {
+    this.#wrote = undefined
+    this.#told = undefined
   }
 
   view(): SpeakerView {
@@ -102,7 +110,7 @@ export class BirdSpeaker implements Speaker {
       this.#cancel()
       this.#cancel = after(wait, () => void this.look())
       this.#told = undefined
-      this.#say({ what: this.#view.what, isThere: !(error instanceof BirdTrouble), sessions: [], alarms: [...this.#noted, messageOf(error)] })
+      this.#say({ what: this.#view.what, isThere: !(error instanceof BirdTrouble), sessions: [], alarms: [...this.#lately(), messageOf(error)] })
     }
   }
 
@@ -114,7 +122,7 @@ export class BirdSpeaker implements Speaker {
       this.#wrote = text
       return
     }
-    if (this.#wrote !== undefined && found !== this.#wrote) this.#noted = [`${include} ${found === undefined ? 'was removed' : 'was changed by somebody else'}, and has been put right`]
+    if (this.#wrote !== undefined && found !== this.#wrote) this.#tampering = { line: `${include} ${found === undefined ? 'was removed' : 'was changed by somebody else'}, and has been put right`, at: this.#options.clock.elapsed() }
     try {
       await replaceFile(include, text, { isLasting: true, mode: 0o644 })
     } catch (error) {
@@ -122,6 +130,10 @@ export class BirdSpeaker implements Speaker {
     }
     this.#wrote = text
     this.#told = undefined
+  }
+
+  #lately(): string[] {
+    return this.#tampering === undefined || this.#options.clock.elapsed() - this.#tampering.at > TOLD_FOR_MS ? [] : [this.#tampering.line]
   }
 
   async #tell(text: string): Promise<void> {
@@ -150,12 +162,10 @@ export class BirdSpeaker implements Speaker {
         const found = await read(bird, upstreams, routes)
         const { sessions, alarms } = compareSessions(found.sessions, found.exported, routes, demotion)
         if (alarms.length > 0 && reading < READINGS && !this.#again) {
-          await new Promise<void>((resolve) => void after(READ_AGAIN_MS, resolve))
+          await new Promise<void>((resolve) => void after(READ_AGAIN_MS * 2 ** (reading - 1), resolve))
           continue
         }
-        const noted = this.#noted
-        this.#noted = []
-        return this.#say({ what: bird.greeting.replace(/ ready\.?$/, ''), isThere: true, readAt: clock.now(), sessions, alarms: [...noted, ...alarms] })
+        return this.#say({ what: bird.greeting.replace(/ ready\.?$/, ''), isThere: true, readAt: clock.now(), sessions, alarms: [...this.#lately(), ...alarms] })
       }
     } finally {
       bird.close()

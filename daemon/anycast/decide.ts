@@ -26,7 +26,7 @@ export interface Decided {
   readonly history: PrefixHistory
 }
 
-export const noHistory = (now: number): PrefixHistory => ({ state: 'withdrawn', since: now, flaps: 0, wasAnnounced: false })
+export const noHistory = (now: number): PrefixHistory => ({ state: 'withdrawn', since: now, flaps: 0, hasFallen: false })
 
 /** Doublings past this make no difference to any hold. */
 const MOST_DOUBLINGS = 24
@@ -50,7 +50,7 @@ export function decide(situation: Situation, rules: Rules): Decided {
     ...history,
     state,
     since: isSame ? history.since : now,
-    wasAnnounced: history.wasAnnounced || state !== 'withdrawn',
+    hasFallen: state !== 'announced' && (history.hasFallen || fell),
     ...(fell && { flaps: history.flaps + 1, flappedAt: now })
   }
   const intent: Intent = {
@@ -93,7 +93,6 @@ function wish(situation: Situation, rules: Rules): Wish {
     case 'unknown':
       return { state: history.state, reasons: ['nothing is known here yet: as it was'] }
     case 'bad':
-      // Never announced since it is watched, it need not begin now.
       return { state: 'withdrawn', reasons: finding.why }
     case 'poor':
       return history.state === 'withdrawn' ? awaited('demoted', finding.why, situation, rules) : { state: 'demoted', reasons: finding.why }
@@ -105,7 +104,8 @@ function wish(situation: Situation, rules: Rules): Wish {
 /** Better than it is, once the hold is over. */
 function awaited(state: Announcement, why: readonly string[], situation: Situation, rules: Rules): Wish {
   const { history, now, leases } = situation
-  if (!history.wasAnnounced) return { state, reasons: why }
+  // What never was announced, or was held by an operator, has nothing to wait for.
+  if (!history.hasFallen) return { state, reasons: why }
   const from = history.wellSince ?? history.since
   const hold = holdOf(history.flaps, rules)
   if (now - from >= hold) return { state, reasons: why }

@@ -67,6 +67,10 @@ export class ExabgpSpeaker implements Speaker {
     return this.#work
   }
 
+  takeOver(): void {
+    this.#told = undefined
+  }
+
   view(): SpeakerView {
     return this.#view
   }

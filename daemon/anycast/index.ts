@@ -6,6 +6,7 @@
 //   anycast.ts  puts these together every second; deadman*.ts does so in a process of its own when the daemon is dead or hangs
 //
 // Must never hold up an answer, withdraw for what others say, or trust that what was ordered was done.
+export { Deadman, type DeadmanOptions } from './deadman.ts'
 export { Anycast, type AnycastOptions } from './anycast.ts'
 export type { OwnEdge } from './evidence.ts'
 export { renderInclude } from './include.ts'

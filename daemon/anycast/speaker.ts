@@ -33,6 +33,8 @@ export interface Speaker {
   carry(routes: readonly Route[]): Promise<void>
   /** Looks whether it is still so. Never rejects. */
   look(): Promise<void>
+  /** Another process of ours has had the announcements: what it left is nobody's tampering, and everything is told anew. */
+  takeOver(): void
   view(): SpeakerView
   close(): void
 }

@@ -7,7 +7,7 @@ import type { Lease } from './types.ts'
 // said last. A daemon that is started again goes on from there, and the dead-man acts by it when the daemon is dead or hangs.
 
 const announcement = z.enum(['announced', 'demoted', 'withdrawn'])
-const history = z.object({ state: announcement, since: z.number(), badSince: z.number().optional(), wellSince: z.number().optional(), flaps: z.number(), flappedAt: z.number().optional(), wasAnnounced: z.boolean() })
+const history = z.object({ state: announcement, since: z.number(), badSince: z.number().optional(), wellSince: z.number().optional(), flaps: z.number(), flappedAt: z.number().optional(), hasFallen: z.boolean() })
 const lease = z.object({ pop: z.string(), state: announcement, isWell: z.boolean(), isLeaving: z.boolean() })
 
 export const anycastState = z.object({
@@ -19,7 +19,9 @@ export const anycastState = z.object({
   /** The zone whose SOA tells that DNS is answered. */
   zone: z.string().optional(),
   /** By name of the prefix. */
-  prefixes: z.record(z.string(), z.object({ prefix: z.string(), history, leases: z.array(lease) })),
+  prefixes: z.record(z.string(), z.object({ prefix: z.string(), history, isWell: z.boolean(), isLeaving: z.boolean(), leases: z.array(lease) })),
+  /** Where DNS and HTTP are asked. */
+  ports: z.object({ dns: z.number(), http: z.number() }),
   /** How often the dead-man has acted, as far as the daemon has taken that over. */
   taken: z.number()
 })

@@ -40,8 +40,8 @@ export interface PrefixHistory {
   /** Fell from announced on local evidence this often, and last when. */
   readonly flaps: number
   readonly flappedAt?: number | undefined
-  /** It has been announced since this was begun to be watched. */
-  readonly wasAnnounced: boolean
+  /** It fell on local evidence, and has not been announced since. */
+  readonly hasFallen: boolean
 }
 
 export interface Rules {

@@ -11,6 +11,9 @@ import { OwnState } from './states.ts'
 export const KINDS = { verdicts: 1, forces: 2, leases: 4, paths: 5 } as const
 export type Kind = keyof typeof KINDS
 
+/** The same lease for every kind. */
+export const leasesOf = (milliseconds: number): Readonly<Record<Kind, number>> => Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, milliseconds])) as Record<Kind, number>
+
 export interface ChannelOptions {
   readonly name: string
   /** Addresses of this PoP, one of a family, and its port. */

@@ -1,0 +1,88 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { systemAfter, systemClock } from '../core/clock.ts'
+import { makeLogger, type Logger } from '../core/log.ts'
+import { native } from '../core/native.ts'
+import { ConfigError, messageOf } from '../core/trouble.ts'
+import { Deadman } from '../daemon/anycast/index.ts'
+import { PopKeys } from '../daemon/control/index.ts'
+import { leasesOf, openChannel, type Channel } from '../daemon/pops/index.ts'
+import { isAlive, takeLock } from '../fleet/index.ts'
+import { failed, numberOf, type Call } from './command.ts'
+import { configFile, stateFolder } from './folders.ts'
+import { whenAsked } from './foreground.ts'
+import { loadConfigured, type Configured } from './keys.ts'
+
+/** How long an end may take: demoted first, then withdrawn. */
+const END_WITHIN_MS = 2500
+const WAIT_FOR_TURN_MS = 500
+
+/** Watches the daemon that runs on a state folder, in the foreground, until it is asked to end. One at a time does so; the next waits for its turn. */
+export async function deadman(call: Call): Promise<number> {
+  const { io } = call
+  const file = configFile(call)
+  let configured: Configured
+  try {
+    configured = loadConfigured(file)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    io.err(`${error.message}\n`)
+    return 1
+  }
+  if (configured.config.anycast === undefined) return failed(io, `${file.label} has no anycast:, and so there is nothing to watch`)
+  const end = whenAsked()
+  let isEnding = false
+  void end.asked.then(() => {
+    isEnding = true
+  })
+  const folder = stateFolder(call).path
+  mkdirSync(join(folder, 'deadman'), { recursive: true, mode: 0o700 })
+  while (typeof takeLock(join(folder, 'deadman'), native()) === 'number') {
+    if (isEnding || fleetIsGone(call)) return 0
+    await sleep(WAIT_FOR_TURN_MS)
+  }
+  return watch(call, configured, folder, end.asked)
+}
+
+async function watch(call: Call, { config, popKeys }: Configured, folder: string, asked: Promise<'asked'>): Promise<number> {
+  const log = makeLogger('deadman', { readable: call.io.readable, level: config.log })
+  const channel = await openDeadmen({ config, popKeys }, log)
+  const watcher = new Deadman({ config: { ...config, anycast: config.anycast! }, stateFolder: folder, channel, isAlive, clock: systemClock, after: systemAfter, log })
+  // What keeps the process: its own timers do not.
+  const life = setInterval(() => undefined, 60_000)
+  await Promise.race([asked, whenAlone(call, watcher)])
+  await watcher.end(END_WITHIN_MS)
+  clearInterval(life)
+  // Whatever is still on its way does not hold it up.
+  process.exit(0)
+}
+
+/** Resolves when its fleet was killed, and everything that was announced has been seen to. */
+async function whenAlone(call: Call, watcher: Deadman): Promise<void> {
+  while (!(fleetIsGone(call) && (watcher.isDone || !watcher.isActing))) await sleep(WAIT_FOR_TURN_MS)
+  // The daemon dies with its fleet, and that takes a moment to be seen.
+  if (!watcher.isActing) await sleep(END_WITHIN_MS)
+  while (watcher.isActing && !watcher.isDone) await sleep(WAIT_FOR_TURN_MS)
+}
+
+function fleetIsGone(call: Call): boolean {
+  const fleet = numberOf(call, 'fleet')
+  return fleet !== undefined && !isAlive(fleet)
+}
+
+/** The way to the dead-men of the other PoPs: the port after that of the daemons. */
+async function openDeadmen({ config, popKeys }: Pick<Configured, 'config' | 'popKeys'>, log: Logger): Promise<Channel | undefined> {
+  const { pops } = config
+  if (pops === undefined || popKeys === undefined) return undefined
+  const { name, listen, port, others, lease } = pops
+  const keys = new PopKeys({ first: popKeys, file: pops.keys, clock: systemClock, after: systemAfter, log })
+  const theirs = Object.fromEntries(Object.entries(others).map(([other, at]) => [other, { address: at.address, port: at.port + 1 }]))
+  try {
+    const quiet = log.child({}, { level: 'error' })
+    return await openChannel({ name, listen, port: port + 1, others: theirs, keys: () => keys.now, leases: leasesOf(lease), skewMs: pops['clock-skew'], clock: systemClock, after: systemAfter, log: quiet })
+  } catch (error) {
+    log.warn(`dead-man: the dead-men of other PoPs are not heard, and what they said last counts: ${messageOf(error)}`)
+    return undefined
+  }
+}
