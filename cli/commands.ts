@@ -16,6 +16,7 @@ import { pops } from './pops.ts'
 import { refresh } from './refresh.ts'
 import { reload } from './reload.ts'
 import { safe } from './safe.ts'
+import { shield } from './shield.ts'
 import { start } from './start.ts'
 import { status } from './status.ts'
 import { stop } from './stop.ts'
@@ -24,4 +25,4 @@ import { up } from './up.ts'
 import { version } from './version.ts'
 
 /** Every command, in the order in which help lists them. */
-export const commands: readonly Command[] = [up, status, pops, anycast, explain, latency, check, safe, diff, map, top, events, reload, refresh, flush, stop, events, start, force, drill, dns, completion, help, version]
+export const commands: readonly Command[] = [up, status, pops, anycast, explain, latency, check, safe, diff, map, shield, top, events, reload, refresh, flush, stop, events, start, force, drill, dns, completion, help, version]

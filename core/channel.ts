@@ -92,6 +92,8 @@ export type ToProcess =
   | { readonly kind: 'stop'; readonly withinMs: number }
   /** To the daemon: all members, sent when a state changes and each second for the counters. */
   | { readonly kind: 'fleet'; readonly members: readonly Member[] }
+  /** To a worker: the origins that are down by their checks. */
+  | { readonly kind: 'origins'; readonly down: readonly string[] }
   /** To a worker or the demo origin; absent: it is well again. */
   | { readonly kind: 'inject'; readonly injection?: Injection }
   /** To the daemon: the answer to its request of the same id. */
@@ -105,6 +107,8 @@ export type FromProcess =
   | { readonly kind: 'refused'; readonly reason: string }
   /** Every HEARTBEAT_MS. */
   | { readonly kind: 'heartbeat'; readonly counters?: Counters }
+  /** From the daemon, for the workers: the origins that are down by their checks. */
+  | { readonly kind: 'origins'; readonly down: readonly string[] }
   /** From the daemon, for the admin API. With `forMs` the supervisor undoes it by itself after that long. */
   | { readonly kind: 'request'; readonly id: number; readonly verb: FleetVerb; readonly name: string; readonly forMs?: number; readonly injection?: Injection }
 

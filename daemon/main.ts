@@ -31,7 +31,7 @@ attach(async (setup, channel) => {
   const vantage = pops?.vantage
   const now: { loader?: Loader; counting?: Counting } = {}
   const explainer = makeExplainer()
-  const health = startHealth({ setup, clock, after: systemAfter, log, routedTtl: () => now.loader?.status().routedTtl ?? 0, affected: makeAffected(explainer.image), ...(vantage !== undefined && { vantage }) })
+  const health = startHealth({ setup, clock, after: systemAfter, log, routedTtl: () => now.loader?.status().routedTtl ?? 0, affected: makeAffected(explainer.image), tellOrigins: (down) => channel.send({ kind: 'origins', down }), ...(vantage !== undefined && { vantage }) })
   const everywhere = pops && listenEverywhere(setup, pops, health, log)
   const fleet = makeFleetRequests(channel, systemAfter)
   const latencies = startLatencies({ setup, clock, after: systemAfter, log })
@@ -82,6 +82,7 @@ function listen({ health, fleet, stop, log }: { readonly health: Health; readonl
     switch (message.kind) {
       case 'setup':
       case 'inject':
+      case 'origins':
         return
       case 'fleet':
         return health.fleet(message.members)

@@ -17,6 +17,8 @@ export interface RunningWorker {
   counters(): Counters
   /** From now on requests fare as a rehearsal says; absent: as they should. */
   inject(injection: Injection | undefined): void
+  /** These origins are down by their checks, and the others are not: they are asked last. */
+  downOrigins(names: readonly string[]): void
   /** Finishes what is under way within this long. */
   close(withinMs: number): Promise<void>
 }
@@ -52,6 +54,9 @@ export async function startWorker(options: { setup: Setup; clock: Clock; log: Lo
     listening,
     counters: () => ({ ...worker.counters, bytesSent: server.bytesSent, stored: worker.store.size, objects: worker.store.count }),
     inject: injector.use,
+    downOrigins: (names) => {
+      for (const origin of Object.keys(config.origins)) worker.standingOf('origin', origin).isDown = names.includes(origin)
+    },
     close: async (withinMs) => {
       certificates?.close()
       await server.close(withinMs)

@@ -8,7 +8,7 @@ import { UpstreamClient } from './http/index.ts'
 import { makeSites, type Site } from './sites.ts'
 import { MemoryStore } from './store/index.ts'
 import { makeViewers, type Viewers } from './viewers/index.ts'
-import { equalsOf, makeBudget, makeLiveness, makeStandings, makeTierAuth, originsOf, routeOf, type TierAuth } from './tiers/index.ts'
+import { equalsOf, makeBudget, makeLiveness, makeStandings, makeTierAuth, originsOf, routeOf, type Standing, type TierAuth } from './tiers/index.ts'
 
 /** All that one worker of the CDN works with; its configuration is fixed, its cache and counters live. */
 export interface Worker extends Desk {
@@ -18,6 +18,7 @@ export interface Worker extends Desk {
   readonly auth: TierAuth
   /** Of an edge that measures its viewers. */
   readonly viewers: Viewers | undefined
+  readonly standingOf: (kind: 'tier' | 'origin', name: string) => Standing
   /** It is an edge that answers its equals from what it holds. */
   readonly hasEquals: boolean
   /** Drops what is held under a primary key, and keeps what is under way from being held. */
@@ -63,6 +64,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     counters,
     underWay: 0,
     flying,
+    standingOf,
     hasEquals: role === 'edge' && equalsOf(config, role, name).length > 1,
     nextGeneration: 1,
     forget: (primary) => {

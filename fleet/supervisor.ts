@@ -34,6 +34,8 @@ export class Supervisor {
   readonly #waiting: Set<Worker>
   readonly #timers: readonly NodeJS.Timeout[]
   #settle: (trouble: string | undefined) => void = () => undefined
+  /** The origins that are down, as the daemon last told. */
+  #downOrigins: readonly string[] = []
   #ended: Promise<void> | undefined
   #allGone: () => void = () => undefined
 
@@ -93,14 +95,23 @@ export class Supervisor {
   #heard(worker: Worker, message: FromProcess): void {
     if (message.kind === 'ready') {
       this.#waiting.delete(worker)
+      if (this.#downOrigins.length > 0) this.#tellOrigins(worker)
       for (const note of message.notes ?? []) this.#log.info(note)
       if (this.#waiting.size === 0) this.#settle(undefined)
     } else if (message.kind === 'refused') {
       if (this.#waiting.has(worker)) this.#settle(`${worker.post.role} ${worker.post.name}: ${message.reason}`)
+    } else if (message.kind === 'origins') {
+      this.#downOrigins = message.down
+      for (const each of this.#workers) this.#tellOrigins(each)
     } else if (message.kind === 'request') {
       const error = this.#ended === undefined ? obey(this.#workers, message) : 'the fleet is ending'
       worker.send(error === undefined ? { kind: 'reply', id: message.id } : { kind: 'reply', id: message.id, error })
     }
+  }
+
+  #tellOrigins(worker: Worker): void {
+    const { role } = worker.post
+    if (role !== 'daemon' && role !== 'origin') worker.send({ kind: 'origins', down: this.#downOrigins })
   }
 
   #everySecond(): void {

@@ -14,6 +14,7 @@ import { keepDecisions } from './decisions.ts'
 import { openEvents, type Events } from './events.ts'
 import { openForces, type Forces, type ForcesOptions } from './forces.ts'
 import { makeStateFile, readStateFile } from './health-file.ts'
+import { watchOrigins, type OriginHealth } from './origin-health.ts'
 import { makePlainTargets } from './plain-targets.ts'
 import { describeMembers, describeTargets } from './status.ts'
 
@@ -51,6 +52,8 @@ export interface HealthOptions {
   readonly rounds?: typeof startRounds
   /** The greatest TTL of a routed record now, in seconds. */
   routedTtl?(): number
+  /** Told which origins are down, whenever that changes. */
+  readonly tellOrigins?: (down: readonly string[]) => void
   /** Which steered names a target stands behind, where there are any yet. */
   readonly affected?: (target: string) => Affected | undefined
 }
@@ -85,6 +88,7 @@ export function startHealth(options: HealthOptions): Health {
     changed: (change) => {
       saving.within(SAVE_AFTER_CHANGE_MS)
       if (change.before === 'DOWN' && change.now === 'UP') capacity.recovered(change.name)
+      origins.note(change.name, checker)
     },
     ...(options.vantage === undefined ? {} : { settler: options.vantage }),
     ...(options.probe === undefined ? {} : { probe: options.probe })
@@ -92,10 +96,10 @@ export function startHealth(options: HealthOptions): Health {
   options.vantage?.whenChanged(restating(checker, saving))
   const shares = makeShares(options.affected)
   const events = openEvents({ stateFolder: setup.stateFolder, clock, log, affects: shares.affectedBy })
-  checker.add(checkTargets(config, setup.ports.http, table).map(events.watched))
-  const forces = openForces({ file: join(setup.stateFolder, 'forces.json'), clock, after, log, knows: (name) => name.includes('@') || checker.report(name) !== undefined, apply: applying(checker, events) })
+  const origins = watchOrigins(config, options.tellOrigins ?? (() => undefined))
+  beginChecks(checker, events, [...checkTargets(config, setup.ports.http, table), ...origins.targets], origins)
+  const forces = openForces({ file: join(setup.stateFolder, 'forces.json'), clock, after, log, knows: (name) => name.includes('@') || checker.report(name) !== undefined, apply: applying(checker, events, origins) })
   const plain = makePlainTargets({ checks: config.checks.named, table, firstWord: Object.keys(config.edges).length, checker: watching(checker, events) })
-  saving.within(SAVE_EVERY_MS)
   let members: readonly Member[] = []
   const edges = Object.entries(config.edges).map(([name, { capacity: most }], word) => ({ name, word, capacity: most }))
   const capacity = startCapacity({
@@ -124,7 +128,7 @@ export function startHealth(options: HealthOptions): Health {
       }
     },
     members: () => describeMembers({ config, members, checker, forces, table, capacity, note: options.vantage?.note }),
-    targets: () => describeTargets(plain.names, checker, forces),
+    targets: () => describeTargets([...plain.names, ...origins.targets.map(({ name }) => name)], checker, forces),
     rehearse: hear.rehearse,
     close: async () => {
       saving.cancel()
@@ -151,7 +155,14 @@ function makeSaving(clock: Pick<Clock, 'elapsed'>, after: After, save: () => voi
       within(SAVE_EVERY_MS)
     })
   }
+  within(SAVE_EVERY_MS)
   return { within, cancel: () => cancel?.() }
+}
+
+/** Checks targets from now on; what is known from before of the origins among them is told. */
+function beginChecks(checker: Checker, { watched }: Events, targets: readonly CheckTarget[], origins: OriginHealth): void {
+  checker.add(targets.map(watched))
+  for (const { name } of origins.targets) origins.note(name, checker)
 }
 
 /** What others say has changed: words may have to change too, and what is decided is kept. */
@@ -179,10 +190,11 @@ function makeShares(names: HealthOptions['affected']): { note(member: Member): v
 }
 
 /** Holds a target, and has it written down why. */
-function applying(checker: Checker, { forced: told }: Events): ForcesOptions['apply'] {
+function applying(checker: Checker, { forced: told }: Events, origins: OriginHealth): ForcesOptions['apply'] {
   return (name, forced, why) => {
     told(name, why)
     checker.force(name, forced)
+    origins.note(name, checker)
   }
 }
 

@@ -7,7 +7,7 @@
 // a policy tells apart are one class, so that an answer is prepared once per class. Knows no packet, no zone, no socket.
 export type { ClassLimits } from './classes.ts'
 export { addressKey, keyLength, subnetKey } from './client-key.ts'
-export { greatCircle } from './distance.ts'
+export { estimateMs, greatCircle } from './distance.ts'
 export { drawFor, goesByClient, mix, type Draw } from './draw.ts'
 export { openRouting } from './open.ts'
 export type { Drawer, DrawTold } from './tell-draw.ts'

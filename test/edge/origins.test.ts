@@ -2,7 +2,10 @@ import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { parseConfig } from '../../core/config-file.ts'
+import type { RunningWorker } from '../../edge/index.ts'
 import { makeCircuit } from '../../edge/tiers/circuit.ts'
+import { adviseShield } from '../../cli/shield-advice.ts'
+import { watchOrigins } from '../../daemon/control/origin-health.ts'
 import { balances } from '../../edge/tiers/balances.ts'
 import { makeTimes } from '../../edge/tiers/times.ts'
 import { makeManualClock, type ManualClock } from '../helpers/manual-clock.ts'
@@ -16,6 +19,7 @@ const PORT = 13260
 const ADDRESS = '127.22.0.1'
 
 interface Edge {
+  readonly worker: RunningWorker
   readonly time: ManualClock
   get(target: string, more?: { method?: string; fields?: string }): Promise<Reply>
 }
@@ -38,7 +42,7 @@ async function startEdge(t: Test, origins: Readonly<Record<string, unknown>>, gr
     client.close()
     return reply
   }
-  return { time, get }
+  return { worker, time, get }
 }
 
 const says = (body: string, status = 200) => ({ status, fields: [['Cache-Control', 'no-store']] as const, body })
@@ -175,6 +179,62 @@ t.test('the ways to balance', (t) => {
   t.equal(times[0]!.p95(), undefined)
   for (let ms = 1; ms <= 98; ms++) times[0]!.add(ms, 0)
   t.ok(times[0]!.p95()! > 80 && times[0]!.p95()! < 98)
+  t.end()
+})
+
+t.test('an origin that its check finds down is asked last', async (t) => {
+  const [first, second] = [await startOrigin(), await startOrigin()]
+  t.teardown(() => Promise.all([first.close(), second.close()]))
+  const edge = await startEdge(t, { first: { url: urlOf(first) }, second: { url: urlOf(second) } }, { origins: ['first', 'second'] })
+  first.answers.set('/', says('first'))
+  second.answers.set('/', says('second'))
+  edge.worker.downOrigins(['first'])
+  t.equal((await edge.get('/')).body, 'second')
+  edge.worker.downOrigins(['first', 'second'])
+  t.equal((await edge.get('/')).body, 'first', 'all down: as if all were up')
+  edge.worker.downOrigins([])
+  t.equal((await edge.get('/')).body, 'first')
+})
+
+t.test('which origins are down is told when that changes: by their checks, and as they are forced', (t) => {
+  const told: string[] = []
+  const config = configOf({ checks: { deep: { http: '/deep' } }, origins: { one: { url: 'https://192.0.2.1', check: 'deep' }, two: { url: 'http://192.0.2.2:8000/x', check: 'default' }, three: { url: 'http://192.0.2.3' } } })
+  const origins = watchOrigins(config, (down) => told.push(down.join(' ')))
+  t.same(origins.targets.map(({ name }) => name), ['origin/one', 'origin/two'])
+  const state = new Map<string, { verdict: 'UP' | 'DOWN' | 'UNKNOWN'; forced: 'none' | 'up' | 'down' | 'drain' }>()
+  const set = (name: string, verdict: 'UP' | 'DOWN' | 'UNKNOWN', forced: 'none' | 'up' | 'down' | 'drain'): void => {
+    state.set(name, { verdict, forced })
+    origins.note(name, { report: (asked) => ({ name: asked, check: 'default', why: '', since: 0, checkedAt: 0, falls: 0, suspect: false, ...(state.get(asked) ?? { verdict: 'UNKNOWN', forced: 'none' }) }) })
+  }
+  set('origin/one', 'UNKNOWN', 'none')
+  set('icn', 'DOWN', 'none')
+  t.same(told, [])
+  set('origin/two', 'DOWN', 'none')
+  set('origin/two', 'DOWN', 'none')
+  set('origin/one', 'UP', 'drain')
+  set('origin/two', 'DOWN', 'up')
+  t.same(told, ['two', 'one two', 'one'])
+  t.end()
+})
+
+t.test('where a shield should stand', (t) => {
+  const config = configOf({
+    edges: {
+      icn: { address: '127.0.0.2', city: 'Seoul', at: [37.46, 126.44], region: 'ap-northeast-2' },
+      nrt: { address: '127.0.0.3', city: 'Tokyo', at: [35.76, 140.39], region: 'ap-northeast-1' },
+      fra: { address: '127.0.0.4', city: 'Frankfurt', at: [50.03, 8.56], region: 'eu-central-1' },
+      iad: { address: '127.0.0.5', city: 'Ashburn', at: [38.95, -77.45], region: 'us-east-1' }
+    },
+    shields: { tokyo: { address: '127.0.0.6', at: [35.69, 139.69] } },
+    origins: { far: { url: 'http://192.0.2.1', region: 'us-east-1' }, other: { url: 'http://192.0.2.2', region: 'mars-1' } },
+    distributions: { d1: { behaviours: [{ path: '/*', origin: 'far' }] }, d2: { behaviours: [{ path: '/*', origin: 'other' }] } }
+  })
+  const shares = (icn: number, nrt: number, fra: number, iad: number) => new Map(Object.entries({ icn, nrt, fra, iad }))
+  t.same(adviseShield(config, 'd1', shares(1, 1, 1, 1))!.best.members, ['iad'], 'where its origin is')
+  t.same(adviseShield(config, 'd2', shares(10, 9, 1, 0))!.best.members, ['icn'], 'else where the traffic is')
+  t.same(adviseShield(config, 'd2', shares(1, 9, 0, 0))!.best.members, ['tokyo', 'nrt'], 'members beside each other are one place')
+  t.same(adviseShield(config, 'd2', shares(1, 9, 0, 0))!.fallback!.members, ['icn'])
+  t.ok(adviseShield(config, 'd2', shares(0, 0, 0, 0)), 'without traffic')
   t.end()
 })
 
