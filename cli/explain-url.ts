@@ -41,8 +41,8 @@ export async function explainUrl(call: Call, text: string, from: string): Promis
 function linesOf(explained: Explained): string[] {
   if (explained.kind === 'refused') return [`  refused with ${explained.status}: ${explained.reason}`]
   const { distribution, behaviour, of, primary, parts, id, target, fields } = explained
-  const { policy, origin, pattern, index, bypass } = behaviour
-  const out = [`  distribution ${distribution}, behaviour ${index + 1} of ${of}: ${pattern}`, `  origin ${origin.name}, cache policy ${policy.name}${policy.name === policy.set ? '' : ` (set ${policy.set})`}`]
+  const { policy, from, pattern, index, bypass } = behaviour
+  const out = [`  distribution ${distribution}, behaviour ${index + 1} of ${of}: ${pattern}`, `  origin ${from}, cache policy ${policy.name}${policy.name === policy.set ? '' : ` (set ${policy.set})`}`]
   if (bypass) out.push('  it bypasses the cache: it is sent on as it is, and nothing is held')
   else out.push(...timesOf(behaviour), '', `key: ${[primary, ...parts].join('\n     ')}`, `id:  ${id}`, '     and where the response has Vary, the values of the fields that it names')
   out.push('', `to the origin: ${target}`)
@@ -62,4 +62,4 @@ function timesOf({ times: { min, default: preset, max, errors }, defaultIfError 
 }
 
 const plainOf = (explained: Explained): unknown =>
-  explained.kind === 'refused' ? explained : { ...explained, behaviour: { path: explained.behaviour.pattern, index: explained.behaviour.index, origin: explained.behaviour.origin.name, policy: explained.behaviour.policy.name, bypass: explained.behaviour.bypass } }
+  explained.kind === 'refused' ? explained : { ...explained, behaviour: { path: explained.behaviour.pattern, index: explained.behaviour.index, origin: explained.behaviour.from, policy: explained.behaviour.policy.name, bypass: explained.behaviour.bypass } }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { duration } from './config-values.ts'
+import { duration, size } from './config-values.ts'
 import { parseDuration } from './quantity.ts'
 
 // What makes the key of a response, what of a request reaches the origin, and for how long what comes is held.
@@ -65,6 +65,22 @@ export const errorPages = byStatus(
 )
   .default({})
   .meta({ description: 'pages that viewers get in place of errors, by the status of the error' })
+
+/** Which bodies are compressed for the viewers that take it. */
+export const compress = z
+  .union(
+    [
+      z.boolean().transform((on) => (on ? { types: undefined, 'min-size': 1024, 'max-size': 10 * 1024 * 1024 } : (false as const))),
+      z.strictObject({
+        types: z.array(z.string().regex(/^[a-z0-9*?.+/-]+$/, { message: 'expected a type such as text/html or text/*, in lower case' })).min(1).optional().meta({ description: 'types that are compressed; absent: text, scripts, JSON, XML, SVG, fonts that are not compressed yet' }),
+        'min-size': size('smaller bodies are left as they are', '1KiB'),
+        'max-size': size('larger bodies are left as they are', '10MiB')
+      })
+    ],
+    { error: 'expected true, false or { types: […], min-size: …, max-size: … }' }
+  )
+  .default(false)
+  .meta({ description: 'responses that are held are compressed once for the viewers that take it (br, gzip, zstd where Node has it), and decompressed for those that cannot take what the origin sent' })
 
 const patterns = (what: string) =>
   z

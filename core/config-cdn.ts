@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { conditions, errorPages, perhaps } from './config-cache.ts'
+import { compress, conditions, errorPages, perhaps } from './config-cache.ts'
 import { certificateKeys, needBothOfCertificate } from './config-http.ts'
 import { pop } from './config-pops.ts'
 import { addresses, coordinates, duration, hostname, label, labels, place, region, size } from './config-values.ts'
@@ -42,6 +42,7 @@ const behaviour = z.strictObject({
   origin: label.meta({ description: 'the origin, or the group of origins, it is fetched from' }),
   policy: label.default('rfc9111').meta({ description: 'what makes the key and how long responses are held: `rfc9111`, `cloudfront`, or a name under `cache-policies`' }),
   bypass: z.boolean().default(false).meta({ description: 'nothing is answered from the cache, nor held: requests go to the origin as they are' }),
+  compress,
   'default-ttl': perhaps('freshness of responses that state none; absent: that of the policy'),
   'stale-if-error': duration('how long past its freshness a response may stand in for an error of the origin where it does not say so itself (RFC 5861); never one that must be revalidated', '0s')
 })

@@ -17,6 +17,8 @@ export interface Viewer {
   readonly target: string
   /** Of the tier that asks; absent for a viewer. */
   readonly nonce: string | undefined
+  /** Under which it was looked up last: of the variant where there are several. */
+  key: string
   /** The request's id, once one was needed. */
   id: string | undefined
   /** It is a page in place of an error that is asked for. */
@@ -41,17 +43,17 @@ export function viewerOf(worker: Worker, site: Site, behaviour: Behaviour, asked
   const { request, reply, nonce } = asked
   if (behaviour.policy.plain && !site.conditional) {
     const primary = primaryKey({ distribution: site.distribution, host: behaviour.origin.host ?? request.host, target: request.target })
-    return { request, reply, site, behaviour, primary, parts: '', target: request.target, nonce, id: undefined, page: undefined }
+    return { request, reply, site, behaviour, primary, parts: '', target: request.target, nonce, key: primary, id: undefined, page: undefined }
   }
   const { primary, parts, target } = readKey(site, behaviour, request, { fromTier: nonce !== undefined, country: () => worker.countryOf(reply.remoteAddress) })
-  return { request, reply, site, behaviour, primary, parts: parts.join('\n'), target, nonce, id: undefined, page: undefined }
+  return { request, reply, site, behaviour, primary, parts: parts.join('\n'), target, nonce, key: primary, id: undefined, page: undefined }
 }
 
 /** The key of a request by the policy of its behaviour, and the target that is sent on. */
-export function readKey(site: Site, { policy, origin }: Behaviour, request: RequestHead, facts: Facts): { readonly primary: string; readonly parts: readonly string[]; readonly target: string } {
+export function readKey(site: Site, { policy, origin, from }: Behaviour, request: RequestHead, facts: Facts): { readonly primary: string; readonly parts: readonly string[]; readonly target: string } {
   const { held, sent } = readTarget(policy, request.target)
   const primary = primaryKey({ distribution: site.distribution, host: origin.host ?? request.host, target: held })
   // Behaviours that differ in neither would hold the same.
-  const chosen = site.conditional ? [`by ${origin.name} ${policy.name}`] : []
+  const chosen = site.conditional ? [`by ${from} ${policy.name}`] : []
   return { primary, parts: [...chosen, ...readParts(policy, request, facts)], target: sent }
 }

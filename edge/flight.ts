@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/channel.ts'
 import { Fill, isFresh, judge, mergeFields, POLICY_PARTS, staleFor, varyNames, variantKey, type Freshness, type NoStoreReason, type StoredObject, type Times, type VaryMark, type Verdict } from './cache/index.ts'
+import { describeHeld, type Compression } from './coding/index.ts'
 import type { Fetching, UpstreamTrouble } from './http/index.ts'
 import { fieldOf, filterFields, flat, formatHttpDate, toLines, type FieldList } from './message/index.ts'
 import { passedOn } from './passed.ts'
@@ -55,6 +56,8 @@ export interface Plan {
   readonly parted: boolean
   readonly times: Times
   readonly defaultIfError: number
+  /** What viewers may get in another coding than it comes in. */
+  readonly compression: Compression | undefined
   readonly authorized: boolean
   /** The stale response to ask about. */
   readonly object: StoredObject | undefined
@@ -196,7 +199,7 @@ export class Flight {
     const verdict = this.#judge(object.status, [...merged, ...age], receivedAt)
     const freshness = verdict.kind === 'storable' ? verdict.freshness : { lifetime: 0, initialAge: verdict.age, receivedAt, whileRevalidating: 0, ifError: 0 }
     const { body, status } = object
-    const renewed = makeObject(status, toLines(merged), body, validatorsOf({ etag: fieldOf(merged, 'etag'), lastModified: fieldOf(merged, 'last-modified') }), freshness)
+    const renewed = makeObject(status, this.#linesOf(status, merged), body, validatorsOf({ etag: fieldOf(merged, 'etag'), lastModified: fieldOf(merged, 'last-modified') }), freshness)
     if (verdict.kind === 'storable' && !this.#isOutdated) store.put(this.#key, renewed)
     else if (verdict.kind === 'storable' || verdict.reason !== 'authorization') store.delete(this.#key)
     this.#close()
@@ -224,7 +227,7 @@ export class Flight {
     const fill = new Fill({ kept: this.#storing, flow: { pause: () => this.#fetching?.pause(), resume: () => this.#fetching?.resume() } })
     const aged = fieldOf(fields, 'age') !== undefined
     const age = verdict.kind === 'storable' ? verdict.freshness.initialAge : verdict.age
-    this.#coming = { status, lines: toLines(passed), length, etag: fieldOf(passed, 'etag'), lastModified: fieldOf(passed, 'last-modified'), fill, statusAbove: fieldOf(fields, 'cache-status'), age: aged ? Math.floor(age / 1000) : undefined, stored }
+    this.#coming = { status, lines: this.#linesOf(status, passed), length, etag: fieldOf(passed, 'etag'), lastModified: fieldOf(passed, 'last-modified'), fill, statusAbove: fieldOf(fields, 'cache-status'), age: aged ? Math.floor(age / 1000) : undefined, stored }
     const mark = this.#storing ? this.#settleKey(varyNames(fields)) : undefined
     if (!sharable) this.#close()
     // An error of the moment neither drops what is held nor marks the key.
@@ -237,6 +240,11 @@ export class Flight {
       return same ? { kind: 'coming', coming, leader } : { kind: 'other-variant' }
     })
     this.stopIfUnwanted()
+  }
+
+  #linesOf(status: number, fields: FieldList): string {
+    const { compression } = this.#plan
+    return compression === undefined ? toLines(fields) : describeHeld(compression, status, toLines(fields))
   }
 
   #judge(status: number, fields: FieldList, receivedAt: number): Verdict {

@@ -1,7 +1,7 @@
 import type { Viewer } from './asked.ts'
 import { POLICY_PARTS } from './cache/index.ts'
 import { fieldName, requestField, requestFields } from './http/index.ts'
-import { fieldOf, filterFields, hopByHop } from './message/index.ts'
+import { fieldOf, filterFields, hopByHop, normalEncoding } from './message/index.ts'
 import { BEHAVIOUR_FIELD, countryOf, deviceFor, EVERYTHING, mayReach, readCookies, VIEWER_COUNTRY, VIEWER_DEVICE, type Policy } from './policies/index.ts'
 import { withNode } from './tiers/index.ts'
 import type { Worker } from './worker.ts'
@@ -48,6 +48,7 @@ export function sentField(worker: Worker, viewer: Viewer, name: string): string 
   if (received === undefined || CONDITIONS.has(name) || !isSentAsItIs(policy, name, fromTier)) return undefined
   const connection = requestField(request, CONNECTION)
   if (hopByHop(connection === undefined ? [] : ['connection', connection])(name)) return undefined
+  if (name === 'accept-encoding') return normalEncoding(received)
   return name === 'cookie' ? readCookies(policy, request) : received
 }
 
@@ -71,9 +72,11 @@ export function upstreamFields(worker: Desk, viewer: Asking, how: Sending): stri
   // What is never held can be chosen by nobody for others.
   const chosenBy = how === 'whole' ? EVERYTHING : policy
   const isCookieMade = chosenBy.cookies !== undefined
-  const sent = filterFields(fields, (name) => !hop(name) && isSentAsItIs(chosenBy, name, fromTier) && (how === 'whole' || !CONDITIONS.has(name) || (how === 'part' && PART.has(name))) && !(isCookieMade && name === 'cookie'))
+  const sent = filterFields(fields, (name) => !hop(name) && isSentAsItIs(chosenBy, name, fromTier) && (how === 'whole' || !CONDITIONS.has(name) || (how === 'part' && PART.has(name))) && !(isCookieMade && name === 'cookie') && (how === 'whole' || name !== 'accept-encoding'))
   const cookies = isCookieMade && !hop('cookie') ? readCookies(chosenBy, request) : undefined
   if (cookies !== undefined) sent.push('Cookie', cookies)
+  const encoding = how === 'whole' || hop('accept-encoding') || !mayReach(chosenBy, 'accept-encoding') ? undefined : normalEncoding(fieldOf(fields, 'accept-encoding'))
+  if (encoding !== undefined) sent.push('Accept-Encoding', encoding)
   const via = fieldOf(fields, 'via')
   const forwarded = forwardedFor(fieldOf(fields, 'x-forwarded-for'), reply.remoteAddress, fromTier)
   if (forwarded !== undefined) sent.push('X-Forwarded-For', forwarded)

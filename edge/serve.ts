@@ -3,6 +3,8 @@ import { never } from '../core/trouble.ts'
 import { ageAt, Fill, isNotModified, lookup, mayBeStale, rangeHolds, readRequestControl, staleFor, wantedRange, type Range, type RequestControl, type StoredObject } from './cache/index.ts'
 import { answerPage, pageFor } from './answer-page.ts'
 import { chooseBehaviour, viewerOf, type Viewer } from './asked.ts'
+import { collect, inCoding } from './coded.ts'
+import { wishFor } from './coding/index.ts'
 import { Flight, MOST_FLIGHTS, type Coming, type Outcome, type Plan, type Waiter } from './flight.ts'
 import { hitEnd, hitFrame, hitStatus, makeId, renderHead, type Way } from './head.ts'
 import { fieldName, mayHaveField, requestField, type Connection, type RequestHead } from './http/index.ts'
@@ -73,6 +75,7 @@ export function serve(worker: Worker, request: RequestHead, reply: Connection): 
 function answer(worker: Worker, viewer: Viewer): void {
   const now = worker.clock.now()
   const found = lookup(worker.store, viewer.primary, (name) => sentField(worker, viewer, name), now)
+  viewer.key = found.key
   switch (found.kind) {
     case 'fresh':
       return hit(worker, viewer, found.key, found.object, now)
@@ -112,8 +115,15 @@ function hit(worker: Worker, viewer: Viewer, key: string, object: StoredObject, 
   const { request, reply } = viewer
   const plain = request.method === 'GET' && request.minor === 1 && viewer.nonce === undefined && !reply.closesAfter && object.body.length <= ONE_GO && object.status < 400 && viewer.page === undefined
   if (plain && !mayHaveField(request, NOT_PLAIN)) {
-    worker.counters.hits++
-    return reply.whole(hitFrame(worker, object, now), object.body, hitEnd(worker))
+    if (viewer.behaviour.compression === undefined) {
+      worker.counters.hits++
+      return reply.whole(hitFrame(worker, object, now), object.body, hitEnd(worker))
+    }
+    return inCoding(worker, viewer, object, (shown) => {
+      if (shown.body.length > ONE_GO) return answerFromHeld(worker, viewer, object, now)
+      worker.counters.hits++
+      reply.whole(hitFrame(worker, shown, now), shown.body, hitEnd(worker))
+    })
   }
   const { minFresh } = wishesOf(viewer)
   // However many ask for it to be fresher, the origin is asked no more often than behind stale answers.
@@ -165,7 +175,7 @@ function planOf(worker: Worker, viewer: Viewer, key: string, object: StoredObjec
   nameRequest(worker, viewer)
   const fields = upstreamFields(worker, viewer, how === 'for a part' ? 'part' : 'cache')
   const { route, times, defaultIfError } = behaviour
-  return { primary, key, parted: parts !== '', host: request.host, target, fields, route, times, defaultIfError, authorized, object, open: how === 'together' && !authorized }
+  return { primary, key, parted: parts !== '', host: request.host, target, fields, route, times, defaultIfError, authorized, compression: worker.role === 'edge' ? viewer.behaviour.compression : undefined, object, open: how === 'together' && !authorized }
 }
 
 /** Why a request is sent on, in the words of Cache-Status (RFC 9211 §2.2). */
@@ -278,6 +288,7 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
     leave()
     return getPart()
   }
+  if (range === undefined && mustDecode(viewer, coming)) return answerDecoded(worker, viewer, coming, status, leave)
   if (range !== undefined) return relay(reply, partHead(worker, viewer, coming.lines, range, length!, way), 'length', coming.fill, leave, range)
   const bodiless = request.method === 'HEAD' || coming.status === 204
   const framing = length !== undefined || bodiless ? 'length' : request.minor === 1 ? 'chunked' : 'close'
@@ -288,10 +299,31 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
   leave()
 }
 
-/** Answers with a response that is held: all of it, its head, or that it has not changed. */
+const ACCEPT_ENCODING = fieldName('accept-encoding')
+
+const mustDecode = ({ request, nonce, behaviour: { compression } }: Viewer, coming: Coming): boolean =>
+  compression !== undefined && nonce === undefined && 'freshness' in coming.stored && wishFor(compression, coming, 0, requestField(request, ACCEPT_ENCODING)).kind === 'decode'
+
+/** What its viewer cannot read is answered when it is here whole. */
+function answerDecoded(worker: Worker, viewer: Viewer, coming: Coming, status: string, leave: () => void): void {
+  const { stored, lines, etag, lastModified, fill } = coming
+  if (!('freshness' in stored)) return
+  collect(worker, fill, (body) => {
+    leave()
+    if (body === undefined) return viewer.reply.abort()
+    answerStored(worker, viewer, { kind: 'object', status: coming.status, lines, body, etag, lastModified, ...stored.freshness, frame: '', frameAge: -1, askedAt: -Infinity }, 'Miss', status)
+  })
+}
+
+/** Answers with a response that is held, in the coding that the viewer takes. */
 function answerStored(worker: Worker, viewer: Viewer, object: StoredObject, cache: Way['cache'], status: string): void {
-  const { request, reply } = viewer
   if (answerError(worker, viewer, object.status, status, () => sayStatus(worker, viewer, object.status))) return
+  inCoding(worker, viewer, object, (shown) => answerShown(worker, viewer, shown, cache, status))
+}
+
+/** All of it, its head, a part, or that it has not changed. */
+function answerShown(worker: Worker, viewer: Viewer, object: StoredObject, cache: Way['cache'], status: string): void {
+  const { request, reply } = viewer
   const way = wayOf(worker, viewer, cache, status, Math.floor(ageAt(object, worker.clock.now()) / 1000))
   if (mayAnswer304(worker, viewer, object)) return answer304(worker, viewer, object.lines, way)
   const range = rangeOf(worker, viewer, object, object.body.length)

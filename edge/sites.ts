@@ -2,6 +2,7 @@ import type { Config } from '../core/config.ts'
 import type { Times } from './cache/index.ts'
 import type { RequestHead } from './http/index.ts'
 import { fits, makePolicies, readConditions, type Conditions, type Policy } from './policies/index.ts'
+import { readCompression, type Compression } from './coding/index.ts'
 import { readPages, type Page } from './pages.ts'
 import type { OriginGroup, Parent, Route } from './tiers/index.ts'
 
@@ -15,6 +16,10 @@ export interface Behaviour {
   readonly policy: Policy
   /** Nothing is answered from the cache, nor held. */
   readonly bypass: boolean
+  /** Which bodies are compressed; undefined: all are left as they are. */
+  readonly compression: Compression | undefined
+  /** Name of the origin or the group of origins. */
+  readonly from: string
   /** The first of its origins. */
   readonly origin: Parent
   /** By which way it is fetched. */
@@ -38,13 +43,13 @@ export function makeSites(config: Config, routeOf: (distribution: string, origin
   const sites = new Map<string, Site>()
   const policies = makePolicies(config)
   for (const [distribution, { aliases, behaviours, 'error-pages': pages }] of Object.entries(config.distributions)) {
-    const resolved = behaviours.map(({ path, when, origin: name, policy: policyName, bypass, 'default-ttl': defaultTtl, 'stale-if-error': defaultIfError }, index): Behaviour => {
+    const resolved = behaviours.map(({ path, when, origin: name, policy: policyName, bypass, compress, 'default-ttl': defaultTtl, 'stale-if-error': defaultIfError }, index): Behaviour => {
       const origins = groups.get(name)
       if (origins === undefined) throw new Error(`distribution ${distribution}: there is no origin ${name}`)
       const policy = policies.get(policyName)
       if (policy === undefined) throw new Error(`distribution ${distribution}: there is no cache policy ${policyName}`)
       const times = defaultTtl === undefined ? policy.times : { ...policy.times, default: defaultTtl }
-      return { index, pattern: path, conditions: readConditions(when), policy, bypass, origin: origins.members[0]!, route: routeOf(distribution, origins), times, defaultIfError }
+      return { index, pattern: path, conditions: readConditions(when), policy, bypass, compression: readCompression(compress), from: name, origin: origins.members[0]!, route: routeOf(distribution, origins), times, defaultIfError }
     })
     const site: Site = { distribution, behaviours: resolved, pages: readPages(pages), conditional: resolved.some(({ conditions }) => conditions !== undefined) }
     for (const host of [`${distribution}.${config.domain}`, ...aliases]) sites.set(host, site)

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Counters, Role, Setup } from '../core/channel.ts'
 import type { Logger } from '../core/log.ts'
 import type { Desk, Flight } from './flight.ts'
+import type { StoredObject } from './cache/index.ts'
 import { UNKNOWN_COUNTRY, type CountryOf } from './country.ts'
 import { UpstreamClient } from './http/index.ts'
 import { makeSites, type Site } from './sites.ts'
@@ -24,6 +25,8 @@ export interface Worker extends Desk {
   /** Drops what is held under a primary key, and keeps what is under way from being held. */
   forget(primary: string): void
   readonly countryOf: CountryOf
+  /** Bodies that are being compressed or decompressed, by what they will be held under. */
+  readonly coding: Map<string, Promise<StoredObject>>
   /** First half of every request id of this process. */
   readonly idPrefix: string
   /** Second half: counts up, and never over: 2 to the 48 requests. */
@@ -71,6 +74,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
       store.delete(primary)
       for (const flight of flying) if (flight.primary === primary) flight.outdate()
     },
+    coding: new Map(),
     countryOf: options.countryOf ?? (() => UNKNOWN_COUNTRY),
     idPrefix: randomBytes(5).toString('hex'),
     nextId: 1

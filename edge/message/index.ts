@@ -5,3 +5,4 @@
 // It must never know of sockets, caching or tiers.
 export { formatHttpDate, parseHttpDate } from './date.ts'
 export { fieldOf, filterFields, flat, fromLines, hopByHop, listMembers, toLines, type FieldList } from './fields.ts'
+export { acceptedCodings, CODINGS, normalEncoding, type Coding } from './codings.ts'

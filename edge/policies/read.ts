@@ -1,5 +1,5 @@
 import { fieldName, requestField, requestFields, type RequestHead } from '../http/index.ts'
-import { hopByHop } from '../message/index.ts'
+import { hopByHop, normalEncoding } from '../message/index.ts'
 import type { Policy } from './policy.ts'
 import { deviceOf } from './device.ts'
 import { pick, type Selection } from './selection.ts'
@@ -88,5 +88,9 @@ function headerParts(meant: Selection, request: RequestHead): string[] {
     const name = fields[at]!.toLowerCase()
     if (name !== 'cookie' && !hop(name) && !NEEDED.has(name) && !CONDITIONS.has(name) && !name.startsWith('x-nearcast-') && meant(name)) named.add(name)
   }
-  return [...named].sort().map((name) => `header ${name}=${requestField(request, fieldName(name))}`)
+  return [...named].sort().flatMap((name) => {
+    const value = requestField(request, fieldName(name))
+    const told = name === 'accept-encoding' ? normalEncoding(value) : value
+    return told === undefined ? [] : [`header ${name}=${told}`]
+  })
 }
