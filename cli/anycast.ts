@@ -1,5 +1,7 @@
 import { suggestion } from '../core/suggest.ts'
+import { bind, birdConf, unbind } from './anycast-bind.ts'
 import { deadman } from './anycast-deadman.ts'
+import { explain } from './anycast-explain.ts'
 import { status } from './anycast-status.ts'
 import { drain, pin, unpin } from './anycast-pin.ts'
 import { mistyped, type Call, type Command } from './command.ts'
@@ -11,6 +13,10 @@ const VERBS: Readonly<Record<string, { readonly takes: readonly string[]; run(ca
   pin: { takes: ['PREFIX', 'STATE'], run: pin },
   unpin: { takes: ['[PREFIX]'], run: unpin },
   drain: { takes: ['[PREFIX]'], run: drain },
+  explain: { takes: ['PREFIX'], run: explain },
+  bind: { takes: [], run: bind },
+  unbind: { takes: [], run: unbind },
+  'bird-conf': { takes: [], run: birdConf },
   deadman: { takes: [], run: deadman }
 }
 
@@ -22,6 +28,9 @@ export const anycast: Command = {
     'pin PREFIX STATE    hold a prefix announced, demoted or withdrawn, whatever is found out',
     'unpin [PREFIX]      let it go, or all of them; ends a drain too',
     'drain [PREFIX]      demote, wait, withdraw, wait until nothing comes in; then this PoP may be stopped',
+    'explain PREFIX      what it needs, what was found, and what may be done with it',
+    'bind, unbind        put the service addresses on the loopback of this machine, and take them off (root)',
+    'bird-conf           print the file that bird.conf includes, with nothing announced, for the first start of BIRD',
     'deadman             watch the daemon, and end the announcements of one that is dead or hangs; nearcast up starts it',
     'PREFIX is the name of a prefix in nearcast.yaml, the prefix itself, or "all".'
   ],

@@ -106,6 +106,7 @@ function withFile<T>(file: string, work: (fd: number) => T): T | undefined {
 export function eventLine(event: Event): string {
   const at = `${event.at.slice(0, 19).replace('T', ' ')}Z`
   if (!('target' in event)) return `${at}  the daemon ${event.event === 'start' ? 'began' : 'ended'}`
+  if (event.event === 'anycast') return `${at}  ${event.target} ${event.state}: ${event.why}`
   if (!('verdict' in event)) return `${at}  ${event.target} is checked no more`
   const { target, verdict, forced, why } = event
   const affects = event.event === 'health' ? event.affects : undefined

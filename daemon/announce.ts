@@ -31,6 +31,7 @@ export function startAnycast({ setup: { config, ports, stateFolder }, health, se
     edges: () => health.members().filter(({ name }) => own.includes(name)).map(edgeOf),
     zone: () => (service.status().zones.find(({ state }) => state === 'current') ?? service.status().zones[0])?.origin,
     settled: () => health.settled(),
+    changed: (prefix, { state, reasons }) => health.announced(prefix, state, reasons.join('; ')),
     clock: systemClock,
     after: systemAfter,
     log

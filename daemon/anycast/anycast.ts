@@ -6,7 +6,7 @@ import type { Logger } from '../../core/log.ts'
 import { messageOf } from '../../core/trouble.ts'
 import type { Channel } from '../pops/index.ts'
 import { askOver } from './ask.ts'
-import { decide, noHistory } from './decide.ts'
+import { decide, mayNotLeave, noHistory } from './decide.ts'
 import { findOut, Streaks, type Asked, type OwnEdge } from './evidence.ts'
 import { replaceFile } from './files.ts'
 import { keyOfPrefix, readLease, writeLease } from './leases.ts'
@@ -97,6 +97,7 @@ export class Anycast {
         grade: finding.grade, flaps: held.history.flaps, isSettled: intent?.isSettled ?? false,
         ...(intent?.holdUntil !== undefined && { holdUntil: intent.holdUntil }),
         ...(pin !== undefined && { pin }),
+        ...withKept(mayNotLeave(leases, this.#heard(), this.#rules)),
         others: leases
       }
     })
@@ -218,3 +219,5 @@ export class Anycast {
     return this.#saving
   }
 }
+
+const withKept = (kept: string | undefined): { kept?: string } => (kept === undefined ? {} : { kept })

@@ -20,6 +20,8 @@ export interface PrefixStatus {
   /** Withdrawn for so long that nothing comes in any more. */
   readonly isSettled: boolean
   readonly pin?: Pin
+  /** Why it could not be withdrawn here now, whatever happened; absent: it could. */
+  readonly kept?: string
   /** What other PoPs say of it. */
   readonly others: readonly Lease[]
 }

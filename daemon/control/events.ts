@@ -38,6 +38,8 @@ export interface Events {
   forced(name: string, why: string | undefined): void
   /** These are checked no more. */
   gone(names: readonly string[]): void
+  /** A prefix is announced otherwise from now on. */
+  announced(prefix: string, state: 'announced' | 'demoted' | 'withdrawn', why: string): void
   /** How everything stood at a wall time; a text says why that is not known. */
   past(at: number): Promise<PastHealth | string>
   /** Resolves when all is on disk, with the end of the daemon. */
@@ -63,6 +65,8 @@ const affected = z.object({ names: z.number(), first: z.array(z.string()), share
 const event = z.discriminatedUnion('event', [
   z.object({ at: z.iso.datetime(), event: z.enum(['start', 'stop']) }),
   z.object({ at: z.iso.datetime(), event: z.literal('gone'), target: z.string() }),
+  /** An anycast prefix is announced otherwise than before. */
+  z.object({ at: z.iso.datetime(), event: z.literal('anycast'), target: z.string(), state: z.enum(['announced', 'demoted', 'withdrawn']), why: z.string() }),
   z.object({ at: z.iso.datetime(), event: z.literal('health'), ...state, affects: affected.optional() }),
   /** At the beginning of a file: as it stands since then. */
   z.object({ at: z.iso.datetime(), event: z.literal('kept'), since: z.iso.datetime(), ...state })
@@ -126,6 +130,7 @@ export function openEvents({ stateFolder, clock, log, affects = () => undefined,
     gone: (names) => {
       for (const target of names) if (known.delete(target)) void write({ at: at(), event: 'gone', target })
     },
+    announced: (target, state, why) => void write({ at: at(), event: 'anycast', target, state, why: why.slice(0, LONGEST_WHY) }),
     past: async (wanted) => {
       await writing
       return readPast(await Promise.all([readOr(old), readOr(file)]), wanted)

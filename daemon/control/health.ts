@@ -29,6 +29,8 @@ export interface Health {
   readonly forces: Forces
   /** How everything stood at a wall time; a text says why that is not known. */
   past: Events['past']
+  /** Writes into the journal how a prefix is announced from now on. */
+  announced: Events['announced']
   /** Hand every `fleet` message of the supervisor here. */
   fleet(members: readonly Member[]): void
   members(): readonly MemberStatus[]
@@ -120,6 +122,7 @@ export function startHealth(options: HealthOptions): Health {
     adopt: plain.adopt,
     forces,
     past: events.past,
+    announced: events.announced,
     fleet: (told) => {
       members = told
       for (const member of told) {
