@@ -177,7 +177,7 @@ export class Anycast {
     this.#speaker.takeOver()
     for (const held of this.#held) {
       const done = deadman.prefixes[held.name]
-      if (done?.prefix === held.prefix) held.history = { ...done.history, wellSince: undefined, badSince: undefined }
+      if (done?.prefix === held.prefix) held.history = { ...done.history, wellSince: undefined, servesSince: undefined, badSince: undefined }
     }
     log.warn(`anycast: the dead-man had taken over (${deadman.why}); it is decided here again`)
   }

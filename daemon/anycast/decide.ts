@@ -79,6 +79,7 @@ function remember({ finding, history, now }: Situation, { decayMs }: Rules): Pre
     ...history,
     since,
     wellSince: grade === 'good' ? (past(history.wellSince) ?? now) : grade === 'unknown' ? past(history.wellSince) : undefined,
+    servesSince: grade === 'good' || grade === 'poor' ? (past(history.servesSince) ?? now) : grade === 'unknown' ? past(history.servesSince) : undefined,
     badSince: grade === 'bad' ? (past(history.badSince) ?? now) : undefined,
     flaps,
     flappedAt: flaps === 0 ? undefined : decayed === 0 ? past(history.flappedAt) : history.flappedAt! + decayed * decayMs
@@ -106,7 +107,7 @@ function awaited(state: Announcement, why: readonly string[], situation: Situati
   const { history, now, leases } = situation
   // What never was announced, or was held by an operator, has nothing to wait for.
   if (!history.hasFallen) return { state, reasons: why }
-  const from = history.wellSince ?? history.since
+  const from = (state === 'announced' ? history.wellSince : history.servesSince) ?? now
   const hold = holdOf(history.flaps, rules)
   if (now - from >= hold) return { state, reasons: why }
   const serving = servingElsewhere(leases)

@@ -7,7 +7,7 @@ import type { Lease } from './types.ts'
 // said last. A daemon that is started again goes on from there, and the dead-man acts by it when the daemon is dead or hangs.
 
 const announcement = z.enum(['announced', 'demoted', 'withdrawn'])
-const history = z.object({ state: announcement, since: z.number(), badSince: z.number().optional(), wellSince: z.number().optional(), flaps: z.number(), flappedAt: z.number().optional(), hasFallen: z.boolean() })
+const history = z.object({ state: announcement, since: z.number(), badSince: z.number().optional(), wellSince: z.number().optional(), servesSince: z.number().optional(), flaps: z.number(), flappedAt: z.number().optional(), hasFallen: z.boolean() })
 const lease = z.object({ pop: z.string(), state: announcement, isWell: z.boolean(), isLeaving: z.boolean() })
 
 export const anycastState = z.object({

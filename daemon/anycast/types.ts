@@ -37,6 +37,8 @@ export interface PrefixHistory {
   readonly badSince?: number | undefined
   /** Since when there has been every reason to be announced. */
   readonly wellSince?: number | undefined
+  /** Since when it has served, well or not. */
+  readonly servesSince?: number | undefined
   /** Fell from announced on local evidence this often, and last when. */
   readonly flaps: number
   readonly flappedAt?: number | undefined

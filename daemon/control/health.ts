@@ -121,8 +121,7 @@ export function startHealth(options: HealthOptions): Health {
     settled: () => checker.settled(),
     adopt: plain.adopt,
     forces,
-    past: events.past,
-    announced: events.announced,
+    past: events.past, announced: events.announced,
     fleet: (told) => {
       members = told
       for (const member of told) {
