@@ -8,8 +8,9 @@ import { benchEdge } from './edge.ts'
 import { benchHostile } from './hostile.ts'
 import { benchLoad } from './load.ts'
 import { benchReload } from './reload.ts'
-import { benchStore } from './store.ts'
 import { benchSteering } from './steering.ts'
+import { benchStore } from './store.ts'
+import { benchTraces } from './traces.ts'
 
 // npm run bench -- NAME [options]: measures on this machine, beside whichever peers are installed. One row a bench.
 // What is run whole, without --only and --threads, replaces its files in bench/results.
@@ -28,6 +29,8 @@ export interface BenchOptions {
   readonly threads?: number
   /** Leave out everything but these, by name; empty: everything. */
   readonly only: readonly string[]
+  /** The folder with the public traces. */
+  readonly traces?: string
 }
 
 const benches: Readonly<Record<string, Bench>> = {
@@ -37,6 +40,7 @@ const benches: Readonly<Record<string, Bench>> = {
   steering: { about: 'a steered answer beside a static one, beside Knot, gdnsd and PowerDNS; 100,000 routed names: loading them, and a change of health', run: benchSteering },
   edge: { about: 'CPU per hit over HTTP, beside nginx and varnish', run: benchEdge },
   store: { about: 'memory for each response held beside its body and head, and the time to put and to get', run: benchStore },
+  traces: { about: 'what each order of eviction misses of public traces (--traces FOLDER) and of made ones, beside Belady', run: benchTraces },
   hostile: { about: 'CPU per packet of what nobody should send, beside a good query', run: benchHostile },
   attacks: { about: 'floods and what becomes of clients meanwhile, with and without limits, beside Knot and NSD', run: benchAttacks }
 }
@@ -45,7 +49,7 @@ const ALL = 'all'
 
 const usage = (): string =>
   [
-    'npm run bench -- NAME [--rounds 5] [--seconds 1] [--rate N] [--threads N] [--only PART]…',
+    'npm run bench -- NAME [--rounds 5] [--seconds 1] [--rate N] [--threads N] [--only PART]… [--traces FOLDER]',
     ...Object.entries(benches).map(([name, { about }]) => `  ${name.padEnd(8)} ${about}`),
     `  ${ALL.padEnd(8)} all of them`
   ].join('\n')
@@ -66,7 +70,7 @@ function duration(text: string | undefined): number | undefined {
 
 try {
   const string = { type: 'string' } as const
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { rounds: string, seconds: string, rate: string, threads: string, only: { type: 'string', multiple: true }, help: { type: 'boolean' } } })
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { rounds: string, seconds: string, rate: string, threads: string, traces: string, only: { type: 'string', multiple: true }, help: { type: 'boolean' } } })
   const [name] = positionals
   if (name === undefined || values.help === true) {
     process.stdout.write(`${usage()}\n`)
@@ -75,7 +79,7 @@ try {
     if (bench === undefined && name !== ALL) throw new Error(`there is no bench ${name}; ${suggestion(name, Object.keys(benches)) ?? `there are ${Object.keys(benches).join(', ')}`}`)
     const rate = count('rate', values.rate)
     const threads = count('threads', values.threads)
-    const options = { rounds: count('rounds', values.rounds) ?? 5, seconds: duration(values.seconds) ?? 1, ...(rate !== undefined && { rate }), ...(threads !== undefined && { threads }), only: values.only ?? [] }
+    const options = { rounds: count('rounds', values.rounds) ?? 5, seconds: duration(values.seconds) ?? 1, ...(rate !== undefined && { rate }), ...(threads !== undefined && { threads }), only: values.only ?? [], ...(values.traces !== undefined && { traces: values.traces }) }
     if (bench === undefined) await runAll(options)
     else await bench.run(options)
   }

@@ -6,5 +6,7 @@
 //
 // It must never know of sockets, clients, tiers or what HTTP says about freshness.
 export { evictionPolicies } from './eviction/policies.ts'
+export type { EvictionName } from '../../core/config-cdn.ts'
 export type { Eviction, EvictionPolicy } from './eviction/types.ts'
 export { MemoryStore } from './memory.ts'
+export { hashOf } from './table.ts'
