@@ -20,12 +20,20 @@ const FRAME = 320
 /** Share of the limit for what is ready to answer, of which there are two generations, and the most octets for one. */
 const LIVE_PART = 1 / 16
 const MOST_LIVE = 16 * 1024 * 1024
-/** Of each slot: where its record begins, its size, its version. */
-const SLOT_OCTETS = 12
+/** Of each slot: where its record begins, its size, its version, whether it is below. */
+const SLOT_OCTETS = 13
 /** The least that an object can take, by which the number of slots is bounded; and the most slots. */
 const LEAST_OBJECT = 2 * BLOCK
 const MOST_SLOTS = 2 ** 26
 const SCRATCH = 64 * 1024 + APART
+
+/** What lies below memory: told what has earned its place there, and what must not come from there any more. */
+export interface Below {
+  has(key: string): boolean
+  /** @param parts the record, which is copied */
+  write(key: string, parts: readonly Buffer[]): void
+  delete(key: string): void
+}
 
 /**
  * Responses in memory. What is held, what is reserved for bodies under way and all that it takes to keep them never exceed the limit
@@ -43,6 +51,9 @@ export class MemoryStore {
   readonly #sizes: Uint32Array
   /** Counts up when what is in a slot is replaced or leaves: what is ready to answer for another version is not used. */
   readonly #versions: Uint32Array
+  /** Whether what is in a slot is below too, or was offered. */
+  readonly #isBelow: Uint8Array
+  readonly #below: Below | undefined
   readonly #apart = new Map<number, Buffer>()
   readonly #live = new Lively()
   readonly #seed = randomBytes(4).readUInt32LE()
@@ -56,8 +67,8 @@ export class MemoryStore {
   /** What it takes to remember those that left, once one has. */
   #remembering = 0
 
-  /** @param limit octets @param eviction which objects leave first */
-  constructor(limit: number, eviction: EvictionName = 's3-fifo') {
+  /** @param limit octets @param eviction which objects leave first @param below where what is used a second time is written */
+  constructor(limit: number, eviction: EvictionName = 's3-fifo', below?: Below) {
     const policy = evictionPolicies[eviction]
     const slots = Math.min(MOST_SLOTS, Math.ceil(limit / LEAST_OBJECT) + 2)
     const ghosts = policy.ghostOctets === 0 ? 0 : Math.ceil(slots / 8)
@@ -71,6 +82,8 @@ export class MemoryStore {
     this.#heads = new Uint32Array(slots)
     this.#sizes = new Uint32Array(slots)
     this.#versions = new Uint32Array(slots)
+    this.#isBelow = new Uint8Array(slots)
+    this.#below = below
   }
 
   /** Octets held and reserved, with all that it takes to keep them. */
@@ -92,30 +105,26 @@ export class MemoryStore {
 
   /** Holds something in place of what was there, making room; false when it does not fit. */
   put(key: string, held: Held): boolean {
-    const hash = hashOf(key, this.#seed)
-    const before = this.#find(key, hash)
-    if (before !== 0) this.#drop(before)
-    const apart = held.kind === 'object' && held.body.length > APART ? held.body : undefined
-    const head = headSize(key, held)
-    const size = head + (held.kind === 'object' && apart === undefined ? held.body.length : 0)
-    const apartSize = apart === undefined ? 0 : apart.length + APART_OVERHEAD
-    if (!this.#makeRoom(Arena.blocksOf(size), apartSize, true)) return false
-    const slot = this.#takeSlot()
-    this.#heads[slot] = this.#arena.write(slot, this.#packed(key, held, head, size), size)
-    this.#sizes[slot] = size
-    if (apart !== undefined) {
-      this.#apart.set(slot, apart)
-      this.#apartOctets += apartSize
-    }
-    this.#table.add(slot, hash)
-    this.#order.add(slot, Arena.blocksOf(size) * BLOCK + apartSize, hash)
-    this.#count++
-    return true
+    const isBelow = this.#below?.has(key) === true
+    const slot = this.#hold(key, held)
+    // What takes the place of something below has earned it as well, but for marks of what is not kept.
+    if (isBelow && (slot === 0 || held.kind === 'pass')) this.#below!.delete(key)
+    else if (isBelow) this.#offer(slot, key, this.#recordOf(slot))
+    return slot !== 0
+  }
+
+  /** Holds what came from below; what is here already is newer. @returns whether it is held now */
+  raise(key: string, held: Held): boolean {
+    if (this.#find(key, hashOf(key, this.#seed)) !== 0) return true
+    const slot = this.#hold(key, held)
+    this.#isBelow[slot] = 1
+    return slot !== 0
   }
 
   delete(key: string): void {
     const slot = this.#find(key, hashOf(key, this.#seed))
     if (slot !== 0) this.#drop(slot)
+    this.#below?.delete(key)
   }
 
   /** Sets octets aside for a body that is being received, making room; false when there is none. */
@@ -129,6 +138,43 @@ export class MemoryStore {
     this.#reserved -= size
   }
 
+  /** @returns the slot; 0 when it does not fit */
+  #hold(key: string, held: Held): number {
+    const hash = hashOf(key, this.#seed)
+    const before = this.#find(key, hash)
+    if (before !== 0) this.#drop(before)
+    const apart = held.kind === 'object' && held.body.length > APART ? held.body : undefined
+    const head = headSize(key, held)
+    const size = head + (held.kind === 'object' && apart === undefined ? held.body.length : 0)
+    const apartSize = apart === undefined ? 0 : apart.length + APART_OVERHEAD
+    if (!this.#makeRoom(Arena.blocksOf(size), apartSize, true)) return 0
+    const slot = this.#takeSlot()
+    this.#heads[slot] = this.#arena.write(slot, this.#packed(key, held, head, size), size)
+    this.#sizes[slot] = size
+    this.#isBelow[slot] = 0
+    if (apart !== undefined) {
+      this.#apart.set(slot, apart)
+      this.#apartOctets += apartSize
+    }
+    this.#table.add(slot, hash)
+    this.#order.add(slot, Arena.blocksOf(size) * BLOCK + apartSize, hash)
+    this.#count++
+    return slot
+  }
+
+  #recordOf(slot: number): Buffer {
+    const record = Buffer.allocUnsafe(Arena.blocksOf(this.#sizes[slot]!) * BLOCK)
+    this.#arena.read(this.#heads[slot]!, wordsOf(record))
+    return record
+  }
+
+  #offer(slot: number, key: string, record: Buffer): void {
+    this.#isBelow[slot] = 1
+    const apart = this.#apart.get(slot)
+    const head = record.subarray(0, this.#sizes[slot])
+    this.#below!.write(key, apart === undefined ? [head] : [head, apart])
+  }
+
   get #mostLive(): number {
     return Math.min(this.#limit * LIVE_PART, MOST_LIVE)
   }
@@ -138,10 +184,9 @@ export class MemoryStore {
     const slot = this.#find(key, hashOf(key, this.#seed))
     if (slot === 0) return undefined
     this.#order.use(slot)
-    const size = this.#sizes[slot]!
-    const record = Buffer.allocUnsafe(Arena.blocksOf(size) * BLOCK)
-    this.#arena.read(this.#heads[slot]!, wordsOf(record))
+    const record = this.#recordOf(slot)
     const held = unpack(record, this.#apart.get(slot))
+    if (this.#below !== undefined && this.#isBelow[slot] === 0 && held.kind !== 'pass') this.#offer(slot, key, record)
     const version = this.#versions[slot]!
     const lines = held.kind === 'object' ? held.lines.length : 0
     const live: Live = { held, slot, version, size: LIVE_OVERHEAD + record.length + lines * 2 + FRAME + key.length }

@@ -83,3 +83,6 @@ export function unpack(record: Buffer, apart?: Buffer): Held {
   }
   return object
 }
+
+/** The key that a record was written under. */
+export const keyOf = (record: Buffer): string => record.toString('latin1', KEY_AT, KEY_AT + record.readUInt32LE(KEY))

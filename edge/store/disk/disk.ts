@@ -1,0 +1,356 @@
+import { open, writeFile, type FileHandle } from 'node:fs/promises'
+import { messageOf } from '../../../core/trouble.ts'
+import { HEAD, idOf, payloadOf, seal, spanOf, writeIndex, type Entry } from './format.ts'
+import { makePlaces, type Places } from './places.ts'
+import { indexPath, loadSegments, removeSegment, segmentPath } from './segments.ts'
+
+export interface DiskOptions {
+  /** Its own; made if it is not there. */
+  readonly folder: string
+  /** Octets of all files together. */
+  readonly limit: number
+  /** Says in a line what becomes of it. */
+  readonly say: (text: string) => void
+}
+
+/** A record that waits to be written. */
+interface Pending {
+  readonly id: Buffer
+  readonly record: Buffer
+  /** Octets of what is held; 0: it says that it was deleted. */
+  readonly length: number
+  /** The segment with what it replaces or deletes: it must not come back. */
+  readonly replaces: number | undefined
+}
+
+interface OpenSegment {
+  readonly number: number
+  readonly path: string
+  readonly handle: FileHandle
+  octets: number
+}
+
+/** Octets that may wait to be written; what comes beyond is not kept on disk. */
+const MOST_WAITING = 16 * 1024 * 1024
+/** Octets that are written in one go, if there are as many. */
+const ONE_WRITE = 1024 * 1024
+const [SMALLEST_SEGMENT, LARGEST_SEGMENT, SEGMENTS] = [256 * 1024, 128 * 1024 * 1024, 16] as const
+/** Share of a segment that may be written again, of what was used in one that leaves. */
+const WRITTEN_AGAIN = 0.25
+/** The least that an object takes, by which their number is bounded. */
+const LEAST_OBJECT = 256
+const MOST_OBJECTS = 2 ** 26
+/** How often what was written is made to last through a loss of power. */
+const SYNC_MS = 5000
+/** After a failure it is tried again after this long. */
+const AGAIN_MS = 60_000
+
+/**
+ * What is held on disk: segments written one after the other, each record with its checksum; the oldest leaves as a whole, but for what
+ * was used in it. Nothing here is waited for by what memory can answer. A record is complete once the write that holds it has returned:
+ * then it outlasts the process; once a sync has (at the end of a segment, and every five seconds), it outlasts the machine.
+ */
+export class DiskTier {
+  readonly #options: DiskOptions
+  readonly #segmentOctets: number
+  readonly #places: Places
+  readonly #segments = new Map<number, OpenSegment | { number: number; path: string; octets: number; handle?: FileHandle }>()
+  readonly #queue: Pending[] = []
+  /** The latest that waits of each id: older ones do not count. */
+  readonly #waiting = new Map<string, Pending>()
+  readonly #syncing: NodeJS.Timeout
+  #waitingOctets = 0
+  #octets = 0
+  #current: OpenSegment | undefined
+  #entries: Entry[] = []
+  #nextNumber: number
+  #pumping: Promise<void> | undefined
+  #unsynced = false
+  /** The last write failed; and it is not tried again yet. */
+  #failed = false
+  #resting = false
+  #again: NodeJS.Timeout | undefined
+  #broken = 0
+  #closed = false
+
+  /** Reads what is there. Throws where the folder cannot be used. */
+  constructor(options: DiskOptions) {
+    this.#options = options
+    this.#segmentOctets = Math.min(LARGEST_SEGMENT, Math.max(SMALLEST_SEGMENT, Math.floor(options.limit / SEGMENTS)))
+    this.#places = makePlaces(Math.min(MOST_OBJECTS, Math.ceil(options.limit / LEAST_OBJECT)))
+    const { segments, last } = loadSegments(options.folder, (segment, entry) => this.#settle(segment, entry))
+    this.#nextNumber = last + 1
+    for (const segment of segments) {
+      this.#segments.set(segment.number, segment)
+      this.#octets += segment.octets
+    }
+    this.#syncing = setInterval(() => void this.#sync(), SYNC_MS)
+    this.#syncing.unref()
+  }
+
+  get count(): number {
+    return this.#places.count
+  }
+
+  /** Octets of its files. */
+  get octets(): number {
+    return this.#octets
+  }
+
+  /** Whether something under this key can be read, as far as is known without looking. */
+  has(key: string): boolean {
+    return this.#find(idOf(key)) !== 0
+  }
+
+  /** What was written under a key; undefined when it is not there, or not as it was written. */
+  async read(key: string): Promise<Buffer | undefined> {
+    const id = idOf(key)
+    const place = this.#find(id)
+    if (place === 0) return undefined
+    const { segment, offset, length } = this.#places.at(place)
+    const record = await this.#readAt(segment, offset, HEAD + length)
+    const payload = record === undefined ? undefined : payloadOf(record, id)
+    // Unless it was replaced, or deleted, or left meanwhile.
+    if (!this.#isAt(id, segment, offset)) return undefined
+    if (payload === undefined) {
+      this.#places.remove(place)
+      this.#noteBroken()
+      return undefined
+    }
+    this.#places.use(place)
+    return payload
+  }
+
+  /** Keeps something under a key, in place of what was there. @param parts it, in pieces, which are copied */
+  write(key: string, parts: readonly Buffer[]): void {
+    const length = parts.reduce((sum, part) => sum + part.length, 0)
+    const span = spanOf(length)
+    if (this.#closed) return
+    if (this.#resting || span > this.#segmentOctets || this.#waitingOctets + span > MOST_WAITING) return this.delete(key)
+    const record = Buffer.alloc(span)
+    let at = HEAD
+    for (const part of parts) at += part.copy(record, at)
+    const id = idOf(key)
+    seal(record, id, length, false)
+    this.#enqueue({ id, record, length, replaces: this.#drop(id) })
+  }
+
+  /** Holds nothing under a key any more, and will not after a start either. */
+  delete(key: string): void {
+    const id = idOf(key)
+    const replaces = this.#drop(id)
+    if ((replaces === undefined && !this.#waiting.has(id.toString('latin1'))) || this.#closed) return
+    const record = Buffer.alloc(spanOf(0))
+    seal(record, id, 0, true)
+    this.#enqueue({ id, record, length: 0, replaces })
+  }
+
+  /** Writes what waits, and ends. */
+  async close(): Promise<void> {
+    this.#closed = true
+    clearInterval(this.#syncing)
+    clearTimeout(this.#again)
+    await this.#pumping
+    await this.#finishSegment().catch(() => undefined)
+    for (const { handle } of this.#segments.values()) await handle?.close().catch(() => undefined)
+  }
+
+  /** Once all that waits has been written, or was given up. */
+  async written(): Promise<void> {
+    await this.#pumping
+  }
+
+  #find(id: Buffer): number {
+    const place = this.#places.find(id.readUInt32LE(0), id.readUInt32LE(4))
+    return place !== 0 && this.#segments.has(this.#places.at(place).segment) ? place : 0
+  }
+
+  /** Forgets where an id is. @returns the segment that it was in */
+  #drop(id: Buffer): number | undefined {
+    const place = this.#find(id)
+    if (place === 0) return undefined
+    const { segment } = this.#places.at(place)
+    this.#places.remove(place)
+    return segment
+  }
+
+  #isAt(id: Buffer, segment: number, offset: number): boolean {
+    const place = this.#find(id)
+    if (place === 0) return false
+    const found = this.#places.at(place)
+    return found.segment === segment && found.offset === offset
+  }
+
+  /** What a record says counts from now on. */
+  #settle(segment: number, entry: Entry): void {
+    if (entry.length > 0) return this.#places.set(segment, entry)
+    const place = this.#places.find(entry.high, entry.low)
+    if (place !== 0) this.#places.remove(place)
+  }
+
+  async #readAt(number: number, offset: number, size: number): Promise<Buffer | undefined> {
+    const segment = this.#segments.get(number)
+    if (segment === undefined) return undefined
+    try {
+      segment.handle ??= await open(segment.path, 'r')
+      const record = Buffer.allocUnsafeSlow(size)
+      const { bytesRead } = await segment.handle.read(record, 0, size, offset)
+      return bytesRead === size ? record : undefined
+    } catch {
+      return undefined
+    }
+  }
+
+  #noteBroken(): void {
+    if (this.#broken++ === 0) this.#options.say('something on disk is not as it was written, or cannot be read: it is fetched anew; further ones are not told')
+  }
+
+  #enqueue(pending: Pending): void {
+    this.#queue.push(pending)
+    this.#waiting.set(pending.id.toString('latin1'), pending)
+    this.#waitingOctets += pending.record.length
+    this.#pumping ??= this.#pump()
+  }
+
+  async #pump(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const batch = this.#nextBatch()
+      try {
+        await this.#writeBatch(batch)
+        if (this.#failed) this.#options.say('writing to disk goes on')
+        this.#failed = false
+      } catch (error) {
+        this.#fail(error)
+        batch.push(...this.#queue.splice(0))
+        await this.#giveUp(batch)
+      }
+      for (const pending of batch) this.#forget(pending)
+    }
+    this.#pumping = undefined
+  }
+
+  #nextBatch(): Pending[] {
+    const batch: Pending[] = []
+    const room = this.#segmentOctets - (this.#current?.octets ?? 0)
+    let size = 0
+    for (const { record } of this.#queue) {
+      if (batch.length > 0 && (size + record.length > ONE_WRITE || size + record.length > room)) break
+      batch.push(this.#queue[batch.length]!)
+      size += record.length
+    }
+    this.#queue.splice(0, batch.length)
+    return batch
+  }
+
+  #forget(pending: Pending): void {
+    this.#waitingOctets -= pending.record.length
+    const name = pending.id.toString('latin1')
+    if (this.#waiting.get(name) === pending) this.#waiting.delete(name)
+  }
+
+  async #writeBatch(batch: readonly Pending[]): Promise<void> {
+    const octets = Buffer.concat(batch.map(({ record }) => record))
+    const segment = await this.#segmentFor(octets.length)
+    const from = segment.octets
+    for (let at = 0; at < octets.length; ) at += (await segment.handle.write(octets, at, octets.length - at, from + at)).bytesWritten
+    segment.octets += octets.length
+    this.#octets += octets.length
+    this.#unsynced = true
+    let offset = from
+    for (const pending of batch) {
+      const entry: Entry = { high: pending.id.readUInt32LE(0), low: pending.id.readUInt32LE(4), offset, length: pending.length }
+      this.#entries.push(entry)
+      // What was replaced or deleted while it was written does not come back.
+      if (this.#waiting.get(pending.id.toString('latin1')) === pending) this.#settle(segment.number, entry)
+      offset += pending.record.length
+    }
+  }
+
+  /** The segment that is written, with room for so many octets; the oldest ones make room for a new one. */
+  async #segmentFor(octets: number): Promise<OpenSegment> {
+    if (this.#current !== undefined && this.#current.octets + octets <= this.#segmentOctets) return this.#current
+    await this.#finishSegment()
+    while (this.#octets + this.#segmentOctets > this.#options.limit && this.#segments.size > 0) await this.#evict()
+    const number = this.#nextNumber++
+    const path = segmentPath(this.#options.folder, number)
+    const handle = await open(path, 'wx+', 0o600)
+    this.#current = { number, path, handle, octets: 0 }
+    this.#segments.set(number, this.#current)
+    return this.#current
+  }
+
+  /** Nothing more is written to the segment under way. */
+  async #finishSegment(): Promise<void> {
+    const segment = this.#current
+    if (segment === undefined) return
+    this.#current = undefined
+    const entries = this.#entries
+    this.#entries = []
+    await segment.handle.datasync()
+    this.#unsynced = false
+    await writeFile(indexPath(segment.path), writeIndex(entries, segment.octets), { mode: 0o600 })
+  }
+
+  /** The oldest segment leaves; what was used in it is written again, as far as that does not fill another. */
+  async #evict(): Promise<void> {
+    const [segment] = this.#segments.values()
+    if (segment === undefined) return
+    let again = this.#segmentOctets * WRITTEN_AGAIN
+    for (const { place, uses } of [...this.#places.inSegment(segment.number)]) {
+      const { offset, length, segment: now } = this.#places.at(place)
+      if (now !== segment.number) continue
+      this.#places.remove(place)
+      if (uses === 0 || spanOf(length) > again || this.#waitingOctets + spanOf(length) > MOST_WAITING) continue
+      const record = await this.#readAt(segment.number, offset, spanOf(length))
+      if (record === undefined) continue
+      again -= record.length
+      this.#writeAgain(record, length)
+    }
+    await this.#discard(segment.number)
+  }
+
+  /** A segment leaves with all that is in it. */
+  async #discard(number: number): Promise<void> {
+    const segment = this.#segments.get(number)
+    if (segment === undefined) return
+    this.#segments.delete(number)
+    this.#octets -= segment.octets
+    removeSegment(segment.path)
+    await segment.handle?.close()
+  }
+
+  #writeAgain(record: Buffer, length: number): void {
+    const id = Buffer.from(record.subarray(16, 32))
+    // A later one of the same id waits already, or is held elsewhere.
+    if (payloadOf(record, id) === undefined || this.#waiting.has(id.toString('latin1')) || this.#find(id) !== 0) return
+    this.#queue.push({ id, record, length, replaces: undefined })
+    this.#waiting.set(id.toString('latin1'), this.#queue.at(-1)!)
+    this.#waitingOctets += record.length
+  }
+
+  async #sync(): Promise<void> {
+    if (!this.#unsynced || this.#current === undefined) return
+    this.#unsynced = false
+    try {
+      await this.#current.handle.datasync()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** Goes on without writing, and tries again later. */
+  #fail(error: unknown): void {
+    this.#current = undefined
+    this.#entries = []
+    if (!this.#failed) this.#options.say(`nothing is written to disk for now, and memory alone takes in what is new: ${messageOf(error)}`)
+    this.#failed = this.#resting = true
+    clearTimeout(this.#again)
+    this.#again = setTimeout(() => (this.#resting = false), AGAIN_MS)
+    this.#again.unref()
+  }
+
+  /** What cannot be written is given up, and with it the segments that hold what it was to replace. */
+  async #giveUp(pendings: readonly Pending[]): Promise<void> {
+    for (const { replaces } of pendings) if (replaces !== undefined) await this.#discard(replaces).catch(() => undefined)
+  }
+}

@@ -1,0 +1,44 @@
+import { messageOf } from '../../core/trouble.ts'
+import { DiskTier, type DiskOptions } from './disk/disk.ts'
+import type { MemoryStore } from './memory.ts'
+import { keyOf, unpack } from './record.ts'
+
+/** Brings what is on disk alone back into memory. */
+export interface Warm {
+  /** Whether something under this key is on disk. */
+  has(key: string): boolean
+  /** Brings it, once for all who ask at the same time. @param brought told when it is there, or turned out not to be */
+  bring(key: string, brought: () => void): void
+}
+
+export function makeWarm(store: MemoryStore, disk: DiskTier): Warm {
+  const underWay = new Map<string, (() => void)[]>()
+  const bring = async (key: string): Promise<void> => {
+    const record = await disk.read(key)
+    // Two keys might have one id.
+    if (record !== undefined && keyOf(record) === key && !store.raise(key, unpack(record))) disk.delete(key)
+  }
+  return {
+    has: (key) => disk.has(key),
+    bring: (key, brought) => {
+      const waiting = underWay.get(key)
+      if (waiting !== undefined) return void waiting.push(brought)
+      const all = [brought]
+      underWay.set(key, all)
+      void bring(key).catch(() => undefined).then(() => {
+        underWay.delete(key)
+        for (const each of all) each()
+      })
+    }
+  }
+}
+
+/** The disk tier, or undefined where its folder cannot be used, which is said. */
+export function openDisk(options: DiskOptions): DiskTier | undefined {
+  try {
+    return new DiskTier(options)
+  } catch (error) {
+    options.say(`there is no disk tier, and memory alone holds what is stored: ${messageOf(error)}`)
+    return undefined
+  }
+}
