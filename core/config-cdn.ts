@@ -60,10 +60,14 @@ export const distribution = z.strictObject({
 const EVICTIONS = ['lru', 'lfu', 'hot-lru+warm-lfu', 'sieve', 's3-fifo', 'gdsf'] as const
 export type EvictionName = (typeof EVICTIONS)[number]
 
+/** Segments of it are to hold more than a few objects. */
+const LEAST_DISK = 16 * 1024 * 1024
+
 export const cache = z
   .strictObject({
     memory: size('memory for stored responses, per worker; objects and their overhead together', '64MiB'),
     eviction: z.enum(EVICTIONS).default('s3-fifo').meta({ description: 'which stored responses leave when memory is full' }),
+    disk: size('disk for responses that were asked for more than once, per worker, in `cache/` of the state folder; they outlast a restart; 0B: none', '0B').refine((octets) => octets === 0 || octets >= LEAST_DISK, { message: 'expected 0B or at least 16MiB' }),
     'largest-object': size('larger responses pass through unstored', '16MiB')
   })
   .prefault({})

@@ -3,6 +3,7 @@ import { never } from '../core/trouble.ts'
 import { ageAt, Fill, isNotModified, lookup, mayBeStale, rangeHolds, readRequestControl, staleFor, wantedRange, type Range, type RequestControl, type StoredObject } from './cache/index.ts'
 import { answerPage, pageFor } from './answer-page.ts'
 import { chooseBehaviour, viewerOf, type Viewer } from './asked.ts'
+import { bringUp } from './bring.ts'
 import { collect, inCoding } from './coded.ts'
 import { wishFor } from './coding/index.ts'
 import { Flight, MOST_FLIGHTS, type Coming, type Outcome, type Plan, type Waiter } from './flight.ts'
@@ -71,8 +72,8 @@ export function serve(worker: Worker, request: RequestHead, reply: Connection): 
   pass(worker, viewer, site)
 }
 
-/** Looks up what is wanted, and answers from memory or by a fetch. */
-function answer(worker: Worker, viewer: Viewer): void {
+/** Looks up what is wanted, and answers from memory, from disk or by a fetch. @param looks how often it was looked for on disk */
+function answer(worker: Worker, viewer: Viewer, looks = 0): void {
   const now = worker.clock.now()
   const found = lookup(worker.store, viewer.primary, (name) => sentField(worker, viewer, name), now)
   viewer.key = found.key
@@ -88,6 +89,7 @@ function answer(worker: Worker, viewer: Viewer): void {
       // What must be asked about each time is asked about by each request.
       return fetch(worker, viewer, found.key, 'stale', found.object, found.object.lifetime > 0 ? 'together' : 'alone')
     case 'miss':
+      if (bringUp(worker, viewer.reply, found.key, looks, (looks) => answer(worker, viewer, looks))) return
       return fetch(worker, viewer, found.key, found.vary ? 'vary-miss' : 'uri-miss', undefined, 'together')
     case 'pass':
       return fetch(worker, viewer, found.key, 'uri-miss', undefined, requestField(viewer.request, RANGE) === undefined ? 'alone' : 'for a part')

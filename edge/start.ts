@@ -61,6 +61,7 @@ export async function startWorker(options: { setup: Setup; clock: Clock; log: Lo
       certificates?.close()
       await server.close(withinMs)
       worker.asker.client.close()
+      await worker.disk?.close()
     }
   }
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import type { Counters, Role, Setup } from '../core/channel.ts'
 import type { Logger } from '../core/log.ts'
@@ -7,7 +8,7 @@ import type { StoredObject } from './cache/index.ts'
 import { UNKNOWN_COUNTRY, type CountryOf } from './country.ts'
 import { UpstreamClient } from './http/index.ts'
 import { makeSites, type Site } from './sites.ts'
-import { MemoryStore } from './store/index.ts'
+import { makeWarm, MemoryStore, openDisk, type DiskTier, type Warm } from './store/index.ts'
 import { makeViewers, type Viewers } from './viewers/index.ts'
 import { equalsOf, makeBudget, makeLiveness, makeStandings, makeTierAuth, originsOf, routeOf, type Standing, type TierAuth } from './tiers/index.ts'
 
@@ -22,6 +23,9 @@ export interface Worker extends Desk {
   readonly standingOf: (kind: 'tier' | 'origin', name: string) => Standing
   /** It is an edge that answers its equals from what it holds. */
   readonly hasEquals: boolean
+  /** What is on disk; absent where nothing is. */
+  readonly disk: DiskTier | undefined
+  readonly warm: Warm | undefined
   /** Drops what is held under a primary key, and keeps what is under way from being held. */
   forget(primary: string): void
   readonly countryOf: CountryOf
@@ -38,7 +42,8 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
   const { config, ports, role, name } = setup
   const counters: Counters = { requests: 0, hits: 0, fetches: 0, errors: 0, bytesSent: 0, stored: 0, objects: 0 }
   const auth = makeTierAuth(setup.tierSecret)
-  const store = new MemoryStore(config.cache.memory, config.cache.eviction)
+  const disk = config.cache.disk === 0 ? undefined : openDisk({ folder: join(setup.stateFolder, 'cache', `${role}-${name}`), limit: config.cache.disk, say: (text) => log.warn(text) })
+  const store = new MemoryStore(config.cache.memory, config.cache.eviction, disk)
   const flying = new Set<Flight>()
   const standingOf = makeStandings(config.tiers['retry-share'])
   return {
@@ -49,6 +54,8 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     complain: makeComplaints(log, clock),
     sites: makeSites(config, (distribution, origins) => routeOf({ config, ports, role, name, distribution: config.distributions[distribution]!, origins, standingOf }), originsOf(config, ports, standingOf)),
     store,
+    disk,
+    warm: disk === undefined ? undefined : makeWarm(store, disk),
     flights: new Map(),
     largestObject: config.cache['largest-object'],
     auth,
@@ -69,7 +76,8 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     flying,
     standingOf,
     hasEquals: role === 'edge' && equalsOf(config, role, name).length > 1,
-    nextGeneration: 1,
+    // Beyond those of every process before this one: what they left on disk is not taken for a variant of something newer.
+    nextGeneration: clock.now() * 1000,
     forget: (primary) => {
       store.delete(primary)
       for (const flight of flying) if (flight.primary === primary) flight.outdate()

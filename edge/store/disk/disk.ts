@@ -23,11 +23,16 @@ interface Pending {
   readonly replaces: number | undefined
 }
 
-interface OpenSegment {
+interface Readable {
   readonly number: number
   readonly path: string
-  readonly handle: FileHandle
   octets: number
+  /** Opened when it is first read. */
+  opened?: Promise<FileHandle>
+}
+
+interface OpenSegment extends Readable {
+  readonly handle: FileHandle
 }
 
 /** Octets that may wait to be written; what comes beyond is not kept on disk. */
@@ -54,7 +59,7 @@ export class DiskTier {
   readonly #options: DiskOptions
   readonly #segmentOctets: number
   readonly #places: Places
-  readonly #segments = new Map<number, OpenSegment | { number: number; path: string; octets: number; handle?: FileHandle }>()
+  readonly #segments = new Map<number, Readable>()
   readonly #queue: Pending[] = []
   /** The latest that waits of each id: older ones do not count. */
   readonly #waiting = new Map<string, Pending>()
@@ -97,9 +102,10 @@ export class DiskTier {
     return this.#octets
   }
 
-  /** Whether something under this key can be read, as far as is known without looking. */
+  /** Whether something is here under this key, or will be at once; as far as is known without reading it. */
   has(key: string): boolean {
-    return this.#find(idOf(key)) !== 0
+    const id = idOf(key)
+    return this.#find(id) !== 0 || (this.#waiting.get(id.toString('latin1'))?.length ?? 0) > 0
   }
 
   /** What was written under a key; undefined when it is not there, or not as it was written. */
@@ -152,7 +158,7 @@ export class DiskTier {
     clearTimeout(this.#again)
     await this.#pumping
     await this.#finishSegment().catch(() => undefined)
-    for (const { handle } of this.#segments.values()) await handle?.close().catch(() => undefined)
+    for (const segment of this.#segments.values()) await closeSegment(segment)
   }
 
   /** Once all that waits has been written, or was given up. */
@@ -192,9 +198,10 @@ export class DiskTier {
     const segment = this.#segments.get(number)
     if (segment === undefined) return undefined
     try {
-      segment.handle ??= await open(segment.path, 'r')
+      segment.opened ??= open(segment.path, 'r')
+      const handle = await segment.opened
       const record = Buffer.allocUnsafeSlow(size)
-      const { bytesRead } = await segment.handle.read(record, 0, size, offset)
+      const { bytesRead } = await handle.read(record, 0, size, offset)
       return bytesRead === size ? record : undefined
     } catch {
       return undefined
@@ -274,7 +281,7 @@ export class DiskTier {
     const number = this.#nextNumber++
     const path = segmentPath(this.#options.folder, number)
     const handle = await open(path, 'wx+', 0o600)
-    this.#current = { number, path, handle, octets: 0 }
+    this.#current = { number, path, handle, octets: 0, opened: Promise.resolve(handle) }
     this.#segments.set(number, this.#current)
     return this.#current
   }
@@ -296,9 +303,10 @@ export class DiskTier {
     const [segment] = this.#segments.values()
     if (segment === undefined) return
     let again = this.#segmentOctets * WRITTEN_AGAIN
-    for (const { place, uses } of [...this.#places.inSegment(segment.number)]) {
+    for (const place of this.#places.inSegment(segment.number)) {
       const { offset, length, segment: now } = this.#places.at(place)
       if (now !== segment.number) continue
+      const uses = this.#places.usesOf(place)
       this.#places.remove(place)
       if (uses === 0 || spanOf(length) > again || this.#waitingOctets + spanOf(length) > MOST_WAITING) continue
       const record = await this.#readAt(segment.number, offset, spanOf(length))
@@ -316,7 +324,7 @@ export class DiskTier {
     this.#segments.delete(number)
     this.#octets -= segment.octets
     removeSegment(segment.path)
-    await segment.handle?.close()
+    await closeSegment(segment)
   }
 
   #writeAgain(record: Buffer, length: number): void {
@@ -353,4 +361,9 @@ export class DiskTier {
   async #giveUp(pendings: readonly Pending[]): Promise<void> {
     for (const { replaces } of pendings) if (replaces !== undefined) await this.#discard(replaces).catch(() => undefined)
   }
+}
+
+async function closeSegment({ opened }: Readable): Promise<void> {
+  const handle = await opened?.catch(() => undefined)
+  await handle?.close().catch(() => undefined)
 }

@@ -10,8 +10,8 @@ export interface Places {
   remove(place: number): void
   at(place: number): { readonly segment: number; readonly offset: number; readonly length: number }
   use(place: number): void
-  /** The places in a segment, and how often each was used. */
-  inSegment(segment: number): Generator<{ readonly place: number; readonly uses: number }>
+  usesOf(place: number): number
+  inSegment(segment: number): number[]
 }
 
 const MOST_USES = 255
@@ -64,8 +64,11 @@ export function makePlaces(most: number): Places {
     use: (place) => {
       if (uses[place]! < MOST_USES) uses[place]!++
     },
-    *inSegment(segment) {
-      for (let place = 1; place <= used; place++) if (segments[place] === segment) yield { place, uses: uses[place]! }
+    usesOf: (place) => uses[place]!,
+    inSegment: (segment) => {
+      const places: number[] = []
+      for (let place = 1; place <= used; place++) if (segments[place] === segment) places.push(place)
+      return places
     }
   }
 }

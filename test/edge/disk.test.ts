@@ -1,0 +1,149 @@
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { DiskTier, openDisk } from '../../edge/store/index.ts'
+import { soakStored } from './stored-soak.ts'
+
+const MIB = 2 ** 20
+
+function folderFor(t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), 'nearcast-disk-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+function openIn(t: Test, folder: string, limit = 64 * MIB): { disk: DiskTier; said: string[] } {
+  const said: string[] = []
+  const disk = new DiskTier({ folder, limit, say: (text) => void said.push(text) })
+  t.teardown(() => disk.close())
+  return { disk, said }
+}
+
+/** Octets that tell of themselves whether they are right. */
+function bodyOf(key: string, size: number): Buffer {
+  const seed = createHash('sha256').update(key).digest()
+  return Buffer.alloc(size, seed)
+}
+
+const segmentsIn = (folder: string): string[] => readdirSync(folder).filter((name) => name.endsWith('.segment')).toSorted()
+
+t.test('what is complete is there after a process that ended at once; what was deleted or replaced does not come back', async (t) => {
+  const folder = folderFor(t)
+  const { disk } = openIn(t, folder)
+  for (let at = 0; at < 500; at++) disk.write(`key ${at}`, [bodyOf(`${at}`, at * 7), Buffer.from('tail')])
+  disk.write('replaced', [Buffer.from('old')])
+  disk.write('deleted', [Buffer.from('gone')])
+  await disk.written()
+  disk.write('replaced', [Buffer.from('new')])
+  disk.delete('deleted')
+  disk.delete('never there')
+  await disk.written()
+  // Nobody closes the first: this is what a start after SIGKILL finds.
+  for (const way of ['read through', 'by its index']) {
+    const { disk: again } = openIn(t, folder)
+    t.equal(again.count, 501, way)
+    let wrong = 0
+    for (let at = 0; at < 500; at++) if ((await again.read(`key ${at}`))?.equals(Buffer.concat([bodyOf(`${at}`, at * 7), Buffer.from('tail')])) !== true) wrong++
+    t.equal(wrong, 0, 'all as they were')
+    t.equal((await again.read('replaced'))?.toString(), 'new')
+    t.equal(await again.read('deleted'), undefined)
+    t.equal(again.has('deleted'), false)
+  }
+})
+
+t.test('what is broken is never served: octets turned anywhere, a segment cut anywhere, rubbish behind it', async (t) => {
+  const folder = folderFor(t)
+  const { disk } = openIn(t, folder)
+  for (let at = 0; at < 200; at++) disk.write(`key ${at}`, [bodyOf(`${at}`, 300)])
+  await disk.written()
+  await disk.close()
+  const [name] = segmentsIn(folder)
+  const path = join(folder, name!)
+  const sound = readFileSync(path)
+  const index = readFileSync(path.replace('.segment', '.index'))
+  let served = 0
+  const check = async (octets: Buffer, withIndex: boolean): Promise<boolean> => {
+    writeFileSync(path, octets)
+    if (withIndex) writeFileSync(path.replace('.segment', '.index'), index)
+    else rmSync(path.replace('.segment', '.index'), { force: true })
+    const again = new DiskTier({ folder, limit: 64 * MIB, say: () => undefined })
+    let isRight = true
+    for (let at = 0; at < 200; at += 3) {
+      const found = await again.read(`key ${at}`)
+      if (found !== undefined) served++
+      if (found !== undefined && !found.equals(bodyOf(`${at}`, 300))) isRight = false
+    }
+    await again.close()
+    return isRight
+  }
+  let wrong = 0
+  for (let round = 0; round < 40; round++) {
+    const octets = Buffer.from(sound)
+    for (let turned = 0; turned < 1 + round; turned++) octets[(round * 7919 + turned * 104_729) % octets.length]! ^= 1 << (turned % 8)
+    if (!(await check(octets, round % 2 === 0))) wrong++
+    if (!(await check(sound.subarray(0, (sound.length * round) / 40), round % 2 === 0))) wrong++
+  }
+  t.equal(wrong, 0)
+  t.ok(served > 2000, `${served} others were served all the same`)
+  appendFileSync(path, Buffer.alloc(5000, 'NCR1'))
+  t.ok(await check(readFileSync(path), false))
+  truncateSync(path, 0)
+  t.equal(new DiskTier({ folder, limit: 64 * MIB, say: () => undefined }).count, 0)
+})
+
+t.test('its files stay within the limit; the oldest leave, and what was used among them stays', async (t) => {
+  const folder = folderFor(t)
+  const limit = 16 * MIB
+  const { disk } = openIn(t, folder, limit)
+  const octetsOf = (): number => segmentsIn(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0)
+  let most = 0
+  for (let at = 0; at < 4000; at++) {
+    disk.write(`key ${at}`, [bodyOf(`${at}`, 10_000)])
+    if (at % 100 < 2) await disk.written()
+    if (at % 100 === 0) {
+      await disk.read('key 5')
+      most = Math.max(most, octetsOf())
+    }
+  }
+  await disk.written()
+  t.ok(most <= limit && octetsOf() <= limit && disk.octets === octetsOf(), `at most ${most} of ${limit} octets`)
+  t.ok((await disk.read('key 5'))?.equals(bodyOf('5', 10_000)), 'what was used is there')
+  t.equal(await disk.read('key 6'), undefined, 'what was not is gone')
+  t.ok((await disk.read('key 3999'))?.equals(bodyOf('3999', 10_000)))
+})
+
+t.test('a folder that cannot be used is told, and there is no disk tier', async (t) => {
+  const said: string[] = []
+  const file = join(folderFor(t), 'file')
+  writeFileSync(file, '')
+  t.equal(openDisk({ folder: join(file, 'cache'), limit: 64 * MIB, say: (text) => void said.push(text) }), undefined)
+  t.match(said, [/^there is no disk tier, and memory alone holds what is stored: ENOTDIR/])
+})
+
+const mayMount = process.getuid?.() === 0 && spawnSync('mount', ['--version']).status === 0
+
+t.test('a full disk is told once; what was written is served on', { skip: mayMount ? false : 'only root may mount a small disk' }, async (t): Promise<void> => {
+  const folder = join(folderFor(t), 'small')
+  mkdirSync(folder)
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder]).status !== 0) return void t.pass('nothing can be mounted here')
+  t.teardown(() => spawnSync('umount', ['-l', folder]))
+  const { disk, said } = openIn(t, folder)
+  for (let at = 0; at < 600; at++) {
+    disk.write(`key ${at}`, [bodyOf(`${at}`, 10_000)])
+    if (at % 50 === 0) await disk.written()
+  }
+  await disk.written()
+  t.match(said, [/^nothing is written to disk for now, and memory alone takes in what is new: ENOSPC/])
+  t.ok((await disk.read('key 3'))?.equals(bodyOf('3', 10_000)))
+  t.equal(await disk.read('key 599'), undefined)
+})
+
+t.test('an edge that is killed at any moment, whose files are damaged while it is away: never a wrong octet, and it has what it had', async (t) => {
+  const soaked = await soakStored(3, (line) => t.comment(line))
+  t.equal(soaked.wrong, 0, `${soaked.requests} requests, ${soaked.hits} hits`)
+  t.ok(soaked.hits > 300)
+  t.ok(soaked.fetchedAfterKill <= 2, `${soaked.fetchedAfterKill} of ${soaked.asked} fetched anew after the last kill`)
+})
