@@ -9,7 +9,7 @@ import { configOf, startMember } from '../edge/workers.ts'
 
 // Plays the public conformance suite of HTTP caches (http-cache-tests) through one edge, or with `--tiers` through edge, regional
 // and shield, and holds the outcome against exceptions.txt: a failure that stands not there, and an exception that is none, fail.
-// With `--only ID` one test is played and what was said is printed.
+// With `--only ID` one test is played and what was said is printed; with `--tests FILE` those of another definition are.
 
 interface SuiteTest {
   readonly id: string
@@ -38,6 +38,11 @@ const HOST = 'd1.nearcast.test'
 const ANSWER_MS = 8_000
 
 const load = async <T>(path: string): Promise<T> => (await import(pathToFileURL(path).href)) as T
+
+function valueAfter(option: string): string | undefined {
+  const at = process.argv.indexOf(option)
+  return at < 0 ? undefined : process.argv[at + 1]
+}
 
 async function startOrigin(): Promise<number> {
   const handlers: Record<string, Handler> = {}
@@ -82,7 +87,7 @@ async function startCache(origin: number, tiers: boolean): Promise<string> {
 }
 
 async function readTests(): Promise<Suite[]> {
-  const { default: suites } = await load<{ default: Suite[] }>(join(suite, 'tests/index.mjs'))
+  const { default: suites } = await load<{ default: Suite[] }>(valueAfter('--tests') ?? join(suite, 'tests/index.mjs'))
   return suites
 }
 
@@ -133,7 +138,7 @@ if (!existsSync(suite)) {
   const install = spawnSync('npm', ['ci'], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
   if (install.status !== 0) process.exit(1)
 }
-const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1] : undefined
+const only = valueAfter('--only')
 const suites = (await readTests()).map(({ tests }) => ({ tests: tests.filter((test) => test.browser_only !== true && (only === undefined || test.id === only)) }))
 const tests = suites.flatMap((suite) => suite.tests)
 if (only !== undefined) for (const test of tests) test.dump = true
