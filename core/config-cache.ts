@@ -21,7 +21,7 @@ const CHOICE = 'expected all, none, only: [NAME, …] or except: [NAME, …]'
 
 const selection = (description: string) =>
   z
-    .union([z.enum(['all', 'none']), z.strictObject({ only: names }), z.strictObject({ except: names })], { error: CHOICE })
+    .union([z.strictObject({ only: names }), z.strictObject({ except: names }), z.enum(['all', 'none'])], { error: CHOICE })
     .optional()
     .meta({ description, unit: '`all`, `none`, `{ only: […] }` or `{ except: […] }`' })
 

@@ -194,9 +194,10 @@ export class Flight {
       return this.#send()
     }
     const receivedAt = clock.now()
-    const merged = mergeFields(object.lines, passedOn(this.#worker.node, fields, receivedAt))
+    const whole = mergeFields(object.lines, passedOn(this.#worker.node, fields, receivedAt))
     const age = filterFields(fields, (name) => name === 'age')
-    const verdict = this.#judge(object.status, [...merged, ...age], receivedAt)
+    const verdict = this.#judge(object.status, [...whole, ...age], receivedAt)
+    const merged = held(whole, verdict)
     const freshness = verdict.kind === 'storable' ? verdict.freshness : { lifetime: 0, initialAge: verdict.age, receivedAt, whileRevalidating: 0, ifError: 0 }
     const { body, status } = object
     const renewed = makeObject(status, this.#linesOf(status, merged), body, validatorsOf({ etag: fieldOf(merged, 'etag'), lastModified: fieldOf(merged, 'last-modified') }), freshness)
@@ -227,17 +228,18 @@ export class Flight {
     const fill = new Fill({ kept: this.#storing, flow: { pause: () => this.#fetching?.pause(), resume: () => this.#fetching?.resume() } })
     const aged = fieldOf(fields, 'age') !== undefined
     const age = verdict.kind === 'storable' ? verdict.freshness.initialAge : verdict.age
-    this.#coming = { status, lines: this.#linesOf(status, passed), length, etag: fieldOf(passed, 'etag'), lastModified: fieldOf(passed, 'last-modified'), fill, statusAbove: fieldOf(fields, 'cache-status'), age: aged ? Math.floor(age / 1000) : undefined, stored }
+    this.#coming = { status, lines: this.#linesOf(status, held(passed, verdict)), length, etag: fieldOf(passed, 'etag'), lastModified: fieldOf(passed, 'last-modified'), fill, statusAbove: fieldOf(fields, 'cache-status'), age: aged ? Math.floor(age / 1000) : undefined, stored }
     const mark = this.#storing ? this.#settleKey(varyNames(fields)) : undefined
     if (!sharable) this.#close()
     // An error of the moment neither drops what is held nor marks the key.
     if (!this.#storing && status < 500 && this.#plan.open) store.put(this.#key, { kind: 'pass', until: receivedAt + PASS_MS })
     const coming = this.#coming
+    const own = verdict.kind === 'storable' && verdict.withheld.length > 0 ? { ...coming, lines: this.#linesOf(status, passed) } : coming
     this.#tell((waiter) => {
       const leader = waiter === this.#leader
       if (!leader && !sharable) return { kind: 'released' }
       const same = leader || (mark === undefined ? this.#plan.primary : variantKey(this.#plan.primary, mark, (name) => waiter.valueOf(name))) === this.#key
-      return same ? { kind: 'coming', coming, leader } : { kind: 'other-variant' }
+      return same ? { kind: 'coming', coming: leader ? own : coming, leader } : { kind: 'other-variant' }
     })
     this.stopIfUnwanted()
   }
@@ -364,6 +366,10 @@ export class Flight {
     for (const waiter of waiters) waiter.tell(outcome(waiter))
   }
 }
+
+/** What of a response's fields may be held, and given to others than the one who asked. */
+const held = (fields: readonly string[], verdict: Verdict): readonly string[] =>
+  verdict.kind === 'refused' || verdict.withheld.length === 0 ? fields : filterFields(fields, (name) => !verdict.withheld.includes(name))
 
 function makeObject(status: number, lines: string, body: Buffer, { etag, lastModified }: { etag?: string | undefined; lastModified?: string | undefined }, freshness: Freshness): StoredObject {
   return { kind: 'object', status, lines: flat(lines), body, etag, lastModified, ...freshness, frame: '', frameAge: -1, askedAt: -Infinity }

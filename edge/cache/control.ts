@@ -8,6 +8,8 @@ export interface ResponseControl {
   readonly noStore: boolean
   readonly noCache: boolean
   readonly private: boolean
+  /** Fields, in lower case, that a qualified `no-cache` or `private` keeps from being held (RFC 9111 §5.2.2.4, §5.2.2.7). */
+  readonly withheld: readonly string[]
   readonly public: boolean
   readonly mustRevalidate: boolean
   readonly mustUnderstand: boolean
@@ -46,19 +48,21 @@ export function readControl(fields: FieldList): ResponseControl {
   return value === undefined ? SILENT : controlOf(readDirectives(value), false)
 }
 
-const SILENT: ResponseControl = { targeted: false, noStore: false, noCache: false, private: false, public: false, mustRevalidate: false, mustUnderstand: false }
+const SILENT: ResponseControl = { targeted: false, noStore: false, noCache: false, private: false, withheld: [], public: false, mustRevalidate: false, mustUnderstand: false }
 
 /**
- * A qualified `private` or `no-cache` is taken as the unqualified one, which is always allowed. A lifetime that is malformed or stated
+ * A qualified `private` or `no-cache` whose names cannot be read is taken as the unqualified one, which is always allowed. A lifetime that is malformed or stated
  * differently twice is 0: stale (RFC 9111 §4.2.1).
  */
 function controlOf(said: Directives, targeted: boolean): ResponseControl {
   const time = (name: string): number => secondsOf(said.get(name)) * 1000
+  const [noCacheOf, privateOf] = [namesOf(said.get('no-cache')), namesOf(said.get('private'))]
   return {
     targeted,
     noStore: said.has('no-store'),
-    noCache: said.has('no-cache'),
-    private: said.has('private'),
+    noCache: said.has('no-cache') && noCacheOf === undefined,
+    private: said.has('private') && privateOf === undefined,
+    withheld: [...(noCacheOf ?? []), ...(privateOf ?? [])],
     public: said.has('public'),
     mustRevalidate: said.has('must-revalidate') || said.has('proxy-revalidate'),
     mustUnderstand: said.has('must-understand'),
@@ -67,6 +71,13 @@ function controlOf(said: Directives, targeted: boolean): ResponseControl {
     ...(said.has('stale-while-revalidate') ? { staleWhileRevalidate: time('stale-while-revalidate') } : {}),
     ...(said.has('stale-if-error') ? { staleIfError: time('stale-if-error') } : {})
   }
+}
+
+/** The names of fields in the argument of a qualified directive; undefined where it is none, or holds something else. */
+function namesOf(argument: string | number | true | undefined): string[] | undefined {
+  if (typeof argument !== 'string' || !/^".*"$/.test(argument)) return undefined
+  const names = listMembers(argument.slice(1, -1).toLowerCase())
+  return names.length > 0 && names.every((name) => /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) ? names : undefined
 }
 
 const secondsOf = (argument: string | number | true | undefined): number => (typeof argument === 'number' ? argument : 0)
@@ -105,6 +116,7 @@ function readTargeted(value: string): Directives | undefined {
     // `no-store=?0` is not said; a lifetime is an integer and nothing else.
     if (item === false) continue
     if (item === true) said.set(name, true)
+    else if (typeof item === 'string') said.set(name, `"${item}"`)
     else said.set(name, typeof item === 'number' && Number.isInteger(item) && item >= 0 ? Math.min(item, LONGEST) : 'invalid')
   }
   return said

@@ -21,6 +21,8 @@ export type Verdict =
   | {
       readonly kind: 'storable'
       readonly freshness: Freshness
+      /** Names of fields, in lower case, that are for the one who asked, and not held. */
+      readonly withheld: readonly string[]
       /** Requests that wait for the same fetch may have it: it is fresh, and may be used without asking. */
       readonly sharable: boolean
     }
@@ -137,13 +139,13 @@ export function judge(received: Received): Verdict {
   const explicit = stated.explicit || (status >= 400 && least > 0)
   if (!explicit && !control.public && !HEURISTIC.has(status)) return refused('status')
   // Stricter than the RFC (§7.3): one client's cookie must not reach another because an origin said nothing of caching.
-  if (!explicit && !control.public && fieldOf(fields, 'set-cookie') !== undefined) return refused('set-cookie')
+  if (!explicit && !control.public && fieldOf(fields, 'set-cookie') !== undefined && !control.withheld.includes('set-cookie')) return refused('set-cookie')
   const freshness = { lifetime, initialAge: age, receivedAt: received.receivedAt, ...staleness(received, control) }
   const fresh = freshness.lifetime > age
   // Stale at once and without a validator it could never be used.
   const mayStandIn = freshness.whileRevalidating > 0 || freshness.ifError > 0
   if (!fresh && !mayStandIn && fieldOf(fields, 'etag') === undefined && fieldOf(fields, 'last-modified') === undefined) return refused('no-freshness')
-  return { kind: 'storable', freshness, sharable: fresh }
+  return { kind: 'storable', freshness, withheld: control.withheld, sharable: fresh }
 }
 
 /**
