@@ -67,7 +67,7 @@ attach(async (setup, channel) => {
     ...elsewhere({ vantage, paths, anycast }),
     queries: { total: sumOf(counters, 'queries'), perSecond: rate.perSecond(), counters: { ...readCounters(...counters), ...serving.traffic() } }
   })
-  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, everywhere, latencies, anycast, status, explain: (question) => withPoints(explainer.explain(question), vantage, paths), traffic: makeSurveyor(explainer.image), asked: counting.asked, reload: service.reload, flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
+  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, everywhere, latencies, anycast, status, explain: (question) => withReasons(explainer.explain(question), health, vantage, paths), traffic: makeSurveyor(explainer.image), asked: counting.asked, reload: service.reload, flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
   announce(channel, serving, loader, admin.url)
   const stop = async (withinMs: number): Promise<void> => {
     await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close(), everywhere?.close(), latencies?.close(), paths?.close(), counting.close(), anycast?.close()])
@@ -128,11 +128,11 @@ function listenEverywhere({ config, stateFolder }: Setup, { channel }: Pops, { f
   return openEverywhere({ own: config.pops!.name, channel, forces, knows, file: join(stateFolder, 'everywhere.json'), clock: systemClock, log })
 }
 
-/** With what other PoPs see, and how far BIRD has the client. */
-function withPoints(explanation: ReturnType<typeof explainName>, vantage: Vantage | undefined, paths: Paths | undefined): ReturnType<typeof explainName> {
+/** With why targets are not simply up, what other PoPs see of them, and how far BIRD has the client. */
+function withReasons(explanation: ReturnType<typeof explainName>, { reason }: Health, vantage: Vantage | undefined, paths: Paths | undefined): ReturnType<typeof explainName> {
   if (typeof explanation === 'string') return explanation
   const told = paths === undefined ? explanation : tellPath(explanation, paths)
-  return vantage === undefined ? told : tellPoints(told, vantage.note)
+  return tellPoints(told, (target) => vantage?.note(target) ?? reason(target))
 }
 
 /** Counts the queries for steered names. */

@@ -1,9 +1,8 @@
 import { momentText } from '../../core/moment.ts'
 import { makeHealthTable, type HealthTable } from '../../healthchecks/index.ts'
-import type { Target } from '../routing/index.ts'
+import { checkedName, type Target } from '../routing/index.ts'
 import type { Explanation, InService } from './api.ts'
 import { untilText, wordOfPast, type PastHealth } from './events.ts'
-import { plainName } from './plain-targets.ts'
 
 /** Since when what is not kept by time has been in service, and how health stood. */
 export interface Past extends PastHealth {
@@ -30,7 +29,7 @@ export function pastTable({ at, targets: past, later }: PastHealth, live: Health
   const told: string[] = []
   for (const [index, { name, checked, check, word = index }] of targets.entries()) {
     if (!checked) continue
-    const key = check === undefined ? name : plainName(check, name)
+    const key = checkedName({ name, ...(check !== undefined && { check }) })
     const found = past.get(key)
     if (found === undefined) {
       const first = later.get(key)

@@ -1,15 +1,16 @@
 import type { Explanation } from './api.ts'
+import { checkedName } from '../routing/index.ts'
 
 /**
- * An explanation that also says where vantage points do not see a target alike: below the step that tells of it, and beside the
- * candidate.
- * @param note what there is to say of a target, if anything
+ * An explanation that also says why a target is down, and where vantage points do not see it alike: below the step that tells of
+ * it, and beside the candidate.
+ * @param note what there is to say of a target by the name by which it is checked, if anything
  */
 export function tellPoints(explanation: Explanation, note: (target: string) => string | undefined): Explanation {
   // What they see now says nothing of what was.
   if (explanation.question.at !== undefined) return explanation
-  const notes = new Map(explanation.candidates.flatMap(({ target, state }) => {
-    const text = state.endsWith('(assumed)') ? undefined : note(target)
+  const notes = new Map(explanation.candidates.flatMap(({ target, state, check }) => {
+    const text = state.endsWith('(assumed)') ? undefined : note(checkedName({ name: target, ...(check !== undefined && { check }) }))
     return text === undefined ? [] : [[target, text] as const]
   }))
   if (notes.size === 0) return explanation

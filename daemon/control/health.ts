@@ -16,6 +16,7 @@ import { openForces, type Forces, type ForcesOptions } from './forces.ts'
 import { makeStateFile, readStateFile } from './health-file.ts'
 import { watchOrigins, type OriginHealth } from './origin-health.ts'
 import { makePlainTargets } from './plain-targets.ts'
+import { makeReasons } from './reasons.ts'
 import { describeMembers, describeTargets } from './status.ts'
 
 /** The health of the fleet, kept up to date by checks and by what the supervisor tells. */
@@ -36,6 +37,8 @@ export interface Health {
   members(): readonly MemberStatus[]
   /** The targets of policies that are no members and have a check. */
   targets(): readonly TargetStatus[]
+  /** Why a member or a target of policies is not simply up; undefined when it is. */
+  reason(name: string): string | undefined
   /** The next end of this member is a rehearsal and no flap. Returns what takes that back. */
   rehearse(name: string): () => void
   /** Ends all checks; resolves when what is known is on disk. */
@@ -124,13 +127,12 @@ export function startHealth(options: HealthOptions): Health {
     past: events.past, announced: events.announced,
     fleet: (told) => {
       members = told
-      for (const member of told) {
-        shares.note(member)
-        hear.member(member)
-      }
+      shares.note(told)
+      for (const member of told) hear.member(member)
     },
     members: () => describeMembers({ config, members, checker, forces, table, capacity, note: options.vantage?.note }),
     targets: () => describeTargets([...plain.names, ...origins.targets.map(({ name }) => name)], checker, forces),
+    reason: makeReasons({ checker, forces, clock }),
     rehearse: hear.rehearse,
     close: async () => {
       saving.cancel()
@@ -176,11 +178,11 @@ function restating(checker: Checker, saving: { within(milliseconds: number): voi
 }
 
 /** What a change of a target affects: names, and its share of the requests that edges had as long as they ran. */
-function makeShares(names: HealthOptions['affected']): { note(member: Member): void; affectedBy(target: string): (Affected & { share?: number }) | undefined } {
+function makeShares(names: HealthOptions['affected']): { note(members: readonly Member[]): void; affectedBy(target: string): (Affected & { share?: number }) | undefined } {
   const rates = new Map<string, number>()
   return {
-    note: ({ name, role, requestsPerSecond }) => {
-      if (role === 'edge' && requestsPerSecond !== undefined) rates.set(name, requestsPerSecond)
+    note: (members) => {
+      for (const { name, role, requestsPerSecond } of members) if (role === 'edge' && requestsPerSecond !== undefined) rates.set(name, requestsPerSecond)
     },
     affectedBy: (target) => {
       const found = names?.(target)

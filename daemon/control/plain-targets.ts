@@ -1,7 +1,7 @@
 import { formatAddress } from '../../core/address.ts'
 import type { Check } from '../../core/config-checks.ts'
 import { freshWord, planCheck, type Checker, type CheckTarget, type HealthTable } from '../../healthchecks/index.ts'
-import type { RoutingImage, Target } from '../routing/index.ts'
+import { checkedName, type RoutingImage, type Target } from '../routing/index.ts'
 
 /** The targets of policies that are no edges and have a check: each has a word of the health table as long as a policy names it. */
 export interface PlainTargets {
@@ -20,9 +20,6 @@ export interface PlainTargetsOptions {
   readonly firstWord: number
   readonly checker: Pick<Checker, 'add' | 'remove'>
 }
-
-/** The name by which a target that is no edge is shown and forced. */
-export const plainName = (check: string, target: string): string => `${check}@${target.replace(/(?<=.)\.$/, '')}`
 
 export function makePlainTargets({ checks, table, firstWord, checker }: PlainTargetsOptions): PlainTargets {
   const words = new Map<string, number>()
@@ -54,14 +51,14 @@ export function makePlainTargets({ checks, table, firstWord, checker }: PlainTar
     wordOf: (name) => words.get(name),
     adopt: (image) => {
       const fresh: CheckTarget[] = []
-      const named = new Set(image.targets.flatMap(({ check, name }, index) => (index < firstWord || check === undefined ? [] : [plainName(check, name)])))
+      const named = new Set(image.targets.flatMap((target, index) => (index < firstWord || target.check === undefined ? [] : [checkedName(target)])))
       giveBack(leaving.filter((name) => !named.has(name)))
       leaving = [...words.keys()].filter((name) => !named.has(name))
       if (named.size > free.length + words.size) giveBack(leaving.splice(0))
       const targets = image.targets.map((target, index) => {
-        const { check, name } = target
+        const { check } = target
         if (index < firstWord || check === undefined) return target
-        return { ...target, word: wordFor(plainName(check, name), target, check, fresh) }
+        return { ...target, word: wordFor(checkedName(target), target, check, fresh) }
       })
       checker.add(fresh)
       return { ...image, targets }

@@ -106,6 +106,7 @@ function candidate(target: number, view: View, judge: Judge, shares: ReadonlyMap
   const share = shares.get(target)
   return {
     target: judge.targets[target]!.name,
+    ...(judge.targets[target]!.check !== undefined && { check: judge.targets[target]!.check }),
     state: stateOf(target, judge),
     ...(kilometres !== undefined && { kilometres: Math.round(kilometres) }),
     ...(trip !== undefined && (trip.measured === undefined ? { milliseconds: Math.round(trip.ms) } : { milliseconds: Number(trip.ms.toFixed(trip.ms < 10 ? 1 : 0)), samples: trip.measured.samples })),

@@ -98,6 +98,8 @@ export interface Explanation {
 /** A target in the order in which the policy would take it, for `explain`. */
 export interface Candidate {
   readonly target: string
+  /** The named check of one that is no edge. */
+  readonly check?: string
   /** `UP`, `DOWN`, `UP, suspect`, `UP, forced down`, `no check`. */
   readonly state: string
   /** Great-circle distance from the place, kilometres, and the round trip, measured or what the distance stands for, milliseconds. */

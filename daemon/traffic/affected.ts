@@ -1,4 +1,4 @@
-import type { Branch, Policies, RoutingImage } from '../routing/index.ts'
+import { checkedName, type Branch, type Policies, type RoutingImage } from '../routing/index.ts'
 import { openZoneImage, type SharedZones, type ZoneImage } from '../zone/index.ts'
 import { steeredNames } from './names.ts'
 
@@ -36,7 +36,7 @@ export function makeAffected(image: () => World | undefined): (target: string) =
 
 function namesByTarget(zones: ZoneImage, routing: RoutingImage): Map<string, string[]> {
   const { policies, targets } = routing
-  const behind = new Map(policies.policies.map(({ name, root }) => [name, [...targetsOf(root, policies)].map((target) => targets[target]!.name)]))
+  const behind = new Map(policies.policies.map(({ name, root }) => [name, [...targetsOf(root, policies)].map((target) => checkedName(targets[target]!))]))
   const names = new Map<string, string[]>()
   for (const [name, policy] of steeredNames(zones)) {
     for (const target of behind.get(policy) ?? []) {

@@ -164,3 +164,14 @@ t.test('health is kept over a restart', async (t) => {
   const second = makeToyFleet(setup, first.fleet.time)
   t.match(second.health.members()[1], { name: 'fra', health: 'UP', since: first.member('fra').since })
 })
+
+t.test('why a target is not simply up', async (t) => {
+  const { fleet } = await makeStage(makeSetup())
+  t.equal(fleet.health.reason('icn'), undefined)
+  fleet.set('icn', 'failed', 'exited with 1')
+  await fleet.time.turn(3000)
+  t.equal(fleet.health.reason('icn'), 'down for 3 s: its process has ended: exited with 1')
+  await fleet.health.forces.set({ name: 'icn', state: 'drain', why: 'new disks', since: fleet.time.clock.now() - 60_000 })
+  t.equal(fleet.health.reason('icn'), 'forced drain for 60 s: new disks')
+  t.equal(fleet.health.reason('192.0.2.1'), undefined)
+})

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
-import { assumeHealth, compare, judgeDrain, movesBetween, spread, survey, weighViewers, type PolicyChange, type Viewers } from '../../daemon/traffic/index.ts'
+import { assumeHealth, compare, judgeDrain, makeAffected, movesBetween, spread, survey, weighViewers, type PolicyChange, type Viewers } from '../../daemon/traffic/index.ts'
 import { openRouting, readPolicies } from '../../daemon/routing/index.ts'
+import { buildZoneImage, readZone } from '../../daemon/zone/index.ts'
 import { buildNetworks, mergeOverrides, noPlaces, openNetworks, openPlaces, readOverrides } from '../../geodb/index.ts'
 import { COUNTRY_LIST, edges, healthOf, placeOf, routingOf } from '../routing/fleet.ts'
 
@@ -90,5 +91,16 @@ t.test('viewers in networks that a policy goes by are told apart, also where onl
 t.test('assumed health leaves the live table as it is', (t) => {
   const assumed = assumeHealth(up, edges, 'icn=down')
   t.ok(typeof assumed === 'object' && assumed.health.words[numberOf('icn')] !== up.words[numberOf('icn')])
+  t.end()
+})
+
+t.test('which names stand behind a target, also one that is no edge', (t) => {
+  const read = readPolicies({ file: 'policies.yaml', text: 'policies:\n  a: { failover: [{ address: 192.0.2.7, check: web }, { cname: cdn.example.net., check: web }, icn] }\n  b: icn\n', targets: edges, checks: ['web'] })
+  const { zone } = readZone({ file: 'shop.test.zone', read: () => '$ORIGIN shop.test.\n$TTL 60\n@ SOA ns1 h 1 1 1 1 1\n@ NS ns1\nns1 A 127.0.0.1\none ROUTE a\ntwo ROUTE b\n', policies: read.names })
+  const affected = makeAffected(() => ({ generation: 1, zones: buildZoneImage([zone!]), routing: read.image! }))
+  t.same(affected('web@192.0.2.7'), { names: 1, first: ['one.shop.test.'] })
+  t.same(affected('web@cdn.example.net'), { names: 1, first: ['one.shop.test.'] })
+  t.same(affected('icn'), { names: 2, first: ['one.shop.test.', 'two.shop.test.'] })
+  t.same(affected('nrt'), { names: 0, first: [] })
   t.end()
 })
