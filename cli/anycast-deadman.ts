@@ -5,7 +5,7 @@ import { systemAfter, systemClock } from '../core/clock.ts'
 import { makeLogger, type Logger } from '../core/log.ts'
 import { native } from '../core/native.ts'
 import { ConfigError, messageOf } from '../core/trouble.ts'
-import { Deadman } from '../daemon/anycast/index.ts'
+import { Deadman, readAnycastState } from '../daemon/anycast/index.ts'
 import { PopKeys } from '../daemon/control/index.ts'
 import { leasesOf, openChannel, type Channel } from '../daemon/pops/index.ts'
 import { isAlive, takeLock } from '../fleet/index.ts'
@@ -17,6 +17,25 @@ import { loadConfigured, type Configured } from './keys.ts'
 /** How long an end may take: demoted first, then withdrawn. */
 const END_WITHIN_MS = 2500
 const WAIT_FOR_TURN_MS = 500
+
+/** Withdraws what a daemon that crashed has left announced, where nobody watches it. Without a crash nothing is done. */
+export async function release(call: Call): Promise<number> {
+  const file = configFile(call)
+  let configured: Configured
+  try {
+    configured = loadConfigured(file)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    call.io.err(`${error.message}\n`)
+    return 1
+  }
+  const folder = stateFolder(call).path
+  const left = readAnycastState(folder)
+  if (configured.config.anycast === undefined || left === undefined || left.hasEnded || isAlive(left.pid)) return 0
+  mkdirSync(join(folder, 'deadman'), { recursive: true, mode: 0o700 })
+  if (typeof takeLock(join(folder, 'deadman'), native()) === 'number') return 0
+  return watch(call, configured, folder, Promise.resolve('asked'))
+}
 
 /** Watches the daemon that runs on a state folder, in the foreground, until it is asked to end. One at a time does so; the next waits for its turn. */
 export async function deadman(call: Call): Promise<number> {

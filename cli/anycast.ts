@@ -1,6 +1,6 @@
 import { suggestion } from '../core/suggest.ts'
 import { bind, birdConf, unbind } from './anycast-bind.ts'
-import { deadman } from './anycast-deadman.ts'
+import { deadman, release } from './anycast-deadman.ts'
 import { explain } from './anycast-explain.ts'
 import { status } from './anycast-status.ts'
 import { drain, pin, unpin } from './anycast-pin.ts'
@@ -17,7 +17,8 @@ const VERBS: Readonly<Record<string, { readonly takes: readonly string[]; run(ca
   bind: { takes: [], run: bind },
   unbind: { takes: [], run: unbind },
   'bird-conf': { takes: [], run: birdConf },
-  deadman: { takes: [], run: deadman }
+  deadman: { takes: [], run: deadman },
+  release: { takes: [], run: release }
 }
 
 export const anycast: Command = {
@@ -32,6 +33,7 @@ export const anycast: Command = {
     'bind, unbind        put the service addresses on the loopback of this machine, and take them off (root)',
     'bird-conf           print the file that bird.conf includes, with nothing announced, for the first start of BIRD',
     'deadman             watch the daemon, and end the announcements of one that is dead or hangs; nearcast up starts it',
+    'release             withdraw what a daemon that crashed has left announced, where no dead-man watches',
     'PREFIX is the name of a prefix in nearcast.yaml, the prefix itself, or "all".'
   ],
   arguments: [{ name: 'VERB', completes: 'anycast' }, { name: 'WORDS', optional: true, many: true }],

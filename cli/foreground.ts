@@ -25,3 +25,9 @@ export function whenAsked(): { readonly asked: Promise<'asked'>; forget(): void 
 export function endWithNpm(): void {
   if (['start', 'npx'].includes(process.env['npm_lifecycle_event'] ?? '')) signalOnParentDeath(constants.signals.SIGTERM)
 }
+
+/** Where systemd wants to hear that this runs, and how often, in microseconds; 0: not again. */
+export function systemdWishes(): { readonly socket: string | undefined; readonly watchdogUs: number } {
+  const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: watchdog, WATCHDOG_PID: pid } = process.env
+  return { socket, watchdogUs: pid === undefined || pid === String(process.pid) ? Number(watchdog ?? 0) || 0 : 0 }
+}

@@ -1,6 +1,7 @@
 import type { MemberStatus, SecondaryStatus, Status, ZoneStatus, PathsStatus } from '../daemon/control/api.ts'
 import { formatDuration } from '../core/quantity.ts'
 import { systemClock } from '../core/clock.ts'
+import { anycastLines } from './anycast-status.ts'
 import { openAdmin, Refused, refused } from './admin-client.ts'
 import { failed, isSet, type Command } from './command.ts'
 import { STATE } from './folders.ts'
@@ -55,6 +56,7 @@ export function statusLines(status: Status, { startedAt, now, columns }: { start
     ...(cut.length > 0 ? ['', ...cut] : []),
     '',
     ...(status.pops === undefined ? [] : [...popLines(status.pops, columns), '']),
+    ...(status.anycast === undefined ? [] : [...anycastLines(status.anycast, columns), '']),
     ...(status.paths === undefined ? [] : [pathsLine(status.paths, now)]),
     ...status.zones.map((zone) => zoneLine(zone, status.secondaries.find((each) => each.zone === zone.origin), now)),
     ...status.reload.faults

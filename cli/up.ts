@@ -6,9 +6,10 @@ import { makeLogger } from '../core/log.ts'
 import { ConfigError } from '../core/trouble.ts'
 import { startFleet, type Fleet } from '../fleet/index.ts'
 import { failed, mistyped, numberOf, type Call, type Command } from './command.ts'
-import { endWithNpm, whenAsked } from './foreground.ts'
+import { endWithNpm, systemdWishes, whenAsked } from './foreground.ts'
 import { configFile, DEFAULTS, packageRoot, stateFolder, zonesFolder } from './folders.ts'
 import { loadConfigured, type Configured } from './keys.ts'
+import { tellSystemd } from './systemd.ts'
 import { welcome } from './welcome.ts'
 
 export const up: Command = {
@@ -59,6 +60,7 @@ async function runFleet(call: Call, configured: Configured): Promise<number> {
   endWithNpm()
   for (const note of fleet.notes) call.io.err(`nearcast: ${note}\n`)
   const trouble = fleet.ready.then((reason) => (reason === undefined ? new Promise<never>(() => undefined) : reason))
+  tellSystemd(systemdWishes(), fleet.ready, (line) => call.io.err(`nearcast: ${line}\n`))
   void greet(call, config, fleet, began)
   const last = await Promise.race([end.asked, trouble])
   await fleet.stop()

@@ -1,6 +1,6 @@
 import type { After, Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/log.ts'
-import { messageOf } from '../../core/trouble.ts'
+import { messageOf, whyUnreadable } from '../../core/trouble.ts'
 import { BirdTrouble, CODE, openBird, type Bird, type BirdReply } from './bird.ts'
 import { compareSessions } from './compare.ts'
 import { readIfThere, replaceFile } from './files.ts'
@@ -117,7 +117,9 @@ export class BirdSpeaker implements Speaker {
   /** The file is what is intended, whoever wrote it last. */
   async #keepInclude(text: string): Promise<void> {
     const { include } = this.#options
-    const found = await readIfThere(include)
+    const found = await readIfThere(include).catch((error: unknown) => {
+      throw new Error(`${include} cannot be used: ${whyUnreadable(error)}`, { cause: error })
+    })
     if (found === text) {
       this.#wrote = text
       return

@@ -13,7 +13,7 @@ import { judgeDaemon } from './deadman-judge.ts'
 import { openSpeaker } from './open-speaker.ts'
 import { rulesOf } from './rules.ts'
 import type { Speaker } from './speaker.ts'
-import { anycastState, deadmanFile, deadmanState, readState, stateFile, worseOf, type AnycastState, type DeadmanState } from './state.ts'
+import { deadmanFile, deadmanState, readAnycastState, readState, worseOf, type AnycastState, type DeadmanState } from './state.ts'
 import type { Finding, Intent, Lease, PrefixHistory, Rules } from './types.ts'
 
 export interface DeadmanOptions {
@@ -148,7 +148,7 @@ export class Deadman {
   }
 
   #state(): AnycastState | undefined {
-    return readState(stateFile(this.#options.stateFolder), anycastState)
+    return readAnycastState(this.#options.stateFolder)
   }
 
   /** Looks whether the daemon lives, and does what follows. */

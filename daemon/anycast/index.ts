@@ -8,6 +8,7 @@
 // Must never hold up an answer, withdraw for what others say, or trust that what was ordered was done.
 export { Deadman, type DeadmanOptions } from './deadman.ts'
 export { Anycast, type AnycastOptions } from './anycast.ts'
+export { readAnycastState } from './state.ts'
 export type { OwnEdge } from './evidence.ts'
 export { renderInclude } from './include.ts'
 export type { AnycastStatus, PinRequest, PrefixStatus } from './status.ts'

@@ -63,3 +63,6 @@ export function worseOf(one: readonly Lease[], other: readonly Lease[]): Lease[]
     return second === undefined ? lease : { ...lease, isWell: lease.isWell && second.isWell, isLeaving: lease.isLeaving || second.isLeaving, state: second.state === 'withdrawn' ? 'withdrawn' : lease.state }
   })
 }
+
+/** What the daemon last left in a state folder. */
+export const readAnycastState = (folder: string): AnycastState | undefined => readState(stateFile(folder), anycastState)

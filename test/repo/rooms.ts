@@ -61,7 +61,7 @@ export const clockReaders: Readonly<Record<string, string>> = {
   'core/clock.ts': 'the one real clock'
 }
 export const environmentReaders: Readonly<Record<string, string>> = {
-  'cli/foreground.ts': 'whether npm started it: then it ends with npm'
+  'cli/foreground.ts': 'whether npm or systemd started it: then it ends with npm, and tells systemd that it lives'
 }
 
 export function roomOf(path: string): Room {
