@@ -24,6 +24,8 @@ interface Source {
   readonly path: string
   readonly text: string
   readonly kind: 'config' | 'policies' | 'overrides' | 'scenario' | 'zone'
+  /** Only those in this view see it. */
+  readonly view?: string
 }
 
 /** What a check found, and a few words about what it read. */
@@ -82,7 +84,22 @@ function gather(call: Call): Source[] | string {
   const inZones = (name: string) => ({ label: `${zones.label}${name}`, path: join(zones.path, name) })
   // Zones that are steered by nothing need no policies; one that is has a fault without them.
   const policies = existsSync(join(zones.path, 'policies.yaml')) ? [inZones('policies.yaml')] : []
-  return readAll([config, ...overridesFile(config.path), ...policies, ...names.map(inZones)])
+  const views = viewFiles(config.path, zones)
+  if (typeof views === 'string') return views
+  return readAll([config, ...overridesFile(config.path), ...policies, ...names.map(inZones), ...views])
+}
+
+/** The zones of each view that the configuration names, or in one line which folder is missing. */
+function viewFiles(configPath: string, zones: { readonly label: string; readonly path: string }): { label: string; path: string; view: string }[] | string {
+  const { config } = existsSync(configPath) ? parseConfig(configPath, readFileSync(configPath, 'utf8')) : {}
+  const files: { label: string; path: string; view: string }[] = []
+  for (const view of Object.keys(config?.dns.views ?? {})) {
+    const [path, label] = [join(zones.path, 'views', view), `${zones.label}views/${view}/`]
+    const missing = folderTrouble(label, path)
+    if (missing !== undefined) return `${missing}, which view ${view} of dns.views has its zones in`
+    for (const name of readdirSync(path).sort()) if (name.endsWith('.zone')) files.push({ label: `${label}${name}`, path: join(path, name), view })
+  }
+  return files
 }
 
 /** Whether there is a database that policies by autonomous systems can go by. */
@@ -115,9 +132,9 @@ function folderTrouble(label: string, path: string): string | undefined {
   return statSync(path).isDirectory() ? undefined : `${label}: expected a folder`
 }
 
-function readAll(files: readonly { label: string; path: string }[]): Source[] | string {
+function readAll(files: readonly { label: string; path: string; view?: string }[]): Source[] | string {
   const sources: Source[] = []
-  for (const { label, path } of files) {
+  for (const { label, path, view } of files) {
     if (!existsSync(path)) return `there is no file ${label}`
     if (!statSync(path).isFile()) return `${label}: expected a file`
     let text: string
@@ -128,7 +145,7 @@ function readAll(files: readonly { label: string; path: string }[]): Source[] | 
     }
     const kind = kindOf(label, text)
     if (kind === undefined) return `${label}: expected a zone (NAME.zone), policies, a scenario, or a configuration (.yaml)`
-    sources.push({ label, path, text, kind })
+    sources.push({ label, path, text, kind, ...(view !== undefined && { view }) })
   }
   return sources
 }
@@ -155,7 +172,7 @@ function checkAll(call: Call, sources: readonly Source[], origin: string | undef
   const fleet = fleetOf(call, sources)
   const policiesBeside = makePolicyFinder(zonesFolder(call).path, fleet, call.positionals.length === 0)
   for (const source of sources) {
-    const { label, path, text, kind } = source
+    const { label, path, text, kind, view } = source
     if (kind === 'config') {
       const { config, faults: found } = parseConfig(label, text)
       const keyed = config === undefined ? undefined : readConfigKeys(source, text, config)
@@ -175,7 +192,8 @@ function checkAll(call: Call, sources: readonly Source[], origin: string | undef
       faults.push(...read.faults)
       about.push(`${label} (${count(read.names.size, 'policy', 'policies')})`)
     } else {
-      const policies = origin === undefined ? policiesBeside(dirname(path)) : undefined
+      // Views have no policies but those in their own folders.
+      const policies = origin !== undefined ? undefined : view !== undefined && !existsSync(join(dirname(path), 'policies.yaml')) ? new Set<string>() : policiesBeside(dirname(path))
       const { zone, faults: found } = readZone({ file: label, read: (name) => readRegularFile(resolve(call.io.cwd, name)), ...(origin !== undefined && { origin }), ...(policies !== undefined && { policies }) })
       faults.push(...found)
       if (zone === undefined) continue
@@ -186,7 +204,7 @@ function checkAll(call: Call, sources: readonly Source[], origin: string | undef
   faults.push(...sameZoneTwice(zones), ...filesOfSecondaries(zones, configs))
   // What is not used can be told only where everything that may use it could be read.
   const whole = call.positionals.length === 0 && !faults.some(({ severity }) => severity === 'error')
-  const origins = zones.map(({ zone }) => nameToText(zone.origin).toLowerCase().replace(/(.)\.$/, '$1'))
+  const origins = zones.filter(({ source }) => source.view === undefined).map(({ zone }) => nameToText(zone.origin).toLowerCase().replace(/(.)\.$/, '$1'))
   if (whole) for (const { source, config } of configs) faults.push(...checkZoneNames(source.label, source.text, config, origins))
   if (whole) for (const read of readings) faults.push(...read.unused(policiesUsed(zones)))
   return { faults, about }
@@ -214,8 +232,8 @@ function sameZoneTwice(zones: readonly { source: Source; zone: Zone }[]): Fault[
   const seen = new Map<string, string>()
   return zones.flatMap(({ source, zone }): Fault[] => {
     const name = nameToText(zone.origin).toLowerCase()
-    const other = seen.get(name)
-    seen.set(name, other ?? source.label)
+    const other = seen.get(`${source.view ?? ''} ${name}`)
+    seen.set(`${source.view ?? ''} ${name}`, other ?? source.label)
     return other === undefined ? [] : [{ ...soaOf(zone, source), severity: 'error', reason: `the zone ${name} already stands in ${other}` }]
   })
 }
@@ -225,7 +243,7 @@ function filesOfSecondaries(zones: readonly { source: Source; zone: Zone }[], co
   const secondaries = configs.flatMap(({ config }) => Object.entries(config.zones).filter(([, { primaries }]) => primaries !== undefined).map(([name]) => name.replace(/\.?$/, '.')))
   return zones.flatMap(({ source, zone }): Fault[] => {
     const name = nameToText(zone.origin).toLowerCase()
-    return secondaries.includes(name) ? [{ file: source.label, line: 1, column: 1, severity: 'error', reason: `${name} is a secondary zone, which has no file`, hint: 'take the file away, or primaries: out of its zone in nearcast.yaml' }] : []
+    return source.view === undefined && secondaries.includes(name) ? [{ file: source.label, line: 1, column: 1, severity: 'error', reason: `${name} is a secondary zone, which has no file`, hint: 'take the file away, or primaries: out of its zone in nearcast.yaml' }] : []
   })
 }
 

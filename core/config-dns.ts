@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { address, duration, perSecond, prefix, size } from './config-values.ts'
+import { address, duration, label, perSecond, prefix, size } from './config-values.ts'
 
 const rateLimit = z
   .strictObject({
@@ -44,6 +44,7 @@ export const dns = z
     'cookie-secrets': z.string().min(1).optional().meta({ description: 'file of the secrets that cookies are made with, relative to nearcast.yaml, 32 hexadecimal digits a line: the first makes them, the others are accepted; taken anew when it changes; absent: one made up at each start', unit: 'path' }),
     identity: text.default('hostname').meta({ description: 'told to whoever asks for NSID, `id.server` or `hostname.bind`: `hostname`, `off`, or any text' }),
     version: text.default('off').meta({ description: 'told to whoever asks for `version.bind`: `off`, or any text' }),
+    views: z.record(label, z.array(prefix).min(1).max(1000)).default({}).meta({ description: 'networks by the name of a view: queries from there are answered from the zones in `views/NAME` of the zones folder where these have the name, and else from those for all', unit: 'map of lists of prefixes' }),
     'rate-limit': rateLimit
   })
   .prefault({})

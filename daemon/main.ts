@@ -10,6 +10,7 @@ import { openPops, type Pops, type Vantage } from './pops/index.ts'
 import { makeReclaimer } from './reclaim.ts'
 import { startService, type Service } from './service.ts'
 import { makeAffected, makeSurveyor, startCounting, type Counting } from './traffic/index.ts'
+import { viewAt } from './view-answers.ts'
 import { openWorld, type World, type WorldImage } from './world.ts'
 import { attach, type Channel, type Setup, type ToProcess } from '../core/channel.ts'
 import { systemAfter, systemClock } from '../core/clock.ts'
@@ -142,8 +143,30 @@ function count(setup: Setup, { tallies, counters }: Service, world: WorldImage, 
   return counting
 }
 
+/** Explains what is answered to those in a view by its zones where they have the name. */
+function makeExplainer(): ReturnType<typeof makeOwnExplainer> {
+  const all = makeOwnExplainer()
+  const views = new Map<string, ReturnType<typeof makeOwnExplainer>>()
+  return {
+    image: all.image,
+    use: (image) => {
+      all.use(image)
+      for (const { name, world } of image.views ?? []) {
+        if (!views.has(name)) views.set(name, makeOwnExplainer())
+        views.get(name)!.use(world)
+      }
+    },
+    explain: (question) => {
+      const found = viewAt(all.image()?.views ?? [], question.from)
+      const own = found && views.get(found.image.name)!.explain(question)
+      if (own === undefined || typeof own === 'string' || own.outcome === 'notours') return all.explain(question)
+      return { ...own, steps: [{ depth: 0, text: `${own.question.from} is in ${found!.network}, and so in view ${found!.image.name}: its own zones come first` }, ...own.steps] }
+    }
+  }
+}
+
 /** An answerer of the main thread's own, whose answers are counted nowhere. */
-function makeExplainer(): { use(world: WorldImage): void; image(): WorldImage | undefined; explain(question: ExplainQuestion): ReturnType<typeof explainName> } {
+function makeOwnExplainer(): { use(world: WorldImage): void; image(): WorldImage | undefined; explain(question: ExplainQuestion): ReturnType<typeof explainName> } {
   let now: WorldImage | undefined
   let world: World | undefined
   let answerer: Answerer | undefined

@@ -4,6 +4,7 @@ import { makeGate, withKeys, type Rules } from './exchange/index.ts'
 import { makeRateLimiter, VERDICT, type Buckets, type RateLimits } from './limits/index.ts'
 import { makeReclaimer } from './reclaim.ts'
 import type { Reports, Responder, Source } from './serve/index.ts'
+import { withViews } from './view-answers.ts'
 import { openWorld, type WorldImage } from './world.ts'
 import { systemClock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
@@ -27,6 +28,8 @@ export interface ResponderData {
   readonly rules?: Rules
 }
 
+/** Octets of answers kept ready of one view, in each thread. */
+const VIEW_PREPARED = 2 << 20
 /** Of so many faults of ours one is logged: whoever finds a query that brings one about sends many. */
 const LOGGED = 1000
 
@@ -40,7 +43,10 @@ export function openResponder(data: unknown, world: unknown, { trouble, notice }
   const onError = (error: unknown, question: string): void => {
     if (faults++ % LOGGED === 0) trouble(`${question} was answered SERVFAIL: ${error instanceof Error ? error.stack : messageOf(error)}`)
   }
-  const answerer = makeAnswerer({ ...own, ...(gate !== undefined && { gate: (...message: Parameters<Gate>) => gate!(...message) }), ...(cookies !== undefined && { cookies: { isEnforced: cookies === 'enforced', clock: systemClock } }), world: current, onError })
+  const jar = cookies !== undefined && { cookies: { isEnforced: cookies === 'enforced', clock: systemClock } }
+  const main = makeAnswerer({ ...own, ...(gate !== undefined && { gate: (...message: Parameters<Gate>) => gate!(...message) }), ...jar, world: current, onError })
+  const { tally: _, ...alike } = own
+  const { answerer, useViews } = withViews(main, first.views ?? [], (world, counters) => makeAnswerer({ ...alike, ...jar, counters, world, preparedSize: VIEW_PREPARED, onError }))
   const reclaim = makeReclaimer()
   reclaim(first.zones)
   return {
@@ -49,7 +55,8 @@ export function openResponder(data: unknown, world: unknown, { trouble, notice }
     use: (next) => {
       const image = next as WorldImage
       current = openWorld(image, current)
-      answerer.use(current)
+      main.use(current)
+      useViews(image)
       if (image.tsig?.number !== ring) gate = gateOf(rules, image)
       ring = image.tsig?.number
       reclaim(image.zones)
@@ -61,14 +68,15 @@ const gateOf = (rules: Rules | undefined, { tsig }: WorldImage): Gate | undefine
 
 /** Answers over UDP no more often than the limits allow. */
 function limited(answerer: Answerer, { limits, buckets }: NonNullable<ResponderData['rateLimit']>, seed: number, notice: Reports['notice']): Pick<Responder, 'answer' | 'decline' | 'tick'> {
-  const { answer, decline, truncate, last, client, counters } = answerer
+  const { answer, decline, truncate, counters } = answerer
   const limiter = makeRateLimiter(limits, buckets, seed, ({ prefix, what }) => {
     notice(`rate limit: ${what} to ${prefix} are ${limits.logOnly ? 'more than allowed (only logged)' : 'withheld'}`)
   })
   const asked = { isUdp: false, source: { family: 4, bytes: new Uint8Array(4), at: 0 } as Readonly<Source>, out: new Uint8Array(0) as Uint8Array, outStart: 0 }
   const limit = (size: number): number => {
     // A cookie shows that the address is not forged: whoever would be flooded asks itself (RFC 7873 §5.2.5).
-    if (size <= 0 || !asked.isUdp || client.hasCookie) return size
+    if (size <= 0 || !asked.isUdp || answerer.client.hasCookie) return size
+    const { last } = answerer
     const verdict = limiter.judge(asked.source, last.query, last.finding.shared, asked.out, asked.outStart, size)
     if (verdict === VERDICT.PASS) return size
     counters[COUNT.OVER_RATE]!++

@@ -7,6 +7,7 @@ import { makeBuckets, rateLimitsOf, tcpLimitsOf } from './limits/index.ts'
 import type { ResponderData } from './responder.ts'
 import type { RoutingImage } from './routing/index.ts'
 import { startServing, type Lane, type Serving } from './serve/index.ts'
+import { startViews, type ViewZones } from './view-zones.ts'
 import type { WorldImage } from './world.ts'
 import type { ZoneStep } from './zone/index.ts'
 import { systemAfter, systemClock, type Clock } from '../core/clock.ts'
@@ -64,12 +65,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   // What there is to tell before there is an exchange to tell it to.
   const early: ZoneStep[] = []
   const put = async (world: WorldImage, steps: readonly ZoneStep[]): Promise<void> => {
-    now.world = { ...world, cookies: secrets.now, tsig: keys.now }
+    now.world = { ...world, cookies: secrets.now, tsig: keys.now, views: views.now().map((view) => ({ ...view, world: { ...view.world, cookies: secrets.now } })) }
     onWorld?.(now.world)
     if (now.exchange === undefined) early.push(...steps)
     await Promise.all([now.serving?.use(now.world), now.exchange?.use(now.world, steps)])
   }
   const secrets = new CookieSecrets({ file: setup.config.dns['cookie-secrets'], clock, after: systemAfter, log, changed: () => now.world !== undefined && void put(now.world, []) })
+  const views = startViews({ setup, clock, log, changed: async () => now.world && put(now.world, []) })
   const unkeyed = options.rules ?? makeRules({ config: setup.config })
   const keys = new TsigKeyFiles({ files: options.keyFiles ?? [], named: keysNamed(unkeyed), clock, after: systemAfter, log, changed: async () => now.world && put(now.world, []) })
   const loader = new Loader({
@@ -84,7 +86,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const counters: Float64Array[] = []
   const tallies: Int32Array[] = []
   try {
-    await loader.first
+    await Promise.all([loader.first, views.first])
     await options.after?.()
     const world = now.world!
     const rules = withKeys(unkeyed, keys.now)
@@ -98,27 +100,27 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const close = async (withinMs: number): Promise<void> => {
       secrets.close()
       keys.close()
-      await Promise.all([serving.close(withinMs).then(() => exchange.close()), loader.close()])
+      await Promise.all([serving.close(withinMs).then(() => exchange.close()), loader.close(), views.close()])
     }
-    return { loader, serving, exchange, counters, tallies, ...withFaults(loader, keys), close }
+    return { loader, serving, exchange, counters, tallies, ...withFaults(loader, keys, views), close }
   } catch (error) {
     secrets.close()
     keys.close()
-    await Promise.all([loader.close(), now.exchange?.close()])
+    await Promise.all([loader.close(), views.close(), now.exchange?.close()])
     throw error
   }
 }
 
-/** What the loader does and says, with the files of keys beside its own. */
-function withFaults(loader: Loader, keys: TsigKeyFiles): Pick<Service, 'reload' | 'status'> {
+/** What the loader does and says, with the files of keys and the zones of views beside its own. */
+function withFaults(loader: Loader, keys: TsigKeyFiles, views: ViewZones): Pick<Service, 'reload' | 'status'> {
   return {
     reload: async (force) => {
-      const [faults, reply] = await Promise.all([keys.reread(), loader.reload(force)])
-      return { ...reply, faults: [...faults, ...reply.faults] }
+      const [faults, reply, others] = await Promise.all([keys.reread(), loader.reload(force), views.reload(force)])
+      return { ...reply, faults: [...faults, ...reply.faults, ...others.flatMap((other) => other.faults)] }
     },
     status: () => {
       const { reload, ...status } = loader.status()
-      return { ...status, reload: { ...reload, faults: [...keys.faults, ...reload.faults] } }
+      return { ...status, reload: { ...reload, faults: [...keys.faults, ...reload.faults, ...views.faults()] } }
     }
   }
 }

@@ -42,6 +42,16 @@ export interface WorldImage {
   readonly policies?: number
   /** Counts the networks likewise. */
   readonly networksCount?: number
+  /** Zones that only some networks see. */
+  readonly views?: readonly ViewImage[]
+}
+
+/** What those in some networks are answered from first. */
+export interface ViewImage {
+  readonly name: string
+  /** Prefixes. */
+  readonly networks: readonly string[]
+  readonly world: WorldImage
 }
 
 /**
