@@ -65,7 +65,7 @@ export async function keepTables(folder: string, key: string, image: PlacesImage
   const path = pathOf(folder, key)
   const fresh = `${path}.${process.pid}.new`
   try {
-    await mkdir(folder, { recursive: true })
+    await mkdir(folder, { recursive: true, mode: 0o700 })
     const file = await open(fresh, 'w')
     try {
       const octets = new Uint8Array(image.tables)

@@ -17,7 +17,7 @@ const GUARD_MS = 5000
  * @throws Error with one line when another process has them
  */
 export function lockJournals(folder: string): void {
-  mkdirSync(folder, { recursive: true })
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
   const path = join(folder, LOCK)
   const own = nameOf(process.pid)
   // Whole as soon as it is there: a lock that says nothing would be taken for one that somebody left behind.

@@ -60,7 +60,7 @@ export class Journal {
 
   /** Begins a journal over a zone file, in place of what there is. @throws what the disk says */
   static create(folder: string, head: Omit<JournalHead, 'journal'>, layer: Layer): Journal {
-    if (mkdirSync(folder, { recursive: true }) !== undefined) syncFolder(join(folder, '..'))
+    if (mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined) syncFolder(join(folder, '..'))
     const path = join(folder, fileNameOf(head.origin))
     const whole: JournalHead = { journal: 1, ...head }
     const { fd, octets } = writeAnew(path, whole, layer)

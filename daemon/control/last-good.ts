@@ -176,7 +176,7 @@ function checksum(parts: readonly Buffer[]): string {
 
 function flush(store: Store): void {
   if (store.noted.size === 0) return
-  mkdirSync(store.folder, { recursive: true })
+  mkdirSync(store.folder, { recursive: true, mode: 0o700 })
   if (store.end === 0) rewrite(store)
   else {
     using(store.path, 'r+', (fd) => {

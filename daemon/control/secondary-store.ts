@@ -46,7 +46,7 @@ export function openSecondaryStore(stateFolder: string): SecondaryStore {
     }
   }
   const write = (name: string, records: Iterable<PlainRecord>): void => {
-    mkdirSync(folder, { recursive: true })
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
     replaceFile(fileOf(name), [MAGIC, ...part(KIND.WHOLE, records)])
   }
   return {
