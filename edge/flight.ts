@@ -40,6 +40,8 @@ export type Outcome =
 export interface Waiter {
   /** Its request's value of a field. */
   valueOf(name: string): string | undefined
+  /** An interim response came; only whoever began the fetch hears of it. */
+  inform?(status: number, fields: FieldList): void
   tell(outcome: Outcome): void
 }
 
@@ -173,6 +175,9 @@ export class Flight {
     if (object?.lastModified !== undefined) conditions.push('If-Modified-Since', object.lastModified)
     this.#requestedAt = this.#worker.clock.now()
     this.#fetching = ask(this.#worker.asker, route, { method: 'GET', key: primary, host, target, fields: [...fields, ...conditions] }, {
+      inform: (status, fields) => {
+        if (this.#waiters.has(this.#leader)) this.#leader.inform?.(status, fields)
+      },
       head: (status, fields, parent) => (status === 304 ? this.#revalidated(fields, parent) : this.#begin(status, fields)),
       data: (piece) => this.#data(piece),
       end: () => this.#end(),

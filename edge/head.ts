@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { ageAt, type StoredObject } from './cache/index.ts'
-import { flat } from './message/index.ts'
+import { filterFields, flat, hopByHop, toLines, type FieldList } from './message/index.ts'
 import type { Worker } from './worker.ts'
 
 // Renders the heads of responses.
@@ -37,6 +37,12 @@ export function renderHead(worker: Worker, status: number, lines: string, framin
   if (way.close) head += 'Connection: close\r\n'
   else if (way.keepAlive === true) head += 'Connection: keep-alive\r\n'
   return `${head}X-Nearcast-Request-Id: ${way.id}${END}`
+}
+
+/** The head of an interim response from above (RFC 9110 §15.2), its end-to-end fields alone. */
+export function interimHead(status: number, fields: FieldList): string {
+  const hop = hopByHop(fields)
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n${toLines(filterFields(fields, (name) => !hop(name) && !name.startsWith('x-nearcast-')))}\r\n`
 }
 
 const countText = (count: number): string => count.toString(16).padStart(ID_DIGITS, '0')

@@ -1,8 +1,8 @@
 import type { Viewer } from './asked.ts'
 import { Fill, primaryKey } from './cache/index.ts'
 import { MOST_FLIGHTS } from './flight.ts'
-import { renderHead, type Way } from './head.ts'
-import { requestField, fieldName, type Fetching, type UpstreamTrouble } from './http/index.ts'
+import { interimHead, renderHead, type Way } from './head.ts'
+import { requestField, fieldName, type Fetching, type RequestHead, type UpstreamTrouble } from './http/index.ts'
 import { fieldOf, toLines, type FieldList } from './message/index.ts'
 import { passedOn } from './passed.ts'
 import { upstreamFields } from './question.ts'
@@ -10,6 +10,7 @@ import { relay } from './relay.ts'
 import { BUSY, noAnswer, say } from './say.ts'
 import { readTarget } from './policies/index.ts'
 import { behavioursFor, type Site } from './sites.ts'
+import { openTunnel, upgradeOf, type Tunnel } from './tunnel.ts'
 import { ask, type Parent } from './tiers/index.ts'
 import type { Worker } from './worker.ts'
 
@@ -21,7 +22,7 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 /** Methods by which a request without content says so best by silence; the others say 0 (RFC 9110 §8.6). */
 const SILENT = new Set(['DELETE', 'OPTIONS'])
 /** Why a request was sent on, as Cache-Status has it. */
-const statusOf = ({ behaviour }: Viewer): string => (behaviour.bypass ? 'fwd=bypass' : 'fwd=method')
+const statusOf = (worker: Worker, { behaviour, request }: Viewer): string => (upgradeOf(worker, request) !== undefined ? 'fwd=request' : behaviour.bypass ? 'fwd=bypass' : 'fwd=method')
 
 /** Sends a request through, its content as it comes, and its answer back. */
 export function pass(worker: Worker, viewer: Viewer, site: Site): void {
@@ -41,30 +42,44 @@ export function pass(worker: Worker, viewer: Viewer, site: Site): void {
     done()
     fetching.abort()
   }
-  const fields = [...upstreamFields(worker, viewer, 'whole'), ...framingOf(request.method, request.content)]
+  const protocol = upgradeOf(worker, request)
+  const upgrade = protocol === undefined ? [] : ['Connection', 'Upgrade', 'Upgrade', protocol]
+  const expect = request.content !== 0 && isExpecting(request) ? ['Expect', '100-continue'] : []
+  const fields = [...upstreamFields(worker, viewer, 'whole'), ...framingOf(request.method, request.content), ...upgrade, ...expect]
   const fill = new Fill({ kept: false, flow: { pause: () => fetching.pause(), resume: () => fetching.resume() } })
   let begun = false
+  let tunnel: Tunnel | undefined
   const fetching: Fetching = ask(worker.asker, behaviour.route, { method: request.method, key: viewer.primary, host: request.host, target: request.target, fields, once: true }, {
     connected: () => sendContent(viewer, fetching, stop),
     drained: () => reply.resumeBody(),
+    inform: (status, fields) => reply.inform(interimHead(status, fields)),
     head: (status, fields) => {
       begun = true
+      if (status === 101) {
+        done()
+        tunnel = openTunnel(worker, viewer, protocol!, fields, fetching)
+        return
+      }
       if (!SAFE.has(request.method) && status >= 200 && status < 400) invalidate(worker, viewer, site, fields)
       answerPassed(worker, viewer, status, fields, fill, stop)
     },
-    data: (piece) => fill.push(piece),
+    data: (piece) => (tunnel === undefined ? fill.push(piece) : tunnel.data(piece)),
     end: () => {
       done()
-      fill.end()
+      if (tunnel === undefined) fill.end()
+      else tunnel.end()
     },
     trouble: (trouble, parent) => {
       done()
-      if (begun) fill.fail()
+      if (tunnel !== undefined) tunnel.broken()
+      else if (begun) fill.fail()
       else answerTrouble(worker, viewer, trouble, parent)
     }
   })
   reply.watch({ drained: () => undefined, gone: stop })
 }
+
+const isExpecting = (request: RequestHead): boolean => request.minor === 1 && requestField(request, EXPECT)?.toLowerCase() === '100-continue'
 
 function framingOf(method: string, content: number | 'chunked'): FieldList {
   if (content === 'chunked') return ['Transfer-Encoding', 'chunked']
@@ -81,7 +96,7 @@ function sendContent({ request, reply }: Viewer, fetching: Fetching, stop: () =>
       end: () => fetching.end(),
       broken: stop
     },
-    requestField(request, EXPECT)?.toLowerCase() === '100-continue'
+    isExpecting(request)
   )
 }
 
@@ -92,7 +107,7 @@ function answerPassed(worker: Worker, viewer: Viewer, status: number, fields: Fi
   const bodiless = status === 204 || status === 304
   const framing = stated !== undefined || bodiless ? 'length' : request.minor === 1 ? 'chunked' : 'close'
   const above = fieldOf(fields, 'cache-status')
-  const own = `${worker.node}; ${statusOf(viewer)}`
+  const own = `${worker.node}; ${statusOf(worker, viewer)}`
   const close = reply.closesAfter || framing === 'close'
   const proof = viewer.nonce === undefined ? undefined : worker.auth.answer(viewer.nonce, status)
   const way: Way = { cache: 'Miss', status: above === undefined ? own : `${above}, ${own}`, id: viewer.id!, close, keepAlive: request.minor === 0 && !close, proof }
@@ -105,7 +120,7 @@ function answerTrouble(worker: Worker, viewer: Viewer, trouble: UpstreamTrouble,
   const { request, reply } = viewer
   worker.counters.errors++
   worker.complain(`no answer to ${request.method} ${request.target}: ${parent.name}: ${trouble.detail}`)
-  say(worker, request, reply, { ...noAnswer(trouble, parent), lines: `Cache-Status: ${worker.node}; ${statusOf(viewer)}; detail=${trouble.kind}\r\n` }, viewer.nonce, viewer.id)
+  say(worker, request, reply, { ...noAnswer(trouble, parent), lines: `Cache-Status: ${worker.node}; ${statusOf(worker, viewer)}; detail=${trouble.kind}\r\n` }, viewer.nonce, viewer.id)
 }
 
 /** Forgets what is held of the target, and of what the answer says is elsewhere on the same host (RFC 9111 §4.4). */

@@ -7,7 +7,7 @@ import { bringUp } from './bring.ts'
 import { collect, inCoding } from './coded.ts'
 import { wishFor } from './coding/index.ts'
 import { Flight, MOST_FLIGHTS, type Coming, type Outcome, type Plan, type Waiter } from './flight.ts'
-import { hitEnd, hitFrame, hitStatus, makeId, renderHead, type Way } from './head.ts'
+import { hitEnd, hitFrame, hitStatus, interimHead, makeId, renderHead, type Way } from './head.ts'
 import { fieldName, mayHaveField, requestField, type Connection, type RequestHead } from './http/index.ts'
 import { fieldOf, fromLines } from './message/index.ts'
 import { sentField, upstreamFields } from './question.ts'
@@ -18,6 +18,7 @@ import { relay } from './relay.ts'
 import { BUSY, noAnswer, say, type Words } from './say.ts'
 import type { Behaviour, Site } from './sites.ts'
 import { hasPassed, HELD_FIELD, TIER_FIELD } from './tiers/index.ts'
+import { upgradeOf } from './tunnel.ts'
 import type { Worker } from './worker.ts'
 
 // HOT: the life of a request, read downwards. What is here runs for each of them.
@@ -67,7 +68,7 @@ export function serve(worker: Worker, request: RequestHead, reply: Connection): 
   if (refusal !== undefined || site === undefined || behaviour === undefined) return say(worker, request, reply, refusal!, nonce)
 
   const viewer = viewerOf(worker, site, behaviour, { request, reply, nonce })
-  if ((request.method === 'GET' || request.method === 'HEAD') && !behaviour.bypass) return answer(worker, viewer)
+  if ((request.method === 'GET' || request.method === 'HEAD') && !behaviour.bypass && !(request.upgrades && upgradeOf(worker, request) !== undefined)) return answer(worker, viewer)
   nameRequest(worker, viewer)
   pass(worker, viewer, site)
 }
@@ -201,6 +202,7 @@ function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object
   const open = how === 'together' && !authorized
   const waiter: Waiter = {
     valueOf: (name) => sentField(worker, viewer, name),
+    inform: (status, fields) => reply.inform(interimHead(status, fields)),
     tell: (outcome) => answerOutcome(worker, viewer, why, how, outcome, () => flight.leave(waiter), (how) => fetch(worker, viewer, key, why, object, how))
   }
   const underWay = open ? worker.flights.get(key) : undefined

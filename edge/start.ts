@@ -75,7 +75,7 @@ const ADDED = { octets: 2048, fields: 16 }
  * that the tier would be taken for a stranger and passed by.
  */
 function limitsOf({ http, https }: Config, role: Setup['role']): ServerLimits {
-  const times = { idleMs: http.idle, handshakeMs: https?.['handshake-timeout'] ?? http['head-timeout'], http2: https?.http2 ?? false, streams: https?.streams ?? 100, headTimeoutMs: http['head-timeout'], bodySize: http['body-size'] }
+  const times = { idleMs: http.idle, handshakeMs: https?.['handshake-timeout'] ?? http['head-timeout'], http2: https?.http2 ?? false, streams: https?.streams ?? 100, tunnelIdleMs: http['tunnel-idle'], headTimeoutMs: http['head-timeout'], bodySize: http['body-size'] }
   const urlLength = http['url-length']
   if (role === 'edge') return { headSize: http['header-size'], fields: MOST_FIELDS, urlLength, clientsPerAddress: http['clients-per-address'], ...times }
   const clientsPerAddress = Math.max(http['clients-per-address'], 2 * MOST_FLIGHTS)

@@ -9,6 +9,7 @@ import { UNKNOWN_COUNTRY, type CountryOf } from './country.ts'
 import { UpstreamClient } from './http/index.ts'
 import { makeSites, type Site } from './sites.ts'
 import { makeWarm, MemoryStore, openDisk, type DiskTier, type Warm } from './store/index.ts'
+import type { Tunnels } from './tunnel.ts'
 import { makeViewers, type Viewers } from './viewers/index.ts'
 import { equalsOf, makeBudget, makeLiveness, makeStandings, makeTierAuth, originsOf, routeOf, type Standing, type TierAuth } from './tiers/index.ts'
 
@@ -31,6 +32,7 @@ export interface Worker extends Desk {
   readonly countryOf: CountryOf
   /** Bodies that are being compressed or decompressed, by what they will be held under. */
   readonly coding: Map<string, Promise<StoredObject>>
+  readonly tunnels: Tunnels
   /** First half of every request id of this process. */
   readonly idPrefix: string
   /** Second half: counts up, and never over: 2 to the 48 requests. */
@@ -72,6 +74,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
       sent: () => void counters.fetches++
     },
     counters,
+    tunnels: { protocols: new Set(config.http.upgrade), most: config.http.tunnels, open: 0 },
     underWay: 0,
     flying,
     standingOf,

@@ -1,53 +1,17 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { BodyReader, type BodySink } from './body.ts'
-import type { Connection, Framing, Handler, Watcher } from './reply.ts'
-import { RequestParser, type ParserLimits } from './parser.ts'
+import type { Connection, Framing, Watcher } from './reply.ts'
+import { RequestParser } from './parser.ts'
+import { refusalText } from './refusal.ts'
 import type { Refusal, RequestHead } from './request.ts'
-
-export interface ConnectionLimits extends ParserLimits {
-  readonly idleMs: number
-  readonly headTimeoutMs: number
-  /** Octets of a request's content. */
-  readonly bodySize: number
-  /** Requests at once on a connection of HTTP/2. */
-  readonly streams: number
-}
-
-/** A connection as its server holds it. */
-export interface Held {
-  /** Nothing is under way. */
-  readonly idle: boolean
-  /** The server ends: nothing new is begun. */
-  wind(): void
-  closeIfIdle(): void
-  destroy(): void
-  /** Looks after time limits; called several times a second. */
-  sweep(): void
-}
-
-/** What the connections of one server share. */
-export interface Surroundings {
-  readonly limits: ConnectionLimits
-  readonly handle: Handler
-  /** Answers of one go are gathered here and written at once; replaced when the kernel did not take all of it. */
-  scratch: Buffer
-  /** Milliseconds, as of the last sweep over the connections. */
-  now: number
-  /** Octets written, all connections. */
-  bytesSent: number
-  /** The server ends: answers say so. */
-  closing: boolean
-  forget(connection: Held): void
-}
+import { LEAST_RATE, type Held, type Surroundings } from './surroundings.ts'
 
 /** Octets of further requests that are taken in while one is being answered. */
 const PIPELINE = 64 * 1024
 const SCRATCH = 64 * 1024
 /** Larger bodies are written from where they lie instead of being copied. */
 const COPIED = 16 * 1024
-/** Octets a millisecond that the content of a request must bring in the long run. */
-export const LEAST_RATE = 1
 /** How long, and over how many octets, a client that was refused may go on sending before it is cut off. */
 const LINGER_MS = 1000
 const LINGER_OCTETS = 256 * 1024
@@ -66,6 +30,8 @@ export class Http1Connection implements Connection, Held {
   /** The content of the request being answered: undefined where it has none, or nobody reads it. */
   #body: BodyReader | undefined
   #bodyPaused = false
+  /** Takes what comes once protocols are switched. */
+  #tunnel: BodySink | undefined
   /** When reading of the content began, and octets of it since: one that drips is not waited for. */
   #bodySince = 0
   #bodyTaken = 0
@@ -128,7 +94,7 @@ export class Http1Connection implements Connection, Held {
   /** Stops and starts the content of the request under way. */
   pauseBody(): void {
     this.#bodyPaused = true
-    this.deadline = Infinity
+    this.deadline = this.#whileOther()
     this.#socket.pause()
   }
 
@@ -174,6 +140,19 @@ export class Http1Connection implements Connection, Held {
     this.#begun = true
     this.#watcher = watcher
     this.#write(Buffer.from(head, 'latin1'))
+  }
+
+  inform(head: string): void {
+    if (this.#request?.minor !== 1 || this.#begun) return
+    this.#flush()
+    this.#write(Buffer.from(head, 'latin1'))
+  }
+
+  switchTo(head: string, watcher: Watcher, sink: BodySink): void {
+    this.open(head, 'close', watcher)
+    this.#tunnel = sink
+    this.#body = new BodyReader(Infinity, Infinity, sink)
+    this.#readOn()
   }
 
   /** Asks to be told when the client goes while its answer is still awaited. */
@@ -259,10 +238,17 @@ export class Http1Connection implements Connection, Held {
     const { now, limits } = this.#around
     if (!body.isOver && !this.#bodyPaused) this.deadline = Math.min(now + limits.idleMs, this.#bodySince + limits.idleMs + this.#bodyTaken / LEAST_RATE)
     else if (this.#request !== undefined) this.deadline = Infinity
+    if (this.#tunnel !== undefined) this.deadline = this.#whileOther()
+  }
+
+  /** The deadline while it is not the client who is waited for; none but for tunnels, where something must be said now and then. */
+  #whileOther(): number {
+    return this.#tunnel === undefined ? Infinity : this.#around.now + this.#around.limits.tunnelIdleMs
   }
 
   #receiveEnd(): void {
     this.#ended = true
+    if (this.#tunnel !== undefined) return this.#tunnel.end()
     // A request that was not sent whole is not answered.
     if (this.#body?.isOver === false) return void this.#socket.destroy()
     if (this.#request === undefined) this.#socket.end()
@@ -270,7 +256,7 @@ export class Http1Connection implements Connection, Held {
 
   #drained(): void {
     const watcher = this.#watcher
-    if (this.#request !== undefined) this.deadline = Infinity
+    if (this.#request !== undefined) this.deadline = this.#whileOther()
     if (watcher !== undefined) watcher.drained()
     else if (this.#request === undefined) this.#advance()
   }
@@ -324,6 +310,7 @@ export class Http1Connection implements Connection, Held {
     this.#bodyPaused = false
     this.#begun = false
     this.#framing = 'length'
+    this.#tunnel = undefined
     if (ends) this.#last = true
     this.#advance()
   }
@@ -357,23 +344,8 @@ export class Http1Connection implements Connection, Held {
     this.#around.bytesSent += piece.length
     if (this.#closed || this.#socket.destroyed) return false
     const room = this.#socket.write(piece)
-    if (!room) this.deadline = this.#around.now + this.#around.limits.idleMs
+    if (this.#tunnel !== undefined) this.deadline = this.#whileOther()
+    else if (!room) this.deadline = this.#around.now + this.#around.limits.idleMs
     return room
   }
-}
-
-/** The answer that says why a request is not taken: its head and its body. */
-export function refusalText({ status, reason }: Refusal): [string, Buffer] {
-  const body = Buffer.from(`${status}: ${reason}\n`)
-  return [`HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n`, body]
-}
-
-const REASONS: Record<Refusal['status'], string> = {
-  400: 'Bad Request',
-  408: 'Request Timeout',
-  413: 'Content Too Large',
-  414: 'URI Too Long',
-  431: 'Request Header Fields Too Large',
-  501: 'Not Implemented',
-  505: 'HTTP Version Not Supported'
 }

@@ -64,7 +64,7 @@ export function readHttp2Head(fields: IncomingHttpHeaders, raw: readonly string[
   if (host === undefined) return bad('there is no :authority, it is no host name or address, or Host says another')
   if (!(method === 'CONNECT' || target.charCodeAt(0) === 0x2f || (method === 'OPTIONS' && target === '*')) || !isOf(TARGET, target)) return bad('the request target is no path')
   const content = contentOf(fields['content-length'], isAll)
-  return content === undefined ? bad('Content-Length is not a number') : { method, target, host, minor: 1, keepAlive: true, content, text, spans }
+  return content === undefined ? bad('Content-Length is not a number') : { method, target, host, minor: 1, keepAlive: true, content, upgrades: false, text, spans }
 }
 
 /** RFC 9113 §8.3.1: what :authority names; Host may say the same, or stand alone. */

@@ -1,10 +1,11 @@
 import { constants, performServerHandshake, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import type { BodySink } from './body.ts'
-import { LEAST_RATE, refusalText, type Held, type Surroundings } from './connection.ts'
 import { http2Fields, readHttp2Head } from './http2-head.ts'
 import type { Connection, Framing, Watcher } from './reply.ts'
+import { refusalText } from './refusal.ts'
 import type { Refusal, RequestHead } from './request.ts'
+import { LEAST_RATE, type Held, type Surroundings } from './surroundings.ts'
 
 /** What HPACK counts for each field beside its octets (RFC 7541 §4.1). */
 const FIELD_OVERHEAD = 32
@@ -227,6 +228,14 @@ class Http2Reply implements Connection {
   open(head: string, _framing: Framing, watcher: Watcher): void {
     this.#watcher = watcher
     this.#respond(http2Fields(head, ''), false)
+  }
+
+  inform(head: string): void {
+    if (!this.#stream.destroyed && !this.#stream.headersSent) this.#stream.additionalHeaders(http2Fields(head, ''))
+  }
+
+  switchTo(): void {
+    this.abort()
   }
 
   watch(watcher: Watcher): void {

@@ -239,6 +239,7 @@ function interpret(method: string, target: string, minor: 0 | 1, text: string, s
   let length: string | undefined
   let coding: string | undefined
   let keepAlive = minor === 1
+  let upgrades = false
   for (let at = 0; at < spans.length; at += 5) {
     const hash = spans[at]
     if (hash !== HOST && hash !== CONTENT_LENGTH && hash !== TRANSFER_ENCODING && hash !== CONNECTION) continue
@@ -259,6 +260,7 @@ function interpret(method: string, target: string, minor: 0 | 1, text: string, s
         break
       case 'connection': {
         const options = value.toLowerCase().split(',').map((option) => option.trim())
+        if (options.includes('upgrade')) upgrades = minor === 1
         if (options.includes('close')) keepAlive = false
         else if (minor === 0 && options.includes('keep-alive')) keepAlive = true
       }
@@ -276,7 +278,7 @@ function interpret(method: string, target: string, minor: 0 | 1, text: string, s
     name = absolute.host
     target = absolute.target
   }
-  return { method, target, host: name, minor, keepAlive, content: coding === undefined ? Number(length ?? 0) : 'chunked', text, spans }
+  return { method, target, host: name, minor, keepAlive, content: coding === undefined ? Number(length ?? 0) : 'chunked', upgrades, text, spans }
 }
 
 /** RFC 9112 §6.1 to §6.3: the ways in which the end of a body is told twice, or not at all. */

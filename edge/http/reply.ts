@@ -33,6 +33,10 @@ export interface Connection {
   whole(head: string, body?: Buffer, end?: string): void
   /** Begins an answer whose body follows by `write`, then `finish` or `abort`. */
   open(head: string, framing: Framing, watcher: Watcher): void
+  /** An interim answer (1xx) before the one proper; nothing for clients that know of none. @param head as for `whole` */
+  inform(head: string): void
+  /** Answers by switching protocols: from now on octets go both ways as they are, until each side has ended. Of a head that `upgrades` alone. */
+  switchTo(head: string, watcher: Watcher, sink: BodySink): void
   /** Asks to be told when the client goes while its answer is still awaited. */
   watch(watcher: Watcher): void
   /** Writes a piece of the body; false when the watcher's `drained` should be awaited before the next. */

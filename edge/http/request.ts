@@ -13,6 +13,8 @@ export interface RequestHead {
   readonly keepAlive: boolean
   /** Octets of the content that follows; 0 for none. */
   readonly content: number | 'chunked'
+  /** `Connection: upgrade` was said: what Upgrade names is meant for us. */
+  readonly upgrades: boolean
   /** The head as received, one character an octet; `spans` points into it. */
   readonly text: string
   /** Five numbers a field: hash of the name in lower case, start and end of the name, start and end of the value. */

@@ -2,10 +2,11 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import type { Clock } from '../../core/clock.ts'
 import { tlsOptions, type Certificates } from '../tls/index.ts'
-import { Http1Connection, makeScratch, type ConnectionLimits, type Held, type Surroundings } from './connection.ts'
+import { Http1Connection, makeScratch } from './connection.ts'
 import { Http2Connection } from './http2.ts'
 import { readInto } from './read-into.ts'
 import type { Handler } from './reply.ts'
+import type { ConnectionLimits, Held, Surroundings } from './surroundings.ts'
 
 export interface ServerLimits extends ConnectionLimits {
   readonly clientsPerAddress: number

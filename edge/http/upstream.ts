@@ -1,6 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type AgentOptions, type ClientRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import type { FieldList } from '../message/index.ts'
+import type { Socket } from 'node:net'
+import { fieldOf, type FieldList } from '../message/index.ts'
 
 /** Where to send a request. */
 export interface Server {
@@ -43,6 +44,9 @@ export interface Receiver {
   connected?(): void
   /** There is room for more of the content. */
   drained?(): void
+  /** An interim response (1xx) other than 100 and 101. */
+  inform?(status: number, fields: FieldList): void
+  /** With 101, where Upgrade was sent along with a request sent once, what follows both ways is of the other protocol. */
   head(status: number, fields: FieldList): void
   data(piece: Buffer): void
   end(): void
@@ -63,6 +67,8 @@ export interface Fetching {
 
 const MAX_HEAD = 64 * 1024
 const KEEP_ALIVE_MS = 30_000
+/** How long 100 (Continue) is waited for: not everybody says so. */
+const PATIENCE_MS = 1000
 
 /** Sends requests to parents and origins over connections that are kept. */
 export class UpstreamClient {
@@ -114,6 +120,11 @@ class Exchange implements Fetching {
   #over = false
   #paused = false
   #connected = false
+  /** Other protocols were offered. */
+  readonly #offered: boolean
+  /** Once the protocol is another. */
+  #tunnel: Socket | undefined
+  #patience: NodeJS.Timeout | undefined
 
   constructor(outgoing: ClientRequest, request: UpstreamRequest, receiver: Receiver, again: () => void) {
     this.#outgoing = outgoing
@@ -125,12 +136,17 @@ class Exchange implements Fetching {
       const connected = (): void => {
         this.#connected = true
         this.#await()
-        receiver.connected?.()
+        this.#invite(fieldOf(request.fields, 'expect') !== undefined)
       }
       if (socket.connecting) socket.once(request.server.secure ? 'secureConnect' : 'connect', connected)
       else connected()
     })
+    this.#offered = request.once === true && fieldOf(request.fields, 'upgrade') !== undefined
     outgoing.on('drain', () => receiver.drained?.())
+    outgoing.on('information', ({ statusCode, rawHeaders }: { statusCode: number; rawHeaders: string[] }) => {
+      if (!this.#over && statusCode !== 100) receiver.inform?.(statusCode, rawHeaders)
+    })
+    outgoing.on('upgrade', (response, socket: Socket, first: Buffer) => this.#switch(response, socket, first))
     outgoing.on('response', (response) => this.#respond(response))
     outgoing.on('error', (error) => this.#failed(error))
   }
@@ -138,6 +154,7 @@ class Exchange implements Fetching {
   pause(): void {
     this.#paused = true
     this.#response?.pause()
+    this.#tunnel?.pause()
     this.#stopTimer()
   }
 
@@ -145,11 +162,13 @@ class Exchange implements Fetching {
     if (!this.#paused || this.#over) return
     this.#paused = false
     this.#response?.resume()
+    this.#tunnel?.resume()
     this.#await()
   }
 
   write(piece: Buffer): boolean {
     if (this.#over) return true
+    if (this.#tunnel !== undefined) return this.#tunnel.write(Buffer.from(piece))
     const hasRoom = this.#outgoing.write(Buffer.from(piece))
     // While there is room it is the client who is waited for.
     if (hasRoom) this.#stopTimer()
@@ -159,6 +178,7 @@ class Exchange implements Fetching {
 
   end(): void {
     if (this.#over) return
+    if (this.#tunnel !== undefined) return void this.#tunnel.end()
     this.#await()
     this.#outgoing.end()
   }
@@ -166,11 +186,49 @@ class Exchange implements Fetching {
   abort(): void {
     this.#over = true
     this.#stopTimer()
+    clearTimeout(this.#patience)
     this.#outgoing.destroy()
+    this.#tunnel?.destroy()
+  }
+
+  /** The content may be sent: at once, or, where the other end is to say so first, when it has or has not for a while (RFC 9110 §10.1.1). */
+  #invite(isExpecting: boolean): void {
+    let invited = false
+    const invite = (): void => {
+      clearTimeout(this.#patience)
+      if (invited) return
+      invited = true
+      if (!this.#over && this.#response === undefined) this.#receiver.connected?.()
+    }
+    if (!isExpecting) return invite()
+    this.#patience = setTimeout(invite, PATIENCE_MS)
+    this.#outgoing.once('continue', invite)
+    this.#outgoing.flushHeaders()
+  }
+
+  #switch(response: IncomingMessage, socket: Socket, first: Buffer): void {
+    socket.on('error', () => undefined)
+    if (this.#over || !this.#offered) {
+      socket.destroy()
+      return this.#trouble({ kind: 'broken', detail: 'it switched protocols unasked' })
+    }
+    this.#tunnel = socket
+    this.#stopTimer()
+    socket.on('drain', () => this.#receiver.drained?.())
+    this.#receiver.head(101, response.rawHeaders)
+    if (first.length > 0) this.#receiver.data(first)
+    socket.on('data', (piece: Buffer) => this.#receiver.data(piece))
+    socket.once('end', () => {
+      if (this.#over) return
+      this.#over = true
+      this.#receiver.end()
+    })
+    socket.once('close', () => this.#trouble({ kind: 'broken', detail: 'the connection was closed' }))
+    if (this.#paused) socket.pause()
   }
 
   #await(): void {
-    if (!this.#over) this.#expect(this.#responseMs, `silent for ${this.#responseMs} ms`)
+    if (!this.#over && this.#tunnel === undefined) this.#expect(this.#responseMs, `silent for ${this.#responseMs} ms`)
   }
 
   /** Something must be heard within this time. A process that was held up itself first reads what came meanwhile. */
@@ -189,6 +247,10 @@ class Exchange implements Fetching {
   #respond(response: IncomingMessage): void {
     if (this.#over) return
     this.#response = response
+    clearTimeout(this.#patience)
+    // It was offered no other (TE), and what we cannot take off we must not pass on as content (RFC 9112 §6.1, §7).
+    const coding = fieldOf(response.rawHeaders, 'transfer-encoding')
+    if (coding !== undefined && coding.toLowerCase() !== 'chunked') return this.#trouble({ kind: 'broken', detail: 'it sent a transfer coding that was not asked for' })
     this.#await()
     // `end` alone does not tell a whole response from one that was cut off.
     response.on('data', (piece: Buffer) => {

@@ -114,7 +114,7 @@ class Walk implements Fetching {
 
   #planHedge(parent: Parent): void {
     clearTimeout(this.#hedge)
-    const usual = this.#route.shared?.members.includes(parent) === true && mayRepeat(this.#question) ? parent.standing.times.p95() : undefined
+    const usual = this.#question.once !== true && this.#route.shared?.members.includes(parent) === true && mayRepeat(this.#question) ? parent.standing.times.p95() : undefined
     if (usual === undefined || this.#pending.size > 1) return
     this.#hedge = setTimeout(() => {
       if (this.#over || this.#answering !== undefined || this.#pending.size !== 1 || !this.#asker.hedges.spend()) return

@@ -20,7 +20,7 @@ export interface Question {
 }
 
 /** As `Receiver`, with who answered. Trouble is told only when no parent is left to ask, or in mid-body. */
-export interface AnswerReceiver extends Pick<Receiver, 'connected' | 'drained'> {
+export interface AnswerReceiver extends Pick<Receiver, 'connected' | 'drained' | 'inform'> {
   head(status: number, fields: FieldList, parent: Parent): void
   data(piece: Buffer): void
   end(): void

@@ -61,7 +61,7 @@ export function candidatesFor(asker: Asker, route: Route, question: Question): C
 
 /** What has no effect may be asked for again (RFC 9110 §9.2.1), unless it has content: that is gone once it is sent. */
 export const mayRepeat = ({ method, fields }: Question): boolean =>
-  method === 'GET' || method === 'HEAD' || (method === 'OPTIONS' && fieldOf(fields, 'content-length') === undefined && fieldOf(fields, 'transfer-encoding') === undefined)
+  (method === 'GET' && fieldOf(fields, 'upgrade') === undefined) || method === 'HEAD' || (method === 'OPTIONS' && fieldOf(fields, 'content-length') === undefined && fieldOf(fields, 'transfer-encoding') === undefined)
 
 /** Those that are not well come last: they are asked where nobody else is left. */
 function originsFor(group: OriginGroup, question: Question, now: number): Candidate[] {

@@ -4,7 +4,7 @@ import { TIER_FIELD } from '../../core/tier-auth.ts'
 import type { AnswerReceiver, Asker, Question } from './asker.ts'
 import type { Parent } from './parent.ts'
 
-export interface SendReceiver extends Pick<AnswerReceiver, 'data' | 'end' | 'connected' | 'drained'> {
+export interface SendReceiver extends Pick<AnswerReceiver, 'data' | 'end' | 'connected' | 'drained' | 'inform'> {
   head(status: number, fields: FieldList): void
   /** @param begun there was a head before */
   trouble(trouble: UpstreamTrouble, begun: boolean): void
@@ -65,6 +65,7 @@ export function send(asker: Asker, parent: Parent, question: Question, receiver:
     },
     connected: () => receiver.connected?.(),
     drained: () => receiver.drained?.(),
+    inform: (status, answer) => unwanted || receiver.inform?.(status, answer),
     trouble: failed
   })
   const hangs = (trouble: UpstreamTrouble): void => {

@@ -1,0 +1,43 @@
+import type { ParserLimits } from './parser.ts'
+import type { Handler } from './reply.ts'
+
+/** Octets a millisecond that the content of a request must bring in the long run. */
+export const LEAST_RATE = 1
+
+export interface ConnectionLimits extends ParserLimits {
+  readonly idleMs: number
+  readonly headTimeoutMs: number
+  /** Octets of a request's content. */
+  readonly bodySize: number
+  /** Neither side of a tunnel says anything for this long: it is closed. */
+  readonly tunnelIdleMs: number
+  /** Requests at once on a connection of HTTP/2. */
+  readonly streams: number
+}
+
+/** A connection as its server holds it. */
+export interface Held {
+  /** Nothing is under way. */
+  readonly idle: boolean
+  /** The server ends: nothing new is begun. */
+  wind(): void
+  closeIfIdle(): void
+  destroy(): void
+  /** Looks after time limits; called several times a second. */
+  sweep(): void
+}
+
+/** What the connections of one server share. */
+export interface Surroundings {
+  readonly limits: ConnectionLimits
+  readonly handle: Handler
+  /** Answers of one go are gathered here and written at once; replaced when the kernel did not take all of it. */
+  scratch: Buffer
+  /** Milliseconds, as of the last sweep over the connections. */
+  now: number
+  /** Octets written, all connections. */
+  bytesSent: number
+  /** The server ends: answers say so. */
+  closing: boolean
+  forget(connection: Held): void
+}
