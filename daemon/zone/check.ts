@@ -1,7 +1,8 @@
 // What one record alone cannot show: rules between the records of a name, and between names.
 import { suggestion } from '../../core/suggest.ts'
 import type { Position } from '../../core/trouble.ts'
-import { isSubdomain, labelCount, nameToText } from '../wire/name.ts'
+import { labelCount, nameToText } from '../wire/name.ts'
+import { LOWER } from '../wire/scan.ts'
 import { TYPE } from '../wire/types.ts'
 import { type Groups, whereIs } from './group.ts'
 import { recordTypeToText } from './rdata.ts'
@@ -122,7 +123,12 @@ function noteStraySoa({ table, trouble }: Reading, zone: Uint8Array, record: num
 function isBelow(octets: Uint8Array, at: number, zone: Uint8Array): boolean {
   let end = at
   while (octets[end]! > 0) end += octets[end]! + 1
-  return isSubdomain(octets.subarray(at, end + 1), zone)
+  const cut = end + 1 - zone.length
+  let read = at
+  while (read < cut) read += octets[read]! + 1
+  if (read !== cut) return false
+  for (let octet = 0; octet < zone.length; octet++) if (LOWER[octets[cut + octet]!] !== LOWER[zone[octet]!]) return false
+  return true
 }
 
 /** The first record of a name that has one of the bits. */
@@ -208,7 +214,9 @@ export function dataPlace(sources: Reading['sources'], place: number, token: num
 export function checkHidden({ table, trouble }: Reading, groups: Groups, names: Names): void {
   const { has, apex, zone } = names
   const depth = labelCount(zone)
-  if (!has.some((bits, name) => (bits & DNAME) !== 0 || ((bits & NS) !== 0 && name !== apex))) return
+  let isHiding = false
+  for (let name = 0; name < has.length && !isHiding; name++) isHiding = (has[name]! & (DNAME | NS)) !== 0 && ((has[name]! & DNAME) !== 0 || name !== apex)
+  if (!isHiding) return
   for (let name = 0; name < table.names; name++) {
     const above = hiddenBy(table, names, table.nameAt[name]!, depth)
     if (above < 0 || groups.starts[name] === groups.starts[name + 1]) continue

@@ -2,7 +2,7 @@ import { lowerOctet } from '../wire/name.ts'
 import { TYPE } from '../wire/types.ts'
 import { codecOf, recordTypeToText } from './rdata.ts'
 import { positionOf, type Sources, note, type Trouble } from './sources.ts'
-import { rdataOf, type Table, TYPE_UNREAD } from './table.ts'
+import { rdataOf, settleNames, type Table, TYPE_UNREAD } from './table.ts'
 
 /** The records of a table in the order of their names, and of their types within a name; else as they stand in the files. */
 export interface Groups {
@@ -12,6 +12,7 @@ export interface Groups {
 }
 
 export function groupRecords(table: Table): Groups {
+  settleNames(table)
   const { length, name, names, type } = table
   const starts = new Uint32Array(names + 1)
   for (let record = 0; record < length; record++) starts[name[record]! + 1]!++

@@ -1,5 +1,6 @@
 import { readMaster, type Reading, type Scope } from './reader.ts'
 import { sourceAt } from './sources.ts'
+import { settleNames } from './table.ts'
 
 // How a zone stands in its files: which lines each record takes, and what it takes over from those before it.
 
@@ -55,6 +56,7 @@ export function readLayout(options: { file: string; origin?: Uint8Array; read(pa
       laid.pieces.push(pieceOf(scope, laid, from.record, from.reading.table.length, included, brought !== undefined))
     }
   })
+  settleNames(reading.table)
   const source = sourceAt(reading.sources, 0)
   const main = textOf(source.file, source.base, source.text)
   return { reading, main, texts: [...texts.values()] }

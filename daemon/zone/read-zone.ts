@@ -61,7 +61,8 @@ export function checkReading(reading: Reading, policies?: PolicyNames): ZoneRead
   const files = [...new Set(reading.files)]
   if (trouble.errors.length > 0 || names === undefined) return { faults, files }
   const kept = pointed !== undefined && faults.length === 0 ? keepText(reading, groups.order, pointed) : undefined
-  dropTexts(sources)
+  // A text that is kept tells its lines itself.
+  if (kept === undefined) dropTexts(sources)
   dropIndex(table)
   const notable = [...recordsOf(table, groups.order.filter((record) => isNotable(table.type[record]!)), sources)]
   const zone = { origin: names.zone, ...(crowded !== undefined && crowded.size > 0 && { crowded }), giveUp: () => giveBack(table), records: recordsOf(table, groups.order, sources), source: sourceOfTable(names.zone, table, groups), notable }

@@ -1,5 +1,6 @@
 // The records of a zone, packed: one growing array per column and one of octets, so that a million of them are a dozen objects.
 import { lowerOctet } from '../wire/name.ts'
+import { slotOrder } from './slot-order.ts'
 
 /** Columns over records and over names; a record is its index. RDATA and names are offsets into `octets`. */
 export interface Table {
@@ -13,12 +14,13 @@ export interface Table {
   rdata: Uint32Array
   /** Where its type stands, as a place of `Sources`. */
   place: Uint32Array
-  /** Names: how many, and where each stands, in the case in which it was first written. */
+  /** Names: how many, and where each stands, in the case in which it was first written. Until they are settled, one may stand several times. */
   names: number
   nameAt: Uint32Array
-  /** Hash of each name, case folded, and the open hash table over them: numbers + 1, 0 for free. */
+  /** Hash of each name, case folded, and the open hash table over the first `settled` of them: numbers + 1, 0 for free. */
   hashes: Uint32Array
   slots: Uint32Array
+  settled: number
   octets: Uint8Array
   used: number
 }
@@ -33,7 +35,7 @@ const LONGEST_SPARE = 1 << 20
 
 /** Gives up a table that nothing looks at any more. */
 export function giveBack(table: Table): void {
-  if (table.octets.length <= LONGEST_SPARE && table.slots.length > 0) spare = table
+  if (table.octets.length <= LONGEST_SPARE && table.hashes.length > 0) spare = table
 }
 
 /** A table for about so many octets of text. */
@@ -41,10 +43,10 @@ export function makeTable(textLength: number): Table {
   if (spare !== undefined && textLength <= SHORT) {
     const table = spare
     spare = undefined
-    table.slots.fill(0)
-    return Object.assign(table, { length: 0, names: 0, used: 1 })
+    return Object.assign(table, { length: 0, names: 0, settled: 0, used: 1 })
   }
-  const records = Math.max(16, textLength >>> 5)
+  // What is never written takes no memory.
+  const records = Math.max(16, textLength >>> 4)
   return {
     length: 0,
     name: new Uint32Array(records),
@@ -55,7 +57,8 @@ export function makeTable(textLength: number): Table {
     names: 0,
     nameAt: new Uint32Array(records),
     hashes: new Uint32Array(records),
-    slots: new Uint32Array(2 ** Math.ceil(Math.log2(records * 2))),
+    slots: new Uint32Array(0),
+    settled: 0,
     octets: new Uint8Array(Math.max(4096, textLength)),
     used: 1
   }
@@ -98,27 +101,71 @@ function wider(column: Uint32Array): Uint32Array<ArrayBuffer> {
   return copy
 }
 
-/** The number of the name that has been written at octets[used…] over so many octets; kept there when it is new. */
+/**
+ * A number for the name that has been written at octets[used…] over so many octets. The same name may get another one where others
+ * came between, until all are settled: to look for each when it comes would wait for memory each time.
+ */
 export function internName(table: Table, length: number): number {
-  const { used } = table
-  const hash = hashName(table.octets, used)
-  const slot = findSlot(table, table.octets, used, hash)
-  if (table.slots[slot] !== 0) return table.slots[slot]! - 1
+  const { used, octets } = table
+  const last = table.names - 1
+  if (last >= 0 && isSameText(octets, table.nameAt[last]!, used, length)) return last
   const name = table.names
   if (name === table.nameAt.length) {
     table.nameAt = wider(table.nameAt)
     table.hashes = wider(table.hashes)
   }
   table.nameAt[name] = used
-  table.hashes[name] = hash
-  table.slots[slot] = name + 1
+  table.hashes[name] = hashName(octets, used)
   table.used = used + length
   table.names = name + 1
-  if (table.names * 2 > table.slots.length) rehash(table)
   return name
 }
 
-/** The number of the name at octets[at…], or -1. The octets may be the table's own, at the end of a longer name. */
+function isSameText(octets: Uint8Array, at: number, other: number, length: number): boolean {
+  for (let octet = 0; octet < length; octet++) if (octets[at + octet] !== octets[other + octet]) return false
+  return true
+}
+
+/** Gives every name one number, the first that it got, and makes names findable. */
+export function settleNames(table: Table): void {
+  const { names, hashes, nameAt, octets } = table
+  if (table.settled === names) return
+  const size = 2 ** Math.ceil(Math.log2(Math.max(16, names * 2)))
+  if (table.slots.length < size) table.slots = new Uint32Array(size)
+  else table.slots.fill(0)
+  const { slots } = table
+  const order = slotOrder(hashes, names, slots.length - 1)
+  let same: Uint32Array | undefined
+  for (let at = 0; at < names; at++) {
+    const name = order.items[at]!
+    const first = order.hashes[at]! & (slots.length - 1)
+    const slot = slots[first] === 0 ? first : findSlot(table, octets, nameAt[name]!, hashes[name]!)
+    if (slots[slot] === 0) slots[slot] = name + 1
+    else (same ??= Uint32Array.from({ length: names }, (_, each) => each))[name] = slots[slot]! - 1
+  }
+  if (same !== undefined) renumber(table, same)
+  table.settled = table.names
+}
+
+/** @param same for each name, the number of the first that is the same */
+function renumber(table: Table, same: Uint32Array): void {
+  const { names, nameAt, hashes, slots } = table
+  let count = 0
+  for (let name = 0; name < names; name++) {
+    if (same[name] !== name) {
+      same[name] = same[same[name]!]!
+      continue
+    }
+    nameAt[count] = nameAt[name]!
+    hashes[count] = hashes[name]!
+    same[name] = count++
+  }
+  for (let slot = 0; slot < slots.length; slot++) if (slots[slot] !== 0) slots[slot] = same[slots[slot]! - 1]! + 1
+  for (let record = 0; record < table.length; record++) table.name[record] = same[table.name[record]!]!
+  table.names = count
+}
+
+/** The number of the name at octets[at…], or -1; names are settled. The octets may be the table's own, at the end of a longer name. */
 export function findName(table: Table, octets: Uint8Array, at: number): number {
   return table.slots[findSlot(table, octets, at, hashName(octets, at))]! - 1
 }
@@ -160,23 +207,11 @@ function sameName(a: Uint8Array, atA: number, b: Uint8Array, atB: number): boole
   }
 }
 
-function rehash(table: Table): void {
-  const slots = new Uint32Array(table.slots.length * 2)
-  const mask = slots.length - 1
-  for (let name = 0; name < table.names; name++) {
-    let slot = table.hashes[name]! & mask
-    while (slots[slot] !== 0) slot = (slot + 1) & mask
-    slots[slot] = name + 1
-  }
-  table.slots = slots
-}
-
 /** Lets go of what only finding names needs: the table is read on, and no name is found in it again. */
 export function dropIndex(table: Table): void {
   if (table.octets.length <= LONGEST_SPARE) return
   table.slots = new Uint32Array(0)
   table.hashes = new Uint32Array(0)
-  table.octets = table.octets.slice(0, table.used)
 }
 
 /** The owner of a record, a view. */

@@ -153,3 +153,23 @@ t.test('room for changes runs out without harm', async (t) => {
   t.ok(builds >= 1 && builds < 10, `${builds} times anew`)
   t.equal(difference(contents.image, model), undefined)
 })
+
+t.test('a large zone answers as a small one does', async () => {
+  const many = Array.from({ length: 20_000 }, (_, number) => record(`${number % 3 === 0 ? 'A.' : ''}p${number}.zz.zone.test. A 1`))
+  fc.assert(
+    fc.property(fc.array(fc.record({ zone: fc.nat(ORIGINS.length - 1), add: written }), { minLength: 2, maxLength: 5 }), (steps) => {
+      const model: Model = new Map([['zone.test.', new Set([soa('zone.test.'), ...lines('zone.test.', [[1, 0, 1], [10, 0, 1], [12, 1, 1]])])]])
+      for (const { zone, add } of steps) {
+        const origin = ORIGINS[zone]!
+        model.set(origin, new Set([...(model.get(origin) ?? [soa(origin)]), ...lines(origin, add)]))
+      }
+      const padded = [...model].map(([origin, records]) => sourceOfRecords(wire(origin), [...[...records].map(record), ...(origin === 'zone.test.' ? many : [])]))
+      const large = buildContents(padded)
+      const [found, expected] = [everything(large.image), everything(build(model).image)]
+      const at = found.findIndex((line, index) => line !== expected[index])
+      if (at >= 0) throw new Error(`${found[at]}, not ${expected[at]}`)
+      if ([...zoneRecords(large.image, wire('zone.test.'))!].length !== model.get('zone.test.')!.size + many.length) throw new Error('records are missing')
+    }),
+    { numRuns: 15 }
+  )
+})
