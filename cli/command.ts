@@ -36,7 +36,7 @@ export interface Call {
   readonly positionals: readonly string[]
   readonly io: Io
   /** The whole table, for help and completion. */
-  readonly commands: readonly Command[]
+  commands(): Promise<readonly Command[]>
 }
 
 /** One row of the command table. */

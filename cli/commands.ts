@@ -1,28 +1,36 @@
-import { anycast } from './anycast.ts'
-import { check } from './check.ts'
 import type { Command } from './command.ts'
-import { completion } from './completion.ts'
-import { diff } from './diff.ts'
-import { dns } from './dns.ts'
-import { drill } from './drill.ts'
-import { events } from './events.ts'
-import { explain } from './explain.ts'
-import { flush } from './flush.ts'
-import { force } from './force.ts'
-import { help } from './help.ts'
-import { latency } from './latency.ts'
-import { map } from './map.ts'
-import { pops } from './pops.ts'
-import { refresh } from './refresh.ts'
-import { reload } from './reload.ts'
-import { safe } from './safe.ts'
-import { shield } from './shield.ts'
-import { start } from './start.ts'
-import { status } from './status.ts'
-import { stop } from './stop.ts'
-import { top } from './top.ts'
-import { up } from './up.ts'
-import { version } from './version.ts'
 
-/** Every command, in the order in which help lists them. */
-export const commands: readonly Command[] = [up, status, pops, anycast, explain, latency, check, safe, diff, map, shield, top, events, reload, refresh, flush, stop, events, start, force, drill, dns, completion, help, version]
+/** Every command, in the order in which help lists them. A call loads its own alone: some bring half of Nearcast with them. */
+const table: Readonly<Record<string, () => Promise<Command>>> = {
+  up: async () => (await import('./up.ts')).up,
+  status: async () => (await import('./status.ts')).status,
+  pops: async () => (await import('./pops.ts')).pops,
+  anycast: async () => (await import('./anycast.ts')).anycast,
+  explain: async () => (await import('./explain.ts')).explain,
+  latency: async () => (await import('./latency.ts')).latency,
+  check: async () => (await import('./check.ts')).check,
+  safe: async () => (await import('./safe.ts')).safe,
+  diff: async () => (await import('./diff.ts')).diff,
+  map: async () => (await import('./map.ts')).map,
+  shield: async () => (await import('./shield.ts')).shield,
+  top: async () => (await import('./top.ts')).top,
+  events: async () => (await import('./events.ts')).events,
+  reload: async () => (await import('./reload.ts')).reload,
+  refresh: async () => (await import('./refresh.ts')).refresh,
+  flush: async () => (await import('./flush.ts')).flush,
+  stop: async () => (await import('./stop.ts')).stop,
+  start: async () => (await import('./start.ts')).start,
+  force: async () => (await import('./force.ts')).force,
+  drill: async () => (await import('./drill.ts')).drill,
+  dns: async () => (await import('./dns.ts')).dns,
+  completion: async () => (await import('./completion.ts')).completion,
+  help: async () => (await import('./help.ts')).help,
+  version: async () => (await import('./version.ts')).version
+}
+
+export const commandNames: readonly string[] = Object.keys(table)
+
+/** The command of a name; undefined: there is none. */
+export const loadCommand = (name: string): Promise<Command> | undefined => (Object.hasOwn(table, name) ? table[name]!() : undefined)
+
+export const loadCommands = (): Promise<readonly Command[]> => Promise.all(Object.values(table).map((load) => load()))

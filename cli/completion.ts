@@ -15,7 +15,7 @@ export const completion: Command = {
     const typed = positionals[0]!
     const shell = SHELLS.find((known) => known === typed)
     if (shell === undefined) return mistyped(io, `there is no completion for the shell ${typed} (${suggestion(typed, SHELLS)})`)
-    io.out(SCRIPTS[shell](commands))
+    io.out(SCRIPTS[shell](await commands()))
     return 0
   }
 }

@@ -71,7 +71,8 @@ export const help: Command = {
   arguments: [{ name: 'COMMAND', optional: true, completes: 'command' }],
   options: {},
   examples: ['nearcast help', 'nearcast help up'],
-  run: async ({ positionals: [name], io, commands }) => {
+  run: async ({ positionals: [name], io, commands: load }) => {
+    const commands = await load()
     const command = commands.find((row) => row.name === name)
     if (name !== undefined && command === undefined) {
       const hint = suggestion(name, commands.map((row) => row.name))

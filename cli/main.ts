@@ -3,8 +3,8 @@
 import { nearest, suggestion } from '../core/suggest.ts'
 import { messageOf } from '../core/trouble.ts'
 import { readArguments } from './arguments.ts'
-import { mistyped, type Command, type Io } from './command.ts'
-import { commands } from './commands.ts'
+import { mistyped, type Io } from './command.ts'
+import { commandNames, loadCommand, loadCommands } from './commands.ts'
 import { helpOf, overview } from './help.ts'
 
 /**
@@ -15,12 +15,12 @@ import { helpOf, overview } from './help.ts'
 export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
   const [first, ...rest] = argv
   if (first === undefined || first === '--help' || first === '-h') {
-    io.out(overview(commands))
+    io.out(overview(await loadCommands()))
     return 0
   }
   const typed = first === '--version' || first === '-v' ? 'version' : first
-  const command = commands.find(({ name }) => name === typed)
-  if (command === undefined) return mistyped(io, unknownCommand(first, commands))
+  const command = await loadCommand(typed)
+  if (command === undefined) return mistyped(io, unknownCommand(first))
   const read = readArguments(command, rest)
   if (typeof read === 'string') return mistyped(io, read)
   if (read.values['help'] === true) {
@@ -28,7 +28,7 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
     return 0
   }
   try {
-    return await command.run({ ...read, io, commands })
+    return await command.run({ ...read, io, commands: loadCommands })
   } catch (error) {
     // Our own trouble: whoever reports it needs the place.
     io.err(`nearcast: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}\n`)
@@ -36,10 +36,10 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   }
 }
 
-function unknownCommand(typed: string, table: readonly Command[]): string {
+function unknownCommand(typed: string): string {
   const what = typed.startsWith('-') ? `a command was expected before ${typed}` : `there is no command ${typed}`
   const meant = typed.startsWith('-') ? nearest(typed, ['--help', '--version']) : undefined
-  const hint = typed.startsWith('-') ? meant && `did you mean ${meant}?` : suggestion(typed, table.map(({ name }) => name))
+  const hint = typed.startsWith('-') ? meant && `did you mean ${meant}?` : suggestion(typed, commandNames)
   return `${what} (${hint ?? 'nearcast --help lists them'})`
 }
 

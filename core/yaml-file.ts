@@ -1,7 +1,10 @@
-import { isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node, type Pair } from 'yaml'
+import type { Document, Node, Pair } from 'yaml'
 import type { z } from 'zod'
 import type { $ZodRawIssue } from 'zod/v4/core'
+import { lazyPackage } from './lazy-package.ts'
 import type { Fault, Position } from './trouble.ts'
+
+const yaml = lazyPackage<typeof import('yaml')>('yaml')
 
 /** A YAML text that still knows where each of its nodes stands. */
 export interface YamlFile {
@@ -15,6 +18,7 @@ export interface YamlFile {
 
 /** Reads a YAML text (one document, no aliases beyond 100, duplicate keys refused). */
 export function readYaml(file: string, text: string): YamlFile {
+  const { LineCounter, parseDocument } = yaml()
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false })
   const at = (offset: number): Position => {
@@ -41,6 +45,7 @@ export function readYaml(file: string, text: string): YamlFile {
  * what stands in one file is not taken to be missing from another.
  */
 export function namesDespiteFaults(text: string, key: string): string[] {
+  const { isMap, isScalar, parseDocument } = yaml()
   const { contents } = parseDocument(text, { uniqueKeys: false, prettyErrors: false })
   if (!isMap(contents)) return []
   const maps = contents.items.filter((item) => isScalar(item.key) && item.key.value === key).map(({ value }) => value)
@@ -48,6 +53,7 @@ export function namesDespiteFaults(text: string, key: string): string[] {
 }
 
 function offsetOf(document: Document, path: readonly PropertyKey[], key: boolean): number {
+  const { isMap, isNode, isPair, isScalar, isSeq } = yaml()
   let node: Node | null | undefined = document.contents
   let offset = startOf(node) ?? 0
   for (const [depth, step] of path.entries()) {
@@ -68,7 +74,7 @@ function offsetOf(document: Document, path: readonly PropertyKey[], key: boolean
 }
 
 function startOf(node: unknown): number | undefined {
-  return isNode(node) ? node.range?.[0] : undefined
+  return yaml().isNode(node) ? node.range?.[0] : undefined
 }
 
 /** What a value that does not fit is said to be; for the `error` option of `safeParse`. Undefined: zod's own words. */

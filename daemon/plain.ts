@@ -4,6 +4,7 @@ import type { KeyFile } from '../core/channel.ts'
 import { parseConfig } from '../core/config-file.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
+import type { EarlyThread } from '../core/early-thread.ts'
 import type { Logger } from '../core/log.ts'
 import { makeHealthTable } from '../healthchecks/index.ts'
 
@@ -26,6 +27,8 @@ export interface PlainOptions {
   /** For experiments on one machine: loopback may transfer, and answers are not limited. */
   readonly lab: boolean
   readonly log: Logger
+  /** Begun already: see `prepareLoader`. */
+  readonly loader?: EarlyThread
 }
 
 /** A plain authoritative server: zones, and nothing beside them. */
@@ -42,7 +45,7 @@ export interface Plain {
  * Serves every zone of a folder in this process, and follows what is edited there.
  * @throws Error with one line when an address cannot be used
  */
-export async function startPlain({ zones, stateFolder, port, listen, threads, config, keyFiles = [], lab, log }: PlainOptions): Promise<Plain> {
+export async function startPlain({ zones, stateFolder, port, listen, threads, config, keyFiles = [], lab, log, loader: early }: PlainOptions): Promise<Plain> {
   const { edges, ...presets } = parseConfig('', '').config!
   const taken = config === undefined ? presets : { ...presets, dns: config.dns, geo: config.geo, peers: config.peers, zones: config.zones }
   const rateLimit = { ...taken.dns['rate-limit'], ...(lab && { mode: 'off' as const }) }
@@ -56,7 +59,8 @@ export async function startPlain({ zones, stateFolder, port, listen, threads, co
     clock: systemClock,
     log,
     places: 'for policies',
-    settings: { port: '--port', listen: '--listen' }
+    settings: { port: '--port', listen: '--listen' },
+    ...(early !== undefined && { earlyLoader: early })
   })
   const status = loader.status()
   return {

@@ -2,17 +2,18 @@ import { webcrypto } from 'node:crypto'
 import { hostname } from 'node:os'
 import { makeCounters, makeTally } from './answer/index.ts'
 import { CookieSecrets, Loader, TsigKeyFiles, type LoaderSetup, type ReloadReply } from './control/index.ts'
-import { Exchange, keysNamed, makeRules, withKeys, type Rules } from './exchange/index.ts'
+import { Exchange, exchangePlan, keysNamed, makeRules, withKeys, type Rules } from './exchange/index.ts'
 import { makeBuckets, rateLimitsOf, tcpLimitsOf } from './limits/index.ts'
 import type { ResponderData } from './responder.ts'
 import type { RoutingImage } from './routing/index.ts'
-import { startServing, type Lane, type Serving } from './serve/index.ts'
+import { startServing, threadPlans, type Lane, type ServeOptions, type Serving } from './serve/index.ts'
 import { startViews, type ViewZones } from './view-zones.ts'
 import type { WorldImage } from './world.ts'
 import type { ZoneStep } from './zone/index.ts'
 import { systemAfter, systemClock, type Clock } from '../core/clock.ts'
 import type { KeyFile } from '../core/channel.ts'
 import type { Config } from '../core/config.ts'
+import { EarlyThreads, type EarlyThread } from '../core/early-thread.ts'
 import type { Logger } from '../core/log.ts'
 import type { HealthTable } from '../healthchecks/index.ts'
 
@@ -31,6 +32,8 @@ export interface ServiceOptions {
   readonly log: Logger
   /** The database of places is read at once, or only where there are policies. */
   readonly places: 'always' | 'for policies'
+  /** The loader's thread, begun already. */
+  readonly earlyLoader?: EarlyThread
   /** How the operator sets the port and the addresses, for messages. */
   readonly settings: { readonly port: string; readonly listen: string }
   /** Told of policies before they are in service; what it returns is. */
@@ -55,6 +58,8 @@ export interface Service {
   close(withinMs: number): Promise<void>
 }
 
+const RESPONDER = new URL('./responder.js', import.meta.url)
+
 /**
  * Reads the zones, binds the sockets and answers.
  * @throws Error with one line when there is no database of places or an address cannot be used
@@ -63,11 +68,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const { setup, health, clock, log, places, onWorld } = options
   const now: { world?: WorldImage; serving?: Serving; exchange?: Exchange } = {}
   // What there is to tell before there is an exchange to tell it to.
-  const early: ZoneStep[] = []
+  const untold: ZoneStep[] = []
   const put = async (world: WorldImage, steps: readonly ZoneStep[]): Promise<void> => {
     now.world = { ...world, cookies: secrets.now, tsig: keys.now, views: views.now().map((view) => ({ ...view, world: { ...view.world, cookies: secrets.now } })) }
     onWorld?.(now.world)
-    if (now.exchange === undefined) early.push(...steps)
+    if (now.exchange === undefined) untold.push(...steps)
     await Promise.all([now.serving?.use(now.world), now.exchange?.use(now.world, steps)])
   }
   const secrets = new CookieSecrets({ file: setup.config.dns['cookie-secrets'], clock, after: systemAfter, log, changed: () => now.world !== undefined && void put(now.world, []) })
@@ -81,18 +86,22 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     log,
     places,
     ...(options.adopt !== undefined && { adopt: options.adopt }),
+    ...(options.earlyLoader !== undefined && { early: options.earlyLoader }),
     use: put
   })
+  // While the zones are read there is time for what else a start takes.
+  const early = new EarlyThreads([...threadPlans(setup.config.dns.threads, RESPONDER), exchangePlan])
   const counters: Float64Array[] = []
   const tallies: Int32Array[] = []
   try {
     await Promise.all([loader.first, views.first])
+    early.stop()
     await options.after?.()
     const world = now.world!
     const rules = withKeys(unkeyed, keys.now)
-    const exchange = new Exchange({ rules, world, steps: early.splice(0), loader, stateFolder: setup.stateFolder, hello: helloOf(setup.config.dns), log, onRestart: () => now.serving?.relane() })
+    const exchange = new Exchange({ rules, world, steps: untold.splice(0), loader, stateFolder: setup.stateFolder, early, hello: helloOf(setup.config.dns), log, onRestart: () => now.serving?.relane() })
     now.exchange = exchange
-    const serving = await startSockets({ ...options, rules }, world, counters, tallies, () => exchange.openLane())
+    const serving = await startSockets({ ...options, rules, early }, world, counters, tallies, () => exchange.openLane())
     now.serving = serving
     exchange.begin()
     // What was edited while the threads came up.
@@ -108,6 +117,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     keys.close()
     await Promise.all([loader.close(), views.close(), now.exchange?.close()])
     throw error
+  } finally {
+    early.end()
   }
 }
 
@@ -125,7 +136,7 @@ function withFaults(loader: Loader, keys: TsigKeyFiles, views: ViewZones): Pick<
   }
 }
 
-function startSockets({ setup, port, rules, settings, log }: ServiceOptions & { readonly rules: Rules }, world: WorldImage, counters: Float64Array[], tallies: Int32Array[], openLane: () => Lane): Promise<Serving> {
+function startSockets({ setup, port, rules, settings, log, early }: ServiceOptions & Pick<ServeOptions, 'early'> & { readonly rules: Rules }, world: WorldImage, counters: Float64Array[], tallies: Int32Array[], openLane: () => Lane): Promise<Serving> {
   const { dns } = setup.config
   const rateLimit = makeRateLimit(dns)
   const hello = helloOf(dns)
@@ -137,7 +148,7 @@ function startSockets({ setup, port, rules, settings, log }: ServiceOptions & { 
     gathers: dns.gather,
     backend: 'auto',
     responder: {
-      module: new URL('./responder.js', import.meta.url),
+      module: RESPONDER,
       data: (thread): ResponderData => {
         counters[thread] = makeCounters()
         tallies[thread] = makeTally()
@@ -147,6 +158,7 @@ function startSockets({ setup, port, rules, settings, log }: ServiceOptions & { 
     world,
     settings,
     openLane,
+    ...(early !== undefined && { early }),
     log
   })
 }

@@ -1,10 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
-import { Reader, type Response } from 'maxmind'
+import type { Response } from 'maxmind'
 import { formatAddress } from '../core/address.ts'
+import { lazyPackage } from '../core/lazy-package.ts'
 import { ConfigError, messageOf } from '../core/trouble.ts'
 import { addOctets, makePrefixList, type Prefixes, type PrefixList } from './prefixes.ts'
 import { flatten, openTree } from './tree.ts'
+
+const maxmind = lazyPackage<typeof import('maxmind')>('maxmind')
 
 const DROPPED = ['GeoLite2-ASN.mmdb', 'dbip-asn-lite.mmdb']
 
@@ -41,11 +44,13 @@ export function readAsDatabase(path: string, wanted: ReadonlySet<number>): Map<n
  * @throws Error when the file cannot be read
  */
 export function openAsDatabase(path: string): (address: Uint8Array) => number | undefined {
+  const { Reader } = maxmind()
   const reader = new Reader<Response>(readFileSync(path))
   return (address) => asnOf(reader.get(formatAddress(address)))
 }
 
 function prefixesOf(bytes: Buffer, wanted: ReadonlySet<number>): Map<number, PrefixList> | undefined {
+  const { Reader } = maxmind()
   const reader = new Reader<Response>(bytes)
   const tree = openTree(bytes, reader.metadata)
   // Numbers of autonomous systems are longer than those of places: the tree is flattened by their index.

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { Reader, type Response } from 'maxmind'
+import type { Response } from 'maxmind'
 import { formatAddress } from '../core/address.ts'
+import { lazyPackage } from '../core/lazy-package.ts'
 import { ConfigError, messageOf } from '../core/trouble.ts'
 import { cacheKey, keepTables, keptTables } from './cache.ts'
 import { COUNTRIES } from './countries.ts'
@@ -11,6 +12,8 @@ import type { Place, PlacesImage } from './places.ts'
 import { placeOfCountry, placeOfRecord } from './record.ts'
 import { makeTables } from './tables.ts'
 import { flatten, openTree } from './tree.ts'
+
+const maxmind = lazyPackage<typeof import('maxmind')>('maxmind')
 
 export interface BuildOptions {
   /** Path of a MaxMind-format database; where it is one of a pair for IPv4 and IPv6, the other one is read too. */
@@ -66,6 +69,7 @@ function flattenAll(files: readonly { readonly database: string; readonly bytes:
 
 /** The tables of a database held in memory; undefined when it has no geography in it (an ASN database). */
 function flattenDatabase(bytes: Buffer, { database, local }: BuildOptions): PlacesImage | undefined {
+  const { Reader } = maxmind()
   const reader = new Reader<Response>(bytes)
   const title = databaseTitle(database, reader.metadata.buildEpoch)
   const tree = openTree(bytes, reader.metadata)

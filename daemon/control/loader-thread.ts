@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { systemAfter, systemClock } from '../../core/clock.ts'
+import { threadData } from '../../core/early-thread.ts'
 import { messageOf, never } from '../../core/trouble.ts'
 import { findAsDatabase, noPlaces, type LatencyImage } from '../../geodb/index.ts'
 import { collector } from '../reclaim.ts'
@@ -64,7 +65,7 @@ export type ToLoader =
 const LARGE = 8 << 20
 
 const port = parentPort!
-const { folder: place, stateFolder, targets, checks, mostTargets, secondaries, autoSerials, geo } = workerData as LoaderData
+const { folder: place, stateFolder, targets, checks, mostTargets, secondaries, autoSerials, geo } = await threadData<LoaderData>()
 /** Whatever is read is known to the watcher as it was then. */
 const folder: Folder & Required<Pick<Folder, 'stamps'>> = { ...place, stamps: new Map() }
 const say = (message: FromLoader): void => port.postMessage(message)

@@ -1,8 +1,9 @@
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { parseAddress } from '../../core/address.ts'
 import type { Setup } from '../../core/channel.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Config } from '../../core/config.ts'
+import { startThread, type EarlyThread } from '../../core/early-thread.ts'
 import type { Logger } from '../../core/log.ts'
 import { formatFault, messageOf, type Fault } from '../../core/trouble.ts'
 import type { LatencyImage, NetworksImage, PlacesImage } from '../../geodb/index.ts'
@@ -29,6 +30,8 @@ export interface LoaderOptions {
   readonly log: Logger
   /** The database of places is read at once, or only where there are policies. */
   readonly places: 'always' | 'for policies'
+  /** Its thread, begun already. */
+  readonly early?: EarlyThread
   /** Told of policies before they are in service; what it returns is. */
   adopt?(routing: RoutingImage): RoutingImage
   /** Told of every world and of how the contents of its zones differ from those of the one before; resolves when every thread answers from it. */
@@ -91,7 +94,7 @@ export class Loader {
       geo: { ...geoSettings(config), when: options.places }
     }
     this.first = new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
-    this.#worker = this.#start()
+    this.#worker = this.#start(options.early)
   }
 
   /** Reads every file now, and resolves when what came of it is in service. `force`: also what looks like an accident. */
@@ -174,9 +177,9 @@ export class Loader {
     await this.#worker?.terminate()
   }
 
-  #start(): Worker {
+  #start(early?: EarlyThread): Worker {
     const { log } = this.#options
-    const worker = new Worker(new URL('./loader-thread.js', import.meta.url), { workerData: this.#data, name: 'dns loader' })
+    const worker = startThread(new URL('./loader-thread.js', import.meta.url), 'dns loader', this.#data, [], early)
     worker.on('message', (message: FromLoader) => {
       if (message.kind === 'places') this.#takePlaces(message).catch((error: unknown) => log.error(`places could not be put in service: ${messageOf(error)}`))
       else if (message.kind === 'loaded') this.#take(message).catch((error: unknown) => log.error(`a world could not be put in service: ${messageOf(error)}`))

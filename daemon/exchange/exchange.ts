@@ -1,4 +1,5 @@
-import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads'
+import { startThread, type EarlyPlan, type EarlyThread, type EarlyThreads } from '../../core/early-thread.ts'
 import type { Logger } from '../../core/log.ts'
 import type { Identity } from '../answer/index.ts'
 import type { ChangedBy, ChangeReply, Loader } from '../control/index.ts'
@@ -57,6 +58,8 @@ export interface ExchangeOptions {
   readonly calmMs?: number
   /** The module of the thread, when it is not the exchange's own. */
   readonly module?: URL
+  /** Threads that were begun; as `exchangePlan` says, its own among them. */
+  readonly early?: EarlyThreads
   /** It has died and is there again: threads that hand over need new lanes. */
   onRestart(): void
 }
@@ -69,12 +72,23 @@ const LONGEST_RESTART_MS = 5000
 /** One that has lived for so long has nothing to do with how those before it died. */
 const CALM_MS = 60_000
 
+const THREAD = new URL('./thread.js', import.meta.url)
+const NAME = 'dns exchange'
+
+/** The exchange's thread, to be begun before there is a world for it. */
+export const exchangePlan: EarlyPlan = { module: THREAD, name: NAME }
+
+/** So long a thread that has only just begun is waited for at the end: to be ended while it loads native code would end the process. */
+const LOADS_MS = 2000
+
 /** Owns the exchange thread. Ordinary answers never depend on it: while it is away, what would be handed over gets SERVFAIL. */
 export class Exchange {
-  readonly #options: Omit<ExchangeOptions, 'world' | 'steps'>
+  readonly #options: Omit<ExchangeOptions, 'world' | 'steps' | 'early'>
   #world: WorldImage
   #number = 0
   #worker: Worker
+  /** Resolves when the thread that runs has loaded what it needs, or has ended. */
+  #loaded: Promise<unknown> = Promise.resolve()
   #delay = RESTART_MS
   #isClosed = false
   #hasBegun = false
@@ -83,10 +97,10 @@ export class Exchange {
   readonly #secondaries = new Map<string, SecondaryStatus>()
   readonly #waiting = new Set<{ number: number; resolve: () => void }>()
 
-  constructor({ world, steps, ...options }: ExchangeOptions) {
+  constructor({ world, steps, early, ...options }: ExchangeOptions) {
     this.#options = options
     this.#world = world
-    this.#worker = this.#start(steps)
+    this.#worker = this.#start(steps, early?.take(THREAD))
   }
 
   /** A new way for one serving thread. */
@@ -135,14 +149,16 @@ export class Exchange {
     clearTimeout(this.#restart)
     clearTimeout(this.#calm)
     this.#settle(Infinity)
+    await Promise.race([this.#loaded, new Promise((resolve) => setTimeout(resolve, LOADS_MS).unref())])
     await this.#worker.terminate()
   }
 
   /** Without steps, histories begin anew. */
-  #start(steps: readonly ZoneStep[] = []): Worker {
+  #start(steps: readonly ZoneStep[] = [], early?: EarlyThread): Worker {
     const { rules, hello, stateFolder, log } = this.#options
     const data: ExchangeData = { rules, world: this.#world, number: this.#number, steps, stateFolder, hello }
-    const worker = new Worker(this.#options.module ?? new URL('./thread.js', import.meta.url), { workerData: data, name: 'dns exchange' })
+    const worker = startThread(this.#options.module ?? THREAD, NAME, data, [], early)
+    this.#loaded = new Promise((resolve) => worker.once('message', resolve).once('exit', resolve))
     worker.on('message', (message: FromThread) => {
       if (message.kind === 'log') log[message.level](message.text)
       else if (message.kind === 'using') this.#settle(message.number)

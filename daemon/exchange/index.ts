@@ -4,6 +4,6 @@
 //   Rules (keys, peers, who may what)     Request -> a row of dispatch.ts -> messages, each made when the one before has left
 //
 // A new opcode or type is a file with its handler and one row of dispatch.ts. Must never hold up a serving thread.
-export { Exchange, type ExchangeOptions } from './exchange.ts'
+export { Exchange, exchangePlan, type ExchangeOptions } from './exchange.ts'
 export { makeGate } from './gate.ts'
 export { keysNamed, makeRules, withKeys, type Peer, type Rules, type ZoneRules } from './rules.ts'

@@ -1,5 +1,5 @@
 import { parsePrefix } from '../../core/address.ts'
-import { makeHealthTable } from '../../healthchecks/index.ts'
+import { makeHealthTable } from '../../healthchecks/table.ts'
 import { addressesAt, expandHints, makeAssembly, variantsOf, type Assembly, type Steered, type Variant } from '../answer/index.ts'
 import { makeScannedName, scanName, TYPE } from '../wire/index.ts'
 import type { World } from '../world.ts'

@@ -1,6 +1,7 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { formatAddress } from '../../core/address.ts'
 import { systemClock } from '../../core/clock.ts'
+import { threadData } from '../../core/early-thread.ts'
 import { makeQuiet } from '../../core/quiet.ts'
 import { messageOf } from '../../core/trouble.ts'
 import { makeAnswerer } from '../answer.ts'
@@ -31,13 +32,14 @@ const HISTORY_OCTETS = 32 << 20
 const TRANSFERS = { atOnce: 32, atOnceOfClient: 8, waiting: 256, waitingOfClient: 64 }
 
 const port = parentPort!
-const { rules: plan, number, hello, steps, stateFolder, world: first } = workerData as ExchangeData
+const data = await threadData<ExchangeData>()
+const { rules: plan, number, hello, steps, stateFolder, world: first } = data
 const say = (message: FromThread): void => port.postMessage(message)
 const log: Context['log'] = (level, text) => say({ kind: 'log', level, text })
 
 let world = openWorld(first)
 let rules = rulesFor(first)
-delete (workerData as { world?: unknown }).world
+delete (data as { world?: unknown }).world
 const { serverId, version } = hello
 const identity = { ...(serverId !== undefined && { serverId }), ...(version !== undefined && { version }) }
 const answerer = makeAnswerer({ world, preparedSize: 1 << 18, ...identity, onError: (error, question) => log('error', `${question} was answered SERVFAIL: ${messageOf(error)}`) })

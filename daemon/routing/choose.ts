@@ -1,4 +1,4 @@
-import { isAnswerable, isForcedOut, isSuspect, limitOf, type HealthTable } from '../../healthchecks/index.ts'
+import { isAnswerable, isForcedOut, isSuspect, limitOf, type HealthTable } from '../../healthchecks/table.ts'
 import { drawOf, type Found, type Fork, type KnownShares, type Sticky } from './draw.ts'
 import { leavesOf, type Order } from './tree.ts'
 import type { Alternative, Choice, Family, Target } from './types.ts'

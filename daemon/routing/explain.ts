@@ -1,4 +1,4 @@
-import { isAnswerable, isForcedOut, isSuspect, forcedOf, limitOf, verdictOf } from '../../healthchecks/index.ts'
+import { isAnswerable, isForcedOut, isSuspect, forcedOf, limitOf, verdictOf } from '../../healthchecks/table.ts'
 import { byRank, choose, isCandidate, levelsOf, wordOf, type Judge } from './choose.ts'
 import { simplify } from './simplify.ts'
 import { leavesOf, type Order, type Policies, type View } from './tree.ts'

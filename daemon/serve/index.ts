@@ -5,6 +5,6 @@
 // Octets in, octets out: knows no DNS beyond the framing of TCP, no zone, and no policy.
 export type { Handed, Lane, Reply, Return, ToExchange } from './lane.ts'
 export { makeSender, type Send } from './sender.ts'
-export { startServing, type ServeOptions, type Serving } from './serving.ts'
+export { startServing, threadPlans, type ServeOptions, type Serving } from './serving.ts'
 export { loadSystem } from './system.ts'
 export type { Reports, Responder, ResponderModule, Source, TcpLimits, Traffic } from './types.ts'

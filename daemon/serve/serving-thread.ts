@@ -1,4 +1,5 @@
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
+import { startThread, type EarlyThread } from '../../core/early-thread.ts'
 import type { Logger } from '../../core/log.ts'
 import { ownLines } from '../../core/own-lines.ts'
 import type { Lane } from './lane.ts'
@@ -13,6 +14,9 @@ const LONGEST_RESTART_MS = 5000
  */
 const LOOK_MS = 250
 const LOOKS = 20
+
+/** The entry of a thread. */
+export const THREAD = new URL('./thread.js', import.meta.url)
 
 /** Descriptors are numbered below this, mostly. */
 const MOST_DESCRIPTORS = 65536
@@ -30,6 +34,8 @@ export interface ThreadPlan {
   current(): { readonly world: unknown; readonly number: number }
   /** A way to the exchange, where there is one. */
   openLane(): Lane | undefined
+  /** One that waits to be begun, where there is one. */
+  early(): EarlyThread | undefined
   readonly log: Logger
 }
 
@@ -103,11 +109,11 @@ export class ServingThread {
   }
 
   #start(): Worker {
-    const { kind, listeners, responder, tcp, gathers, control, name, log, current, openLane } = this.#plan
+    const { kind, listeners, responder, tcp, gathers, control, name, log, current, openLane, early } = this.#plan
     const { world, number } = current()
     const lane = openLane()
     const data: ThreadData = { kind, held: this.#held, listeners, responder, tcp, gathers, control, traffic: this.traffic, world, worldNumber: number, ...(lane !== undefined && { lane }) }
-    const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: data, name, transferList: lane === undefined ? [] : [lane.port] })
+    const worker = startThread(THREAD, name, data, lane === undefined ? [] : [lane.port], early())
     worker.on('message', (message: FromThread) => this.#hear(message))
     worker.on('error', (error) => log.error(`${name} died: ${error.stack ?? error.message}`))
     worker.on('exit', () => this.#onExit())

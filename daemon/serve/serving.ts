@@ -1,11 +1,12 @@
 import { createSocket } from 'node:dgram'
 import { availableParallelism } from 'node:os'
 import { parseAddress } from '../../core/address.ts'
+import type { EarlyPlan, EarlyThreads } from '../../core/early-thread.ts'
 import type { Logger } from '../../core/log.ts'
 import { ownLines } from '../../core/own-lines.ts'
 import { messageOf } from '../../core/trouble.ts'
 import { portOwner } from './port-owner.ts'
-import { BindError, ServingThread, type ThreadPlan } from './serving-thread.ts'
+import { BindError, ServingThread, THREAD, type ThreadPlan } from './serving-thread.ts'
 import type { Lane } from './lane.ts'
 import { loadSystem, type System } from './system.ts'
 import { TRAFFIC, type Listener, type TcpLimits, type Traffic } from './types.ts'
@@ -32,6 +33,8 @@ export interface ServeOptions {
   readonly settings: { readonly port: string; readonly listen: string }
   /** A new way to the exchange, for one thread; absent: there is no exchange. */
   readonly openLane?: () => Lane
+  /** Threads that were begun as `threadPlans` says. */
+  readonly early?: EarlyThreads
   readonly log: Logger
 }
 
@@ -57,7 +60,7 @@ export interface Serving {
  */
 export async function startServing(options: ServeOptions): Promise<Serving> {
   // No function below may hold `options`: it has the first world, which is large and is let go once another is in use.
-  const { responder, tcp, gathers, log, openLane = () => undefined } = options
+  const { responder, tcp, gathers, log, early, openLane = () => undefined } = options
   const notes: string[] = []
   const listeners = await usableListeners(options, notes)
   const system = options.backend === 'dgram' ? 'set so' : await loadSystem()
@@ -67,7 +70,7 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
   const threads: ServingThread[] = []
   const start = (plan: Pick<ThreadPlan, 'name' | 'kind' | 'listeners'>): ServingThread => {
     const own = { module: responder.module.href, data: responder.data(threads.length) }
-    const thread = new ServingThread({ ...plan, responder: own, tcp, gathers, control, current: () => now, openLane, log })
+    const thread = new ServingThread({ ...plan, responder: own, tcp, gathers, control, current: () => now, openLane, early: () => early?.take(THREAD), log })
     threads.push(thread)
     return thread
   }
@@ -106,10 +109,19 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
   }
 }
 
+/**
+ * The threads of a server, to be begun before there is a world for them.
+ * @param responder the module, as `ServeOptions.responder` has it
+ */
+export function threadPlans(threads: ServeOptions['threads'], responder: URL): EarlyPlan[] {
+  return Array.from({ length: 1 + udpThreads(threads) }, () => ({ module: THREAD, name: 'dns', loads: [responder] }))
+}
+
+const udpThreads = (threads: ServeOptions['threads']): number => (threads === 'auto' ? Math.min(MOST_THREADS, availableParallelism()) : threads)
+
 /** The sockets of the UDP threads are opened here, so that a thread that is started again finds them as they were. */
 function planNative(system: System, { threads }: ServeOptions, listeners: readonly Listener[], descriptors: number[]): Pick<ThreadPlan, 'name' | 'kind' | 'listeners'>[] {
-  const count = threads === 'auto' ? Math.min(MOST_THREADS, availableParallelism()) : threads
-  return Array.from({ length: count }, (_, index) => ({
+  return Array.from({ length: udpThreads(threads) }, (_, index) => ({
     name: `dns udp ${index}`,
     kind: 'native' as const,
     listeners: listeners.map((listener) => {

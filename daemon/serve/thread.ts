@@ -1,5 +1,6 @@
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads'
 import { systemClock } from '../../core/clock.ts'
+import { threadData } from '../../core/early-thread.ts'
 import { makeQuiet } from '../../core/quiet.ts'
 import { messageOf } from '../../core/trouble.ts'
 import { makeHandover, type Reply } from './lane.ts'
@@ -15,7 +16,7 @@ import { runUdpLoop, type Loop } from './udp-native.ts'
 // The entry of every serving thread: opens its responder, then serves UDP (natively or through dgram) or TCP until told to stop.
 
 const port = parentPort!
-const data = workerData as ThreadData
+const data = await threadData<ThreadData>()
 const say = (message: FromThread): void => port.postMessage(message)
 /** Within this, what a TCP connection has under way is finished. */
 const TCP_CLOSE_MS = 300
@@ -26,7 +27,7 @@ const responder = guard(openResponder(data.responder.data, data.world, {
   notice: makeQuiet((text) => say({ kind: 'notice', text }), systemClock)
 }))
 // It is large, and its memory is to be given back once another is in use.
-delete (workerData as { world?: unknown }).world
+delete (data as { world?: unknown }).world
 
 let onReply: (reply: Reply) => void = () => undefined
 let onLost: () => void = () => undefined

@@ -1,6 +1,6 @@
 import { isGlob, matchesGlob } from '../../core/glob.ts'
 import { suggestion } from '../../core/suggest.ts'
-import { healthWord, verdictOf, type Forced, type HealthTable, type Verdict } from '../../healthchecks/index.ts'
+import { healthWord, verdictOf, type Forced, type HealthTable, type Verdict } from '../../healthchecks/table.ts'
 import type { Target } from '../routing/index.ts'
 
 // What would be answered if: health as somebody supposes it, in a table of its own. The live one is only read.

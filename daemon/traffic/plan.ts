@@ -1,4 +1,4 @@
-import { healthWord, makeHealthTable, type HealthTable } from '../../healthchecks/index.ts'
+import { healthWord, makeHealthTable, type HealthTable } from '../../healthchecks/table.ts'
 import type { Target } from '../routing/index.ts'
 import { askedByPolicy, type Asked } from './asked.ts'
 import { compare, type PolicyChange, type Side } from './compare.ts'

@@ -1,6 +1,6 @@
 import { matchesGlob } from '../../core/glob.ts'
 import { suggestion } from '../../core/suggest.ts'
-import { isAnswerable } from '../../healthchecks/index.ts'
+import { isAnswerable } from '../../healthchecks/table.ts'
 import type { World, WorldImage } from '../world.ts'
 import { askedByPolicy, spread, sumOf, type Asked } from './asked.ts'
 import { assumeHealth } from './assume.ts'

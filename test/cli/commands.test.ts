@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Io } from '../../cli/command.ts'
-import { commands } from '../../cli/commands.ts'
+import { loadCommands } from '../../cli/commands.ts'
 import { main } from '../../cli/main.ts'
 import { packageRoot } from '../../cli/folders.ts'
 import { statusLines } from '../../cli/status.ts'
@@ -130,7 +130,7 @@ t.test('what is mistyped gets one line that says what was expected, and exit sta
 t.test('every command explains itself with examples, no line wider than a terminal', async (t) => {
   const overview = await run()
   t.match(await run('--help'), { status: 0, out: overview.out, err: '' })
-  for (const command of commands) {
+  for (const command of await loadCommands()) {
     t.match(overview.out, command.summary, `${command.name} is listed`)
     for (const argv of [[command.name, '--help'], [command.name, '-h'], ['help', command.name]]) {
       const { status, out, err } = await run(...argv)
@@ -145,7 +145,7 @@ t.test('completion knows every command and option, and the shells take it', asyn
   for (const shell of ['bash', 'zsh', 'fish']) {
     const { status, out } = await run('completion', shell)
     t.equal(status, 0)
-    for (const { name, options } of commands) {
+    for (const { name, options } of await loadCommands()) {
       t.match(out, new RegExp(`\\b${name}\\b`), `${shell}: ${name}`)
       for (const option of Object.keys(options)) t.ok(out.includes(shell === 'fish' ? `-l ${option}` : `--${option}`), `${shell}: ${name} --${option}`)
     }

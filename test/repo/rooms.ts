@@ -53,6 +53,7 @@ export const socketModules = ['node:net', 'node:dgram', 'node:tls', 'node:http',
 /** Files of a room that others may enter beside its index.ts, with the reason. */
 export const sideDoors: Readonly<Record<string, string>> = {
   'daemon/answer.ts': 'the hot file itself, which the room daemon/answer serves',
+  'healthchecks/table.ts': 'the words of the health table, which every answer reads: what probes load does not come with them',
   'daemon/control/api.ts': 'the types of the admin API, which the command line reads; no code'
 }
 
