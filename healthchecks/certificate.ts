@@ -36,6 +36,8 @@ export function certificateState(socket: TLSSocket, { days = 0 }: TlsSpec, now: 
   }
   if (!Number.isFinite(first)) return { fault: 'it showed no certificate', text: '' }
   const left = Math.floor((first - now) / 86_400_000)
-  if (left < days) return { fault: left < 0 ? 'its certificate has ended' : `its certificate ends in ${left} days`, text: '' }
-  return { text: `certificate good for ${left} days` }
+  if (left < days) return { fault: left < 0 ? 'its certificate has ended' : `its certificate ends in ${daysOf(left)}`, text: '' }
+  return { text: `certificate good for ${daysOf(left)}` }
 }
+
+const daysOf = (days: number): string => `${days} ${days === 1 ? 'day' : 'days'}`
