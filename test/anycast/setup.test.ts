@@ -1,0 +1,103 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { openNotify } from '../../cli/systemd.ts'
+import { parseConfig } from '../../core/config-file.ts'
+import { native } from '../../core/native.ts'
+import { formatFault } from '../../core/trouble.ts'
+import { renderInclude } from '../../daemon/anycast/index.ts'
+import { judgeDaemon } from '../../daemon/anycast/deadman-judge.ts'
+import { root } from '../repo/sources.ts'
+
+const page = readFileSync(join(root, 'docs/anycast.md'), 'utf8')
+const blocks = (language: string): string[] => [...page.matchAll(new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``, 'g'))].map((match) => match[1]!)
+const faultsOf = (text: string): string[] => parseConfig('nearcast.yaml', text).faults.map(formatFault)
+const find = (name: string): string | undefined => ['/usr/sbin', '/usr/bin', '/sbin', '/bin'].map((folder) => join(folder, name)).find(existsSync)
+
+t.test('the configurations of the page are sound', async (t) => {
+  t.equal(blocks('yaml').length, 2)
+  for (const block of blocks('yaml')) t.same(faultsOf(block), [])
+})
+
+const bird = find('bird')
+t.test('BIRD takes those of the page, with everything announced, demoted and withdrawn', { skip: bird === undefined ? 'BIRD is not installed (Debian: bird2)' : false }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'bird-conf-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  const [conf = '', filter = ''] = blocks('bird')
+  const file = join(folder, 'bird.conf')
+  writeFileSync(file, conf.replace('/run/nearcast/', `${folder}/`) + filter)
+  for (const state of ['announced', 'demoted', 'withdrawn'] as const) {
+    writeFileSync(join(folder, 'nearcast.conf'), renderInclude([{ prefix: '192.0.2.0/24', state }, { prefix: '2001:db8:53::/48', state }], { asn: 64500, demotion: { prepends: 3, med: 10, communities: ['65535:0', '64500:1:2'] } }))
+    t.doesNotThrow(() => execFileSync(bird!, ['-p', '-c', file], { stdio: 'pipe' }), state)
+  }
+})
+
+const analyze = find('systemd-analyze')
+t.test('systemd finds nothing wrong with the units', { skip: analyze === undefined ? 'systemd-analyze is not installed' : false }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'units-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  for (const unit of ['nearcast.service', 'nearcast-deadman.service']) {
+    // The program stands elsewhere here.
+    writeFileSync(join(folder, unit), readFileSync(join(root, 'docs', unit), 'utf8').replaceAll('/usr/bin/node', process.execPath))
+    t.equal(execFileSync(analyze!, ['verify', join(folder, unit)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }), '', unit)
+  }
+})
+
+t.test('systemd hears that we live', { skip: native() === undefined ? 'koffi has no binary here' : false }, async (t) => {
+  const library = native()!
+  const path = join(mkdtempSync(join(tmpdir(), 'notify-')), 'socket')
+  t.teardown(() => rmSync(join(path, '..'), { recursive: true, force: true }))
+  const address = Buffer.concat([Buffer.of(1, 0), Buffer.from(path)])
+  const fd = library.call('int socket(int, int, int)')(1, 2, 0)
+  t.equal(library.call('int bind(int, const void *, unsigned int)')(fd, address, address.length), 0)
+  const notify = openNotify(path)
+  if (typeof notify === 'string') throw new Error(notify)
+  notify('READY=1')
+  const heard = Buffer.alloc(64)
+  const length = library.call('long recv(int, void *, size_t, int)')(fd, heard, heard.length, 0)
+  t.equal(heard.toString('utf8', 0, Number(length)), 'READY=1')
+  t.match(openNotify('nowhere'), 'nowhere is no socket')
+})
+
+t.test('what cannot be meant is refused where it stands', async (t) => {
+  const base = 'dns: { listen: [192.0.2.53] }\nanycast:\n  asn: 64500\n  upstreams: [r1]\n  bird: {}\n  min-pops: 0\n'
+  const prefixes = (row: string): string => `${base}  prefixes: { dns: { ${row} } }\n`
+  const good = 'prefix: 192.0.2.0/24, addresses: [192.0.2.53]'
+  t.same(faultsOf(prefixes(good)), [])
+  const cases: readonly (readonly [string, RegExp])[] = [
+    [prefixes('prefix: 192.0.2.0/24, addresses: [198.51.100.1]'), /^nearcast\.yaml:7:\d+: anycast\.prefixes\.dns\.addresses\.0: 198\.51\.100\.1 is not in 192\.0\.2\.0\/24/],
+    [prefixes('prefix: 192.0.2.0/24, addresses: [192.0.2.54]'), /DNS does not listen on 192\.0\.2\.54 \(add it to dns\.listen, or let that be 0\.0\.0\.0\)/],
+    [prefixes('prefix: 192.0.2.1/24, addresses: [192.0.2.53]'), /expected an address or a prefix/],
+    [prefixes(`${good}, server: dns`), /unknown key anycast\.prefixes\.dns\.server \(did you mean serves\?\)/],
+    [prefixes(good).replace('asn: 64500', 'asn: 0'), /anycast\.asn/],
+    [prefixes(good).replace('upstreams: [r1]', 'upstreams: []'), /names no BGP session/],
+    [prefixes(good).replace('  bird: {}\n', ''), /says nothing of who speaks BGP/],
+    [prefixes(good).replace('bird: {}', 'bird: {}\n  exabgp: { pipe: x }'), /names two that speak BGP/],
+    [prefixes(good).replace('min-pops: 0', 'min-pops: 1'), /there is 1 PoP in all, and so nothing would ever be withdrawn/],
+    [prefixes(good).replace('min-pops: 0', 'min-pop: 0'), /unknown key anycast\.min-pop \(did you mean min-pops\?\)/],
+    [prefixes(good).replace('upstreams:', 'demotion: { communities: [no-export] }\n  upstreams:'), /expected a community such as 65535:0/],
+    [prefixes(good).replace('upstreams:', 'hold: 1h\n  upstreams:'), /longest-hold: is shorter than hold/]
+  ]
+  for (const [text, reason] of cases) t.ok(faultsOf(text).some((fault) => reason.test(fault)), `${reason}: ${faultsOf(text).join('; ')}`)
+})
+
+t.test('the daemon is taken for dead when it is, and for nothing less', async (t) => {
+  const rules = { everyMs: 1000, restartMs: 10_000 }
+  const seen = { state: { pid: 7, at: 100_000, hasEnded: false }, isThere: true, listeners: undefined, startedAt: 0, now: 100_500, isEnding: false }
+  const silent = 'DNS: refused'
+  const is = (change: object, state: object = {}): string => judgeDaemon({ ...seen, ...change, state: { ...seen.state, ...state } }, rules).is
+  t.equal(is({}), 'alive')
+  t.equal(is({ listeners: silent }), 'alive', 'it lives, and decides itself')
+  t.equal(is({ isThere: false, listeners: silent }), 'dead', 'gone')
+  t.equal(is({ isThere: false }), 'absent', 'gone, and something answers')
+  t.equal(is({ now: 103_000, listeners: silent }), 'dead', 'it hangs')
+  t.equal(is({ now: 160_000 }), 'alive', 'its threads answer')
+  t.equal(is({ isThere: false, listeners: silent, now: 105_000 }, { hasEnded: true }), 'absent', 'ended, and expected back')
+  t.equal(is({ isThere: false, listeners: silent, now: 111_000 }, { hasEnded: true }), 'dead', 'ended, and not back')
+  t.equal(is({ isThere: false, listeners: silent, startedAt: 100_400 }), 'absent', 'it may be starting, as we are')
+  t.equal(is({ isThere: false, listeners: silent, startedAt: 100_400, now: 110_500 }), 'dead')
+  t.equal(is({ isThere: false, isEnding: true }, { hasEnded: true }), 'dead', 'nobody will watch after this')
+  t.equal(is({ isEnding: true }), 'alive')
+})
