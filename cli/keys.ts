@@ -91,9 +91,17 @@ export function loadConfigured(file: NamedPath): Configured {
   const dns = secrets === undefined ? config.dns : { ...config.dns, 'cookie-secrets': secretsPath(file, secrets) }
   const checks = { ...config.checks, named: mapValues(config.checks.named, (check) => (check.authority === undefined ? check : { ...check, authority: resolve(dirname(file.path), check.authority) })) }
   const pops = config.pops === undefined ? {} : { pops: { ...config.pops, keys: secretsPath(file, config.pops.keys) } }
-  return { config: withPagePaths(file, withCertificatePaths(file, { ...config, dns, checks, ...pops })), keys: found.keys, keyFiles: found.keyFiles, popKeys: found.popKeys }
+  const anycast = config.anycast === undefined ? {} : { anycast: besideConfig(config.anycast, file) }
+  return { config: withPagePaths(file, withCertificatePaths(file, { ...config, dns, checks, ...pops, ...anycast })), keys: found.keys, keyFiles: found.keyFiles, popKeys: found.popKeys }
 }
 
 function mapValues<T>(map: Readonly<Record<string, T>>, change: (value: T) => T): Record<string, T> {
   return Object.fromEntries(Object.entries(map).map(([name, value]) => [name, change(value)]))
+}
+
+/** Paths of whoever speaks BGP, which are relative to nearcast.yaml. */
+function besideConfig(anycast: NonNullable<Config['anycast']>, file: NamedPath): NonNullable<Config['anycast']> {
+  const beside = (path: string): string => resolve(dirname(file.path), path)
+  const { bird, exabgp } = anycast
+  return { ...anycast, ...(bird !== undefined && { bird: { ...bird, socket: beside(bird.socket), include: beside(bird.include) } }), ...(exabgp !== undefined && { exabgp: { ...exabgp, pipe: beside(exabgp.pipe) } }) }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { parseAddress, parsePrefix, type Prefix } from './address.ts'
+import { formatAddress, parseAddress, parsePrefix, type Prefix } from './address.ts'
 import { address, duration, label, prefix } from './config-values.ts'
 import { suggestion } from './suggest.ts'
 import type { Fault } from './trouble.ts'
@@ -13,9 +13,16 @@ const SHORTEST_EVERY_MS = 100
 const otherwise = (when: string, preset: string) =>
   z.enum(['withdraw', 'demote', 'ignore']).meta({ description: `what becomes of the announcement ${when}: \`withdraw\`, \`demote\` (another PoP is preferred), or \`ignore\`${preset}` })
 
+/** As BIRD, and the system, write them. */
+const plainAddress = (text: string): string => formatAddress(parseAddress(text)!.bytes)
+const plainPrefix = (text: string): string => {
+  const { bytes, length } = parsePrefix(text)!
+  return `${formatAddress(bytes)}/${length}`
+}
+
 const announced = z.strictObject({
-  prefix: prefix.meta({ description: 'what is announced, such as 192.0.2.0/24 or 2001:db8:53::/48' }),
-  addresses: z.array(address).min(1).meta({ description: 'service addresses in it, which `nearcast anycast bind` puts on the loopback of this machine', unit: 'list of addresses' }),
+  prefix: prefix.transform(plainPrefix).meta({ description: 'what is announced, such as 192.0.2.0/24 or 2001:db8:53::/48' }),
+  addresses: z.array(address.transform(plainAddress)).min(1).meta({ description: 'service addresses in it, which `nearcast anycast bind` puts on the loopback of this machine', unit: 'list of addresses' }),
   serves: z.enum(['dns', 'edges']).default('dns').meta({ description: 'who answers there: `dns`, so that it is withdrawn when DNS does not answer; `edges`, so that it is withdrawn when too few edges are up. `needs` says otherwise' }),
   needs: z
     .strictObject({
@@ -122,6 +129,7 @@ export function checkAnycast({ anycast: settings, pops, dns }: Around, source: Y
 
 function checkPrefixes(settings: Anycast, listen: readonly string[], fault: (path: readonly PropertyKey[], reason: string, hint?: string) => void): void {
   const owners = new Map<string, string>()
+  const heard = listen.map(plainAddress)
   for (const [name, row] of Object.entries(settings.prefixes)) {
     const { prefix: text, addresses, serves } = row
     const net = parsePrefix(text)!
@@ -134,7 +142,7 @@ function checkPrefixes(settings: Anycast, listen: readonly string[], fault: (pat
       const at = parseAddress(each)!
       const anyAddress = at.family === 4 ? '0.0.0.0' : '::'
       if (at.family !== net.family || !isWithin(at.bytes, net)) fault([...path, 'addresses', index], `${each} is not in ${text}`)
-      else if (serves === 'dns' && !listen.includes(each) && !listen.includes(anyAddress)) fault([...path, 'addresses', index], `DNS does not listen on ${each}`, `add it to dns.listen, or let that be ${anyAddress}`)
+      else if (serves === 'dns' && !heard.includes(each) && !heard.includes(anyAddress)) fault([...path, 'addresses', index], `DNS does not listen on ${each}`, `add it to dns.listen, or let that be ${anyAddress}`)
     }
   }
 }

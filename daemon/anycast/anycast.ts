@@ -81,7 +81,7 @@ export class Anycast {
     void options.settled().then(() => {
       this.#hasSettled = true
     })
-    options.channel?.whenChanged(() => this.decide())
+    options.channel?.whenChanged(() => this.#decide(false))
     this.#beat()
   }
 
@@ -112,7 +112,7 @@ export class Anycast {
     const now = clock.now()
     await this.#pins.set(names, state === 'none' ? undefined : { state, why, since: now, ...(forMs !== undefined && { until: now + forMs }), ...(isForced === true && { isForced }) })
     log.info(`anycast: ${names.join(', ')} ${state === 'none' ? 'let go' : state === 'drain' ? 'to be drained' : `pinned ${state}`}: ${why}`)
-    this.decide()
+    this.#decide(true)
     return names
   }
 
@@ -124,9 +124,10 @@ export class Anycast {
     await this.#save(true)
   }
 
-  /** Decides all prefixes anew from what is known. */
-  decide(): void {
+  /** Decides all prefixes anew from what is known. Without a beat nothing is looked at or written down that has not changed. */
+  #decide(isBeat: boolean): void {
     if (this.#isClosed) return
+    let isNew = isBeat
     const { config, clock, log, channel } = this.#options
     this.#takeOver()
     const now = clock.now()
@@ -140,12 +141,14 @@ export class Anycast {
       const { intent, history } = decide({ finding: held.finding, leases: held.leases, heard, pin: this.#pins.get(held.name, now), history: held.history, now }, this.#rules)
       Object.assign(held, { intent, history })
       channel?.put('leases', keyOfPrefix(held.prefix), writeLease(intent))
+      isNew ||= before?.state !== intent.state || before.isLeaving !== intent.isLeaving
       if (before?.state !== intent.state) {
         log[intent.state === 'announced' ? 'info' : 'warn']({ prefix: held.prefix, state: intent.state }, `anycast: ${held.prefix} ${intent.state}: ${intent.reasons.join('; ')}`)
         this.#options.changed?.(held.prefix, intent)
       }
       for (const alarm of intent.alarms) if (!(before?.alarms ?? []).includes(alarm)) log.error({ prefix: held.prefix }, `anycast: ${held.prefix} ${alarm}`)
     }
+    if (!isNew) return
     void this.#speaker.carry(this.#held.map(({ prefix, history }) => ({ prefix, state: history.state })))
     void this.#save(false)
   }
@@ -186,12 +189,12 @@ export class Anycast {
     if (this.#isClosed) return
     const { every } = this.#options.config.anycast
     this.#cancel = this.#options.after(every, () => this.#beat())
-    if (this.#isAsking) this.decide()
+    if (this.#isAsking) this.#decide(true)
     else {
       this.#isAsking = true
       void this.#ask().finally(() => {
         this.#isAsking = false
-        this.decide()
+        this.#decide(true)
       })
     }
   }

@@ -32,7 +32,8 @@ const LEAST_SILENT_MS = 2000
 
 export function judgeDaemon({ state, isThere, listeners, startedAt, now, isEnding }: DaemonSeen, { everyMs, restartMs }: JudgeRules): DaemonVerdict {
   const { pid, at, hasEnded } = state
-  const age = Math.max(0, now - at)
+  // Of a clock that was set back a daemon that lives writes down the new time within a second.
+  const age = Math.abs(now - at)
   const isSilent = age > Math.max(LEAST_SILENT_MS, SILENT_INTERVALS * everyMs)
   const isGone = hasEnded || !isThere
   if (!isGone && !isSilent) return { is: 'alive' }

@@ -58,7 +58,7 @@ export function decide(situation: Situation, rules: Rules): Decided {
     since: next.since,
     reasons,
     alarms,
-    isWell: finding.grade === 'good' || finding.grade === 'poor' || (finding.grade === 'unknown' && history.state !== 'withdrawn'),
+    isWell: finding.grade === 'good' || finding.grade === 'poor',
     isLeaving: state !== 'withdrawn' && (wanted.state === 'withdrawn' || situation.pin?.state === 'drain'),
     ...(holdUntil !== undefined && { holdUntil }),
     isSettled: state === 'withdrawn' && now - next.since >= rules.settleMs,

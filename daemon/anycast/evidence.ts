@@ -1,3 +1,4 @@
+import { formatAddress, parseAddress } from '../../core/address.ts'
 import { needsOf, type AnycastPrefix } from '../../core/config-anycast.ts'
 import type { Finding } from './types.ts'
 
@@ -73,7 +74,7 @@ const WORSE: Readonly<Record<Finding['grade'], number>> = { good: 0, unknown: 1,
 /** Grades one prefix. @param hasSettled the first round of checks of edges is over */
 export function findOut(row: AnycastPrefix, streaks: Pick<Streaks, 'trouble'>, edges: readonly OwnEdge[], hasSettled: boolean): Finding {
   const needs = needsOf(row, edges.length)
-  const listening = edges.filter(({ addresses }) => addresses.some((each) => row.addresses.includes(each)))
+  const listening = edges.filter(({ addresses }) => addresses.some((each) => row.addresses.includes(formatAddress(parseAddress(each)!.bytes))))
   const own = listening.length > 0 ? listening : edges
   const why: string[] = []
   let grade: Finding['grade'] = 'good'

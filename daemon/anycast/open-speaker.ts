@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import type { Anycast } from '../../core/config-anycast.ts'
 import type { After, Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/log.ts'
@@ -14,6 +13,6 @@ interface Tools {
 
 /** The speaker that a configuration names. */
 export function openSpeaker({ asn, demotion, upstreams, bird, exabgp }: Anycast, tools: Tools): Speaker {
-  if (exabgp !== undefined) return new ExabgpSpeaker({ asn, demotion, pipe: resolve(exabgp.pipe), nextHop: exabgp['next-hop'], ...tools })
-  return new BirdSpeaker({ asn, demotion, upstreams, socket: resolve(bird!.socket), include: resolve(bird!.include), timeoutMs: bird!.timeout, ...tools })
+  if (exabgp !== undefined) return new ExabgpSpeaker({ asn, demotion, pipe: exabgp.pipe, nextHop: exabgp['next-hop'], ...tools })
+  return new BirdSpeaker({ asn, demotion, upstreams, socket: bird!.socket, include: bird!.include, timeoutMs: bird!.timeout, ...tools })
 }
