@@ -102,10 +102,10 @@ export function openEverywhere({ own, channel, forces, knows, file, clock, log }
   }
 }
 
-/** Does what was ordered elsewhere, unless somebody here has ordered otherwise since. */
+/** Does what was ordered elsewhere, unless somebody here has ordered otherwise since, or has stopped it: that is undone here alone. */
 function follow(order: Order, forces: EverywhereOptions['forces'], now: number): void {
   const before = forces.get(order.name)
-  if (before !== undefined && before.since > order.since) return
+  if (before !== undefined && (before.stop !== undefined || before.since > order.since)) return
   if (order.state === 'none') void forces.clear(order.name)
   else if (order.until === undefined || order.until > now) void forces.set(forceOf(order))
 }
