@@ -7,6 +7,7 @@ import { benchDns } from './dns.ts'
 import { benchEdge } from './edge.ts'
 import { benchHostile } from './hostile.ts'
 import { benchLoad } from './load.ts'
+import { benchPaths } from './paths.ts'
 import { benchReload } from './reload.ts'
 import { benchSteering } from './steering.ts'
 import { benchStore } from './store.ts'
@@ -38,6 +39,7 @@ const benches: Readonly<Record<string, Bench>> = {
   load: { about: 'start to first answer, CPU and memory with 1,000,000 records, beside Knot, NSD, gdnsd, BIND and PowerDNS; 100,000 small zones', run: benchLoad },
   reload: { about: 'queries lost while zones, policies and keys are read again under full load, beside Knot, NSD, gdnsd and BIND', run: benchReload },
   steering: { about: 'a steered answer beside a static one, beside Knot, gdnsd and PowerDNS; 100,000 routed names: loading them, and a change of health', run: benchSteering },
+  paths: { about: 'reading the AS paths of a full table from BIRD: time, CPU, memory', run: benchPaths },
   edge: { about: 'CPU per hit over HTTP, beside nginx and varnish', run: benchEdge },
   store: { about: 'memory for each response held beside its body and head, and the time to put and to get', run: benchStore },
   traces: { about: 'what each order of eviction misses of public traces (--traces FOLDER) and of made ones, beside Belady', run: benchTraces },
