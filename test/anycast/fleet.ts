@@ -1,9 +1,10 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { writeMmdb } from '../geodb/mmdb-writer.ts'
+import { INCLUDE, upstreamsOf } from './bird-conf.ts'
 import type { Lab } from './lab.ts'
-import { neighboursOf, POPS, SERVICE, type Pop } from './map.ts'
+import { POPS, SERVICE, type Pop } from './map.ts'
 import { until, type Ran } from './spaces.ts'
 
 // Nearcast at every PoP of a lab: a supervisor, its daemon, one edge at an address of its own and one at the anycast address.
@@ -29,7 +30,7 @@ const POLICIES = `policies:
   near: { score: [${POPS.map(({ name }) => unicastEdge(name)).join(', ')}], weights: { path: 1, latency: 0, capacity: 0, health: 0 } }
 `
 
-function configOf(pop: Pop, lab: Lab): string {
+function configOf(pop: Pop, lab: Lab, isQuick: boolean): string {
   const folder = join(lab.folder, pop.name)
   const edge = ({ name, ipv4, ipv6, city, at }: Pop): string => `  ${unicastEdge(name)}: { address: [${ipv4}, "${ipv6}"], city: ${city}, at: [${at.join(', ')}], pop: ${name} }\n`
   return `domain: lab.test
@@ -44,6 +45,19 @@ pops:
   keys: ${join(folder, 'pops.keys')}
   others: { ${POPS.filter((other) => other !== pop).map(({ name, ipv4 }) => `${name}: { address: ${ipv4} }`).join(', ')} }
 paths: { socket: ${lab.socket(pop.name)}, every: 2s }
+anycast:
+  asn: ${pop.as}
+  upstreams: [${upstreamsOf(pop).join(', ')}]
+  bird: { socket: ${lab.socket(pop.name)}, include: ${join(folder, INCLUDE)} }
+  hold: ${isQuick ? '500ms' : '3s'}
+  longest-hold: ${isQuick ? '500ms' : '24s'}
+  flap-decay: 30s
+  drain-for: 3s
+  prefixes:
+    dns4: { prefix: ${SERVICE.dns.prefix4}, addresses: [${SERVICE.dns.ipv4}] }
+    dns6: { prefix: "${SERVICE.dns.prefix6}", addresses: ["${SERVICE.dns.ipv6}"] }
+    edge4: { prefix: ${SERVICE.edge.prefix4}, addresses: [${SERVICE.edge.ipv4}], serves: edges }
+    edge6: { prefix: "${SERVICE.edge.prefix6}", addresses: ["${SERVICE.edge.ipv6}"], serves: edges }
 edges:
 ${POPS.map(edge).join('')}  ${anycastEdge(pop.name)}: { address: [${SERVICE.edge.ipv4}, "${SERVICE.edge.ipv6}"], city: ${pop.city}, at: [${pop.at.join(', ')}], pop: ${pop.name} }
 origins: { demo: { demo: 127.0.13.1 } }
@@ -51,8 +65,12 @@ distributions: { d1: { aliases: [www.lab.test, any.lab.test], behaviours: [{ pat
 `
 }
 
-/** Starts Nearcast at every PoP and waits until all of it answers, sees the others, and announces. @throws Error that names what has not come */
-export async function startFleet(lab: Lab): Promise<void> {
+/**
+ * Starts Nearcast at every PoP and waits until all of it answers, sees the others, and announces.
+ * @param isQuick what was withdrawn is announced again as soon as all is well
+ * @throws Error that names what has not come
+ */
+export async function startFleet(lab: Lab, { isQuick = false } = {}): Promise<void> {
   writeFileSync(join(lab.folder, 'places.mmdb'), writeMmdb([['198.18.0.0/15', { country: { iso_code: 'KR' } }]], { ipVersion: 6 }))
   for (const pop of POPS) {
     const folder = join(lab.folder, pop.name)
@@ -61,11 +79,11 @@ export async function startFleet(lab: Lab): Promise<void> {
     writeFileSync(join(folder, 'zones', 'policies.yaml'), POLICIES)
     writeFileSync(join(folder, 'pops.keys'), `${'5e'.repeat(31)}01\n`)
     chmodSync(join(folder, 'pops.keys'), 0o600)
-    writeFileSync(join(folder, 'nearcast.yaml'), configOf(pop, lab))
+    writeFileSync(join(folder, 'nearcast.yaml'), configOf(pop, lab, isQuick))
     startPop(lab, pop.name)
   }
   for (const { name } of POPS) {
-    if (!(await until(() => isReady(lab, name)))) throw new Error(`Nearcast at ${name} has not come up: see ${lab.folder}/${name}-nearcast.log`)
+    if (!(await until(() => isReady(lab, name), 180_000))) throw new Error(`Nearcast at ${name} has not come up: see ${lab.folder}/${name}-nearcast.log`)
   }
 }
 
@@ -101,31 +119,18 @@ export async function statusAt(lab: Lab, pop: string): Promise<PopStatus | undef
   return status === 0 ? (JSON.parse(out) as PopStatus) : undefined
 }
 
-/** The pid of one of a PoP's processes: `daemon`, or an edge by its name. */
-export async function pidAt(lab: Lab, pop: string, member: string): Promise<number> {
-  const pid = (await statusAt(lab, pop))?.members.find(({ name }) => name === member)?.pid
-  if (pid === undefined) throw new Error(`${pop} has no process ${member}`)
-  return pid
-}
-
-/** The processes that a PoP's supervisor started, by what they run. */
-export function processesAt(lab: Lab, pop: string): { readonly pid: number; readonly command: string }[] {
-  const above = lab.processes[`${pop} nearcast`]!.pid
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => {
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'latin1')
-      const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
-      return parent === above ? [{ pid: Number(name), command: readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ') }] : []
-    } catch {
-      return []
-    }
-  })
-}
-
 /** Cuts a PoP off from what other PoPs say to it and hear of it, or joins it again; its clients are not touched. */
 export async function cutOff(lab: Lab, pop: string, isCut = true): Promise<void> {
   await lab.sh(pop, ...POPS.filter(({ name }) => name !== pop).map(({ ipv4 }) => `ip route ${isCut ? 'add' : 'del'} blackhole ${ipv4}/32 metric 1`))
 }
 
-/** What its router knows of its interface: whether the cable of a PoP is in. */
-export const cablesOf = (node: string): string[] => neighboursOf(node).map(({ peer }) => peer.node)
+/** The pid of one of a PoP's processes: `daemon`, or a worker by its name. */
+export async function processOf(lab: Lab, pop: string, member: string): Promise<number> {
+  let pid: number | undefined
+  await until(async () => {
+    pid = (await statusAt(lab, pop))?.members.find(({ name }) => name === member)?.pid
+    return pid !== undefined
+  })
+  if (pid === undefined) throw new Error(`${pop} has no process ${member}`)
+  return pid
+}

@@ -21,6 +21,7 @@ interface Written {
 export class Lab {
   readonly folder: string
   readonly #written: Written
+  #outlives = true
 
   private constructor(folder: string, written: Written) {
     this.folder = folder
@@ -37,14 +38,16 @@ export class Lab {
 
   /**
    * Builds namespaces, cables and BIRDs, and waits until routes have come everywhere.
+   * @param outlives its processes stay when the one that builds it ends, whichever way; a test's must not
    * @throws Error with a line that says what is missing
    */
-  static async build(folder: string): Promise<Lab> {
+  static async build(folder: string, { outlives = false } = {}): Promise<Lab> {
     const way = findWay()
     if (typeof way !== 'string') throw new Error(way.reason)
     if (folder.length > LONGEST_FOLDER) throw new Error(`${folder} is too long a name for control sockets below it: --state DIR takes a shorter one`)
     mkdirSync(folder, { recursive: true })
     const lab = new Lab(folder, { way, ...(await makeSpaces(way, NODES, join(folder, 'spaces.log'))), processes: {} })
+    lab.#outlives = outlives
     try {
       lab.#save()
       await lab.#wire()
@@ -89,7 +92,8 @@ export class Lab {
 
   /** Starts a process inside a node that stays until the lab goes down. */
   start(name: string, node: string, command: readonly string[], cwd?: string): Held {
-    const held = launch(this.in(node, ...command), { log: join(this.folder, `${name.replace(' ', '-')}.log`), ...(cwd !== undefined && { cwd }) })
+    const bound = this.#outlives ? [] : ['setpriv', '--pdeathsig', 'KILL', '--']
+    const held = launch(this.in(node, ...bound, ...command), { log: join(this.folder, `${name.replace(' ', '-')}.log`), ...(cwd !== undefined && { cwd }) })
     this.#written.processes[name] = held
     this.#save()
     return held

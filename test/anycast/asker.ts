@@ -1,0 +1,69 @@
+import { createSocket } from 'node:dgram'
+import { writeFileSync } from 'node:fs'
+import { isIPv6 } from 'node:net'
+
+// A client inside a namespace: asks for id.server at a steady rate, never twice for one, and writes down at its end what came of it.
+// asker.js ADDRESS QUERIES-PER-SECOND PATIENCE-MS FILE
+
+export interface Asked {
+  readonly sent: number
+  readonly answered: number
+  readonly lost: number
+  /** Between the first query that was lost and the last, milliseconds. */
+  readonly lostForMs: number
+  /** Answers, by who gave them. */
+  readonly by: Readonly<Record<string, number>>
+}
+
+const [address = '', rate = '200', patience = '1000', file = ''] = process.argv.slice(2)
+/** `id.server. CH TXT`, without its number. */
+const QUESTION = Buffer.from('0000000000010000000000000269640673657276657200' + '00100003', 'hex')
+
+const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4')
+const waiting = new Map<number, { readonly at: number; readonly cancel: NodeJS.Timeout }>()
+const by: Record<string, number> = {}
+let [sent, answered, lost, firstLost, lastLost, next] = [0, 0, 0, 0, 0, 0]
+const from = performance.now()
+
+function ask(): void {
+  next = (next + 1) & 0xffff
+  const id = next
+  const query = Buffer.from(QUESTION)
+  query.writeUInt16BE(id)
+  const at = performance.now()
+  sent++
+  waiting.set(id, { at, cancel: setTimeout(() => lose(id), Number(patience)) })
+  socket.send(query, 53, address, () => undefined)
+}
+
+function lose(id: number): void {
+  const { at } = waiting.get(id)!
+  waiting.delete(id)
+  lost++
+  if (firstLost === 0) firstLost = at
+  lastLost = at
+}
+
+socket.on('error', () => undefined)
+socket.on('message', (answer) => {
+  const id = answer.readUInt16BE(0)
+  const asked = waiting.get(id)
+  if (asked === undefined) return
+  clearTimeout(asked.cancel)
+  waiting.delete(id)
+  answered++
+  // The only string of the one record is the end of the message, unless there is EDNS, which was not asked for.
+  const at = answer.lastIndexOf(Buffer.from('00100003', 'hex'))
+  const name = answer.subarray(at + 11, at + 11 + (answer[at + 10] ?? 0)).toString('latin1')
+  by[name] = (by[name] ?? 0) + 1
+})
+const timer = setInterval(() => {
+  for (let due = Math.floor(((performance.now() - from) * Number(rate)) / 1000) - sent; due > 0; due--) ask()
+}, 5)
+process.on('SIGTERM', () => {
+  clearInterval(timer)
+  setTimeout(() => {
+    writeFileSync(file, JSON.stringify({ sent, answered, lost, lostForMs: Math.round(lastLost - firstLost), by } satisfies Asked))
+    process.exit(0)
+  }, Number(patience) + 50)
+})

@@ -1,0 +1,208 @@
+import { appendFileSync, mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { INCLUDE } from './bird-conf.ts'
+import { anycastEdge, cutOff, nearcastAt, processOf, startFleet, startPop, statusAt, unicastEdge } from './fleet.ts'
+import { Lab } from './lab.ts'
+import { POPS, SERVICE } from './map.ts'
+import { findWay, isAlive, until } from './spaces.ts'
+import { answeredBy, anycastAt, askMeanwhile, DNS_PREFIXES, EDGE_PREFIXES, hears, isCalm, logOf, pathBy, servedBy, tellAsked, withdrawals } from './watch.ts'
+
+// What anycast is for, played through on routers: three PoPs with everything in them, one of which is struck each time. Each scene
+// ends as it began. IPv4 and IPv6 go through all of it together: what is said of prefixes is said of both.
+
+const way = findWay()
+const skip = typeof way === 'string' ? false : way.reason
+const scene = (name: string, play: (t: Test, lab: Lab) => Promise<void>): void => void t.test(name, { skip }, (t) => play(t, lab!))
+let lab: Lab | undefined
+
+/** Signals a process; one that hangs for long is killed by its supervisor, and may be gone. */
+function strike(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+/** Milliseconds since `from`, as text. */
+const since = (from: number): string => `${Math.round(performance.now() - from)} ms`
+
+// As long as the runner allows a file, also where there is none.
+t.setTimeout(600_000)
+
+t.before(async () => {
+  if (skip !== false) return
+  lab = await Lab.build(join(mkdtempSync(join(tmpdir(), 'nearcast-lab-')), 'lab'))
+  await startFleet(lab)
+})
+t.teardown(async () => {
+  if (lab === undefined) return
+  const held = Object.values(lab.processes)
+  if (!t.passing()) for (const { name } of POPS) t.comment(`${name}:\n${logOf(lab, name).split('\n').slice(-60).join('\n')}`)
+  await lab.down()
+  t.notOk(held.some(isAlive), 'the lab leaves no process behind')
+})
+
+scene('each client is answered by the PoP with the shortest AS path', async (t, lab) => {
+  t.ok(await isCalm(lab), 'c1 by icn, c2 by fra, and nobody by iad')
+  t.equal(await servedBy(lab, 'c1'), `${anycastEdge('icn')} ${anycastEdge('icn')}`)
+  t.equal(await servedBy(lab, 'c2'), `${anycastEdge('fra')} ${anycastEdge('fra')}`)
+  const explained = await nearcastAt(lab, 'icn', 'explain', 'www.lab.test', '--from', '198.18.2.2')
+  t.match(explained.out, /from here BIRD has 198\.18\.2\.0\/24 2 ASes away, of AS64602/)
+  t.match(explained.out, /fra1 1\.00 = path 1\.00 \(1 AS\)/, 'and steered to the edge with the shortest, whichever PoP is asked')
+  t.match(await lab.run('c2', 'dig', `@${SERVICE.dns.ipv4}`, 'www.lab.test', '+short'), { out: '198.51.100.12\n' })
+  t.match(await lab.run('c1', 'dig', `@${SERVICE.dns.ipv6}`, 'www.lab.test', 'AAAA', '+short'), { out: '2001:db8:a::11\n' })
+})
+
+scene('a drained PoP loses no query', async (t, lab) => {
+  const asking = askMeanwhile(lab, 'c1', { patience: 10_000 })
+  const from = performance.now()
+  await nearcastAt(lab, 'icn', 'anycast', 'drain')
+  t.ok(await until(async () => (await hears(lab, 'r1', 'icn', DNS_PREFIXES)) === 'none'), 'it ends withdrawn')
+  t.comment(`withdrawn ${since(from)} after the order`)
+  t.equal(await answeredBy(lab, 'c1'), 'fra fra', 'clients have gone to the next')
+  await nearcastAt(lab, 'icn', 'anycast', 'unpin')
+  t.ok(await isCalm(lab), 'and come back')
+  const asked = await asking.stop()
+  t.comment(tellAsked(asked))
+  t.same(asked.map(({ lost }) => lost), [0, 0])
+})
+
+scene('the edge at the anycast address dies: its prefix goes, that of DNS stays, clients elsewhere notice nothing', async (t, lab) => {
+  const asking = askMeanwhile(lab, 'c2', { patience: 10_000 })
+  const before = await withdrawals(lab, 'r1', 'icn')
+  const edge = await processOf(lab, 'icn', anycastEdge('icn'))
+  strike(edge, 'SIGSTOP')
+  t.ok(await until(async () => (await hears(lab, 'r1', 'icn', EDGE_PREFIXES)) === 'none'))
+  t.equal(await hears(lab, 'r1', 'icn', DNS_PREFIXES), 'all')
+  t.equal(await servedBy(lab, 'c1'), `${anycastEdge('fra')} ${anycastEdge('fra')}`)
+  t.equal(await answeredBy(lab, 'c1'), 'icn icn')
+  t.equal(await servedBy(lab, 'c2'), `${anycastEdge('fra')} ${anycastEdge('fra')}`)
+  const asked = await asking.stop()
+  t.comment(tellAsked(asked))
+  t.same(asked.map(({ lost }) => lost), [0, 0])
+  t.same(asked.map(({ by }) => Object.keys(by).join()), ['fra', 'fra'])
+  t.equal((await withdrawals(lab, 'r1', 'icn')) - before, 2, 'two prefixes, once each')
+  strike(edge, 'SIGCONT')
+  t.ok(await isCalm(lab), 'it is announced again')
+})
+
+scene('all edges of a PoP die: answers steer away, its DNS is demoted and not withdrawn', async (t, lab) => {
+  const before = await withdrawals(lab, 'r1', 'icn')
+  const edges = await Promise.all([unicastEdge('icn'), anycastEdge('icn')].map((name) => processOf(lab, 'icn', name)))
+  const from = performance.now()
+  for (const edge of edges) strike(edge, 'SIGSTOP')
+  t.ok(await until(async () => !/198\.51\.100\.11/.test((await lab.run('icn', 'dig', '@127.0.0.1', 'www.lab.test', '+short', '+subnet=198.18.1.0/24')).out)), 'answers name another edge')
+  t.comment(`steered away after ${since(from)}`)
+  t.ok(await until(async () => (await pathBy(lab, 'r1', 'icn', SERVICE.dns.prefix4)) === 4 && (await pathBy(lab, 'r1', 'icn', SERVICE.dns.prefix6)) === 4), 'its DNS has a longer path')
+  t.ok(await until(async () => (await answeredBy(lab, 'c1')) === 'fra fra'), 'and clients go elsewhere')
+  t.ok(await until(async () => (await hears(lab, 'r1', 'icn', EDGE_PREFIXES)) === 'none'), 'the prefix of the edges is withdrawn')
+  t.equal((await withdrawals(lab, 'r1', 'icn')) - before, 2, 'that of DNS never was')
+  const said = (await anycastAt(lab, 'icn'))!.prefixes.find(({ prefix }) => prefix === SERVICE.dns.prefix4)!
+  t.equal(said.state, 'demoted')
+  t.match(said.reasons.join('; '), /edge/, 'for want of edges, as is said')
+  for (const edge of edges) strike(edge, 'SIGCONT')
+  t.ok(await isCalm(lab), 'all comes back')
+})
+
+scene('a PoP that is cut off from the others keeps announcing and says so; nothing flaps when it is back', async (t, lab) => {
+  const before = await withdrawals(lab, 'r1', 'icn')
+  await cutOff(lab, 'icn')
+  t.ok(await until(async () => (await anycastAt(lab, 'icn'))?.pops.heard === 1), 'it hears nobody')
+  t.match((await nearcastAt(lab, 'icn', 'pops')).out, /NO QUORUM/)
+  t.equal(await hears(lab, 'r1', 'icn', [...DNS_PREFIXES, ...EDGE_PREFIXES]), 'all')
+  t.equal(await answeredBy(lab, 'c1'), 'icn icn')
+  await cutOff(lab, 'icn', false)
+  t.ok(await until(async () => (await anycastAt(lab, 'icn'))?.pops.heard === 3), 'it hears them again')
+  t.ok(await isCalm(lab))
+  t.equal(await withdrawals(lab, 'r1', 'icn'), before, 'the router has had no withdrawal')
+})
+
+scene('BIRD is killed and comes back with the right announcements; an include edited by hand is put right, with an alarm', async (t, lab) => {
+  lab.signal('icn bird', 'SIGKILL')
+  t.ok(await until(async () => (await answeredBy(lab, 'c1')) === 'fra fra'), 'without BIRD clients go elsewhere')
+  await lab.startBird('icn')
+  t.ok(await isCalm(lab), 'and come back with it')
+  appendFileSync(join(lab.folder, 'icn', INCLUDE), 'protocol static mine { ipv4; route 203.0.113.128/25 blackhole; }\n')
+  t.ok(await until(() => !readFileSync(join(lab.folder, 'icn', INCLUDE), 'utf8').includes('mine')), 'what was written by hand is gone')
+  t.match(logOf(lab, 'icn'), /nearcast\.conf.*(changed|edited)|(changed|edited).*nearcast\.conf/, 'and said in the log')
+  t.ok(await isCalm(lab))
+})
+
+scene('a daemon that hangs is withdrawn, and one that is killed', async (t, lab) => {
+  for (const [name, from] of [['SIGSTOP', 'hangs'], ['SIGKILL', 'is killed']] as const) {
+    const asking = askMeanwhile(lab, 'c1')
+    const daemon = await processOf(lab, 'icn', 'daemon')
+    const before = await withdrawals(lab, 'r1', 'icn')
+    const struck = performance.now()
+    strike(daemon, name)
+    t.ok(await until(async () => (await withdrawals(lab, 'r1', 'icn')) >= before + DNS_PREFIXES.length), `${from}: the router has had the withdrawal`)
+    t.comment(`${from}: withdrawn on the router after ${since(struck)}`)
+    if (name === 'SIGSTOP') {
+      t.ok(await until(async () => (await answeredBy(lab, 'c1')) === 'fra fra'), 'clients reach another PoP')
+      strike(daemon, 'SIGCONT')
+    }
+    t.ok(await isCalm(lab), `${from}: it comes back`)
+    const asked = await asking.stop()
+    t.comment(`${from}: ${tellAsked(asked)}`)
+    for (const { lostForMs } of asked) t.ok(lostForMs < 60_000, 'queries are lost until then, and not after')
+  }
+})
+
+scene('a daemon that flaps is withdrawn once, and held the longer the oftener', async (t, lab) => {
+  const before = await withdrawals(lab, 'r1', 'icn')
+  const daemon = await processOf(lab, 'icn', 'daemon')
+  const flapsBefore = (await anycastAt(lab, 'icn'))!.prefixes[0]!.flaps
+  strike(daemon, 'SIGSTOP')
+  t.ok(await until(async () => (await hears(lab, 'r1', 'icn', DNS_PREFIXES)) === 'none'))
+  const once = await withdrawals(lab, 'r1', 'icn')
+  for (let flap = 0; flap < 3; flap++) {
+    strike(daemon, 'SIGCONT')
+    await sleep(1500)
+    strike(daemon, 'SIGSTOP')
+    await sleep(2500)
+  }
+  t.equal(await withdrawals(lab, 'r1', 'icn'), once, `withdrawn once (${once - before} prefixes), however it flaps`)
+  strike(daemon, 'SIGCONT')
+  const holds: number[] = []
+  t.ok(await until(async () => {
+    const said = (await anycastAt(lab, 'icn'))?.prefixes[0]
+    if (said?.holdUntil !== undefined) holds.push(said.holdUntil)
+    return said?.state === 'announced'
+  }), 'in the end it is announced again')
+  const flaps = (await anycastAt(lab, 'icn'))!.prefixes[0]!.flaps
+  t.ok(flaps > flapsBefore, `and remembers: ${flaps} flaps`)
+  t.ok(await isCalm(lab))
+})
+
+scene('the last PoPs fail: they stay announced', async (t, lab) => {
+  const daemons = new Map(await Promise.all(POPS.map(async ({ name }) => [name, await processOf(lab, name, 'daemon')] as const)))
+  strike(daemons.get('icn')!, 'SIGSTOP')
+  t.ok(await until(async () => (await hears(lab, 'r1', 'icn', DNS_PREFIXES)) === 'none'), 'the first is withdrawn')
+  strike(daemons.get('fra')!, 'SIGSTOP')
+  strike(daemons.get('iad')!, 'SIGSTOP')
+  let least = Infinity
+  await until(async () => {
+    for (const prefix of DNS_PREFIXES) least = Math.min(least, (await lab.heardFrom('r2', prefix)).length)
+    return false
+  }, 15_000)
+  t.ok(least >= 1, `a router never hears of fewer than ${least}`)
+  for (const daemon of daemons.values()) strike(daemon, 'SIGCONT')
+  t.ok(await isCalm(lab), 'all come back')
+})
+
+scene('a bad push that kills every daemon at once does not withdraw the last', async (t, lab) => {
+  for (const { name } of POPS) lab.signal(`${name} nearcast`, 'SIGKILL')
+  let least = Infinity
+  await until(async () => {
+    for (const prefix of DNS_PREFIXES) least = Math.min(least, (await lab.heardFrom('r1', prefix)).length)
+    return false
+  }, 15_000)
+  t.ok(least >= 1, `a router never hears of fewer than ${least}`)
+  for (const { name } of POPS) startPop(lab, name)
+  t.ok(await until(async () => (await statusAt(lab, 'icn')) !== undefined, 180_000), 'Nearcast is started again')
+  t.ok(await isCalm(lab), 'and all is as before')
+})
