@@ -20,8 +20,6 @@ export interface ReadOptions {
   readonly of: readonly string[]
   /** BIRD may be silent so long. */
   readonly patienceMs: number
-  /** How many routes there were last time. */
-  readonly sizes?: { readonly v4: number; readonly v6: number }
   readonly clock: Clock
   readonly after: After
 }
@@ -30,10 +28,10 @@ export interface ReadOptions {
 const PIECE = 256 * 1024
 
 /** Reads all that BIRD has a path to. Rejects with one line when that is not to be had. */
-export function readPaths({ socket: path, of, patienceMs, sizes, clock, after }: ReadOptions): Promise<ReadPaths> {
+export function readPaths({ socket: path, of, patienceMs, clock, after }: ReadOptions): Promise<ReadPaths> {
   return new Promise((resolve, reject) => {
     const from = clock.elapsed()
-    const table = makeTableBuilder(sizes)
+    const table = makeTableBuilder()
     const count = { v4: 0, v6: 0 }
     const listing = makeListing((route) => {
       count[route.family === 4 ? 'v4' : 'v6']++

@@ -1,13 +1,13 @@
 import { formatAddress, type Address, type Prefix } from '../../core/address.ts'
 import type { ListedRoute } from './listing.ts'
 
-// The tables, columns of one run of shared memory, IPv4 before IPv6, each sorted by first address and the shorter first:
+// The tables, columns of one run of memory, IPv4 before IPv6, each sorted by first address and the shorter first:
 //
 //   counts   2 words            origins   a word a route      starts   a word a route, four of IPv6
 //   lengths, paths, hops        an octet a route each
 
-/** Shared memory, to be opened by `openPaths`. */
-export type PathTables = SharedArrayBuffer
+/** What `columnsOf` opens; it is handed from thread to thread. */
+export type PathTables = ArrayBuffer
 
 /** Routes of one family, in the order of their addresses. */
 export interface FamilyTable {
@@ -32,7 +32,6 @@ export interface PathRow {
 
 /** Routes beyond this are left out: four times what there is today. */
 const MOST_ROUTES = 4_000_000
-const FEWEST = 1024
 
 /** Takes routes in any order. */
 export interface TableBuilder {
@@ -42,9 +41,8 @@ export interface TableBuilder {
   finish(): PathTables
 }
 
-/** @param sizes how many routes there will be about, by family */
-export function makeTableBuilder(sizes: { readonly v4: number; readonly v6: number } = { v4: FEWEST, v6: FEWEST }): TableBuilder {
-  const [v4, v6] = [makeColumns(1, sizes.v4), makeColumns(4, sizes.v6)]
+export function makeTableBuilder(): TableBuilder {
+  const [v4, v6] = [makeHeap(1), makeHeap(4)]
   let left = 0
   return {
     get left() {
@@ -56,7 +54,7 @@ export function makeTableBuilder(sizes: { readonly v4: number; readonly v6: numb
     },
     finish() {
       const [order4, order6] = [inOrder(v4), inOrder(v6)]
-      const tables = new SharedArrayBuffer(8 + order4.length * 11 + order6.length * 23)
+      const tables = new ArrayBuffer(8 + order4.length * 11 + order6.length * 23)
       new Uint32Array(tables, 0, 2).set([order4.length, order6.length])
       const [to4, to6] = columnsOf(tables)
       copy(v4, order4, to4)
@@ -66,86 +64,93 @@ export function makeTableBuilder(sizes: { readonly v4: number; readonly v6: numb
   }
 }
 
-interface Columns {
+/** Routes as they come, in pieces of one size: what grows is never copied. A route is its address, its origin, then length, path and hops in a word. */
+interface Heap {
   count: number
   readonly width: 1 | 4
-  starts: Uint32Array
-  lengths: Uint8Array
-  paths: Uint8Array
-  hops: Uint8Array
-  origins: Uint32Array
+  readonly pieces: Uint32Array[]
 }
 
-function makeColumns(width: 1 | 4, size: number): Columns {
-  const room = Math.max(FEWEST, Math.min(MOST_ROUTES, size))
-  return { count: 0, width, starts: new Uint32Array(room * width), lengths: new Uint8Array(room), paths: new Uint8Array(room), hops: new Uint8Array(room), origins: new Uint32Array(room) }
-}
+/** Routes of a piece: a power of two. */
+const PIECE_BITS = 14
 
-function push(to: Columns, { words, length, path, hops, origin }: ListedRoute): void {
-  if (to.count === to.lengths.length) grow(to)
-  const { count, width, starts } = to
-  for (let word = 0; word < width; word++) starts[count * width + word] = words[word]!
-  to.lengths[count] = length
-  to.paths[count] = path
-  to.hops[count] = hops
-  to.origins[count] = origin
+const makeHeap = (width: 1 | 4): Heap => ({ count: 0, width, pieces: [] })
+
+function push(to: Heap, { words, length, path, hops, origin }: ListedRoute): void {
+  const { count, width, pieces } = to
+  const size = width + 2
+  if (count >>> PIECE_BITS === pieces.length) pieces.push(new Uint32Array(size << PIECE_BITS))
+  const piece = pieces[count >>> PIECE_BITS]!
+  const at = (count & ((1 << PIECE_BITS) - 1)) * size
+  for (let word = 0; word < width; word++) piece[at + word] = words[word]!
+  piece[at + width] = origin
+  piece[at + width + 1] = (length << 16) | (path << 8) | hops
   to.count++
 }
 
-function grow(columns: Columns): void {
-  const room = Math.ceil(columns.lengths.length * 1.5)
-  const wider = <T extends Uint8Array | Uint32Array>(from: T, to: T): T => {
-    to.set(from)
-    return to
-  }
-  columns.starts = wider(columns.starts, new Uint32Array(room * columns.width))
-  columns.origins = wider(columns.origins, new Uint32Array(room))
-  columns.lengths = wider(columns.lengths, new Uint8Array(room))
-  columns.paths = wider(columns.paths, new Uint8Array(room))
-  columns.hops = wider(columns.hops, new Uint8Array(room))
-}
+const pieceOf = ({ pieces }: Heap, route: number): Uint32Array => pieces[route >>> PIECE_BITS]!
+const placeIn = ({ width }: Heap, route: number): number => (route & ((1 << PIECE_BITS) - 1)) * (width + 2)
+const wordOf = (heap: Heap, route: number, word: number): number => pieceOf(heap, route)[placeIn(heap, route) + word]!
 
 /** The routes sorted; of two to one prefix, as several tables may have them, the one with the shorter path. */
-function inOrder({ count, width, starts, lengths, paths }: Columns): Uint32Array {
-  const order = new Uint32Array(count)
-  if (width === 1) {
-    // As whole numbers of 64 bits they are sorted by machine: address, length, number. MOST_ROUTES fit into 26 bits.
-    const keys = new BigUint64Array(count)
-    const words = new Uint32Array(keys.buffer)
-    for (let route = 0; route < count; route++) {
-      words[route * 2] = ((lengths[route]! << 26) | route) >>> 0
-      words[route * 2 + 1] = starts[route]!
-    }
-    keys.sort()
-    for (let place = 0; place < count; place++) order[place] = words[place * 2]! & 0x3ffffff
-  } else {
-    for (let route = 0; route < count; route++) order[route] = route
-    order.sort((a, b) => starts[a * 4]! - starts[b * 4]! || starts[a * 4 + 1]! - starts[b * 4 + 1]! || starts[a * 4 + 2]! - starts[b * 4 + 2]! || starts[a * 4 + 3]! - starts[b * 4 + 3]! || lengths[a]! - lengths[b]!)
-  }
+function inOrder(heap: Heap): Uint32Array {
+  const { count, width } = heap
+  const order = width === 1 ? sorted4(heap) : sorted6(heap)
   let kept = 0
-  for (const route of order) {
+  for (let place = 0; place < count; place++) {
+    const route = order[place]!
     const before = kept === 0 ? -1 : order[kept - 1]!
-    const isSame = before >= 0 && lengths[before] === lengths[route] && isSameStart(starts, width, before, route)
-    if (!isSame) order[kept++] = route
-    else if (paths[route]! < paths[before]!) order[kept - 1] = route
+    if (before < 0 || !isSamePrefix(heap, before, route)) order[kept++] = route
+    else if (((wordOf(heap, route, width + 1) >>> 8) & 0xff) < ((wordOf(heap, before, width + 1) >>> 8) & 0xff)) order[kept - 1] = route
   }
   return order.subarray(0, kept)
 }
 
-function isSameStart(starts: Uint32Array, width: number, a: number, b: number): boolean {
-  for (let word = 0; word < width; word++) if (starts[a * width + word] !== starts[b * width + word]) return false
-  return true
+/** As whole numbers of 64 bits they are sorted by machine: address, length, number. MOST_ROUTES fit into 26 bits. */
+function sorted4(heap: Heap): Uint32Array {
+  const { count } = heap
+  const keys = new BigUint64Array(count)
+  const words = new Uint32Array(keys.buffer)
+  for (let route = 0; route < count; route++) {
+    words[route * 2] = (((wordOf(heap, route, 2) >>> 16) << 26) | route) >>> 0
+    words[route * 2 + 1] = wordOf(heap, route, 0)
+  }
+  keys.sort()
+  // The numbers move to the front: each place is read before it is written.
+  for (let place = 0; place < count; place++) words[place] = words[place * 2]! & 0x3ffffff
+  return words.subarray(0, count)
 }
 
-function copy(from: Columns, order: Uint32Array, to: FamilyTable): void {
-  const { width } = from
+function sorted6(heap: Heap): Uint32Array {
+  const order = Uint32Array.from({ length: heap.count }, (_, route) => route)
+  return order.sort((a, b) => {
+    const [one, other] = [pieceOf(heap, a), pieceOf(heap, b)]
+    const [at, from] = [placeIn(heap, a), placeIn(heap, b)]
+    for (let word = 0; word < 4; word++) {
+      const difference = one[at + word]! - other[from + word]!
+      if (difference !== 0) return difference
+    }
+    return (one[at + 5]! >>> 16) - (other[from + 5]! >>> 16)
+  })
+}
+
+function isSamePrefix(heap: Heap, a: number, b: number): boolean {
+  const { width } = heap
+  for (let word = 0; word < width; word++) if (wordOf(heap, a, word) !== wordOf(heap, b, word)) return false
+  return wordOf(heap, a, width + 1) >>> 16 === wordOf(heap, b, width + 1) >>> 16
+}
+
+function copy(heap: Heap, order: Uint32Array, to: FamilyTable): void {
+  const { width } = heap
   for (let place = 0; place < order.length; place++) {
-    const route = order[place]!
-    for (let word = 0; word < width; word++) to.starts[place * width + word] = from.starts[route * width + word]!
-    to.lengths[place] = from.lengths[route]!
-    to.paths[place] = from.paths[route]!
-    to.hops[place] = from.hops[route]!
-    to.origins[place] = from.origins[route]!
+    const piece = pieceOf(heap, order[place]!)
+    const at = placeIn(heap, order[place]!)
+    for (let word = 0; word < width; word++) to.starts[place * width + word] = piece[at + word]!
+    to.origins[place] = piece[at + width]!
+    const told = piece[at + width + 1]!
+    to.lengths[place] = told >>> 16
+    to.paths[place] = (told >>> 8) & 0xff
+    to.hops[place] = told & 0xff
   }
 }
 

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemAfter, systemClock } from '../../core/clock.ts'
 import { messageOf } from '../../core/trouble.ts'
+import { collector } from '../reclaim.ts'
 import { digestOf } from './digest.ts'
 import { readPaths, type ReadPaths } from './read.ts'
 import { entriesOf, SHARE_OF_IPV4 } from './rows.ts'
@@ -25,23 +26,25 @@ const { socket, of, everyMs, patienceMs, rows: most } = workerData as PathsThrea
 /** While BIRD cannot be read it is tried more often. */
 const RETRY_MS = 5000
 
-const say = (message: FromPathsThread): void => parentPort!.postMessage(message)
+const say = (message: FromPathsThread, handedOver: readonly ArrayBuffer[] = []): void => parentPort!.postMessage(message, handedOver)
+const collect = collector()
 
-async function round(sizes?: ReadPaths): Promise<void> {
-  let read = sizes
+async function round(): Promise<void> {
   let isRead = false
   try {
-    read = await readPaths({ socket, of, patienceMs, clock: systemClock, after: systemAfter, ...(sizes !== undefined && { sizes }) })
+    const read = await readPaths({ socket, of, patienceMs, clock: systemClock, after: systemAfter })
     isRead = true
     const [v4, v6] = columnsOf(read.tables)
     const rows4 = digestOf(v4, Math.floor(most * SHARE_OF_IPV4))
     const rows6 = digestOf(v6, most - Math.floor(most * SHARE_OF_IPV4))
     const rows = [...rows4, ...rows6]
-    say({ kind: 'read', ...read, rows: rows.length, entries: entriesOf(rows) })
+    say({ kind: 'read', ...read, rows: rows.length, entries: entriesOf(rows) }, [read.tables])
   } catch (error) {
     say({ kind: 'trouble', reason: messageOf(error) })
   }
-  systemAfter(isRead ? everyMs : Math.min(everyMs, RETRY_MS), () => void round(read))
+  systemAfter(isRead ? everyMs : Math.min(everyMs, RETRY_MS), () => void round())
+  // A table is made of several times its size, and this thread has nothing to do for minutes.
+  systemAfter(0, collect)
 }
 
 void round()

@@ -17,7 +17,7 @@ export interface Asked {
 
 const [address = '', rate = '200', patience = '1000', file = ''] = process.argv.slice(2)
 /** `id.server. CH TXT`, without its number. */
-const QUESTION = Buffer.from('0000000000010000000000000269640673657276657200' + '00100003', 'hex')
+const QUESTION = Buffer.from('000000000001000000000000026964067365727665720000100003', 'hex')
 
 const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4')
 const waiting = new Map<number, { readonly at: number; readonly cancel: NodeJS.Timeout }>()

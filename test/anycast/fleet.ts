@@ -50,8 +50,7 @@ anycast:
   upstreams: [${upstreamsOf(pop).join(', ')}]
   bird: { socket: ${lab.socket(pop.name)}, include: ${join(folder, INCLUDE)} }
   hold: ${isQuick ? '500ms' : '3s'}
-  longest-hold: ${isQuick ? '500ms' : '24s'}
-  flap-decay: 30s
+  longest-hold: ${isQuick ? '500ms' : '12s'}
   drain-for: 3s
   prefixes:
     dns4: { prefix: ${SERVICE.dns.prefix4}, addresses: [${SERVICE.dns.ipv4}] }

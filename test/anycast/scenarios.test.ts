@@ -7,7 +7,7 @@ import { INCLUDE } from './bird-conf.ts'
 import { anycastEdge, cutOff, nearcastAt, processOf, startFleet, startPop, statusAt, unicastEdge } from './fleet.ts'
 import { Lab } from './lab.ts'
 import { POPS, SERVICE } from './map.ts'
-import { findWay, isAlive, until } from './spaces.ts'
+import { findWay, isAlive, strike, until } from './spaces.ts'
 import { answeredBy, anycastAt, askMeanwhile, DNS_PREFIXES, EDGE_PREFIXES, hears, isCalm, logOf, pathBy, servedBy, tellAsked, withdrawals } from './watch.ts'
 
 // What anycast is for, played through on routers: three PoPs with everything in them, one of which is struck each time. Each scene
@@ -17,15 +17,6 @@ const way = findWay()
 const skip = typeof way === 'string' ? false : way.reason
 const scene = (name: string, play: (t: Test, lab: Lab) => Promise<void>): void => void t.test(name, { skip }, (t) => play(t, lab!))
 let lab: Lab | undefined
-
-/** Signals a process; one that hangs for long is killed by its supervisor, and may be gone. */
-function strike(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
-}
 
 /** Milliseconds since `from`, as text. */
 const since = (from: number): string => `${Math.round(performance.now() - from)} ms`

@@ -64,6 +64,16 @@ export function signal(held: Held, name: NodeJS.Signals): void {
   if (isAlive(held)) process.kill(held.pid, name)
 }
 
+/** Signals a process by its pid; false when it is gone, as one that hung for long may be, killed by its supervisor. */
+export function strike(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, name)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    return false
+  }
+}
+
 /** Ends processes: asks, waits, and insists. */
 export async function end(held: readonly Held[], patience = 5000): Promise<void> {
   for (const each of held) {

@@ -25,7 +25,7 @@ export const rooms: readonly Room[] = [
   { name: 'daemon/serve', may: ['core', 'healthchecks', 'daemon/wire', 'daemon/limits', 'daemon'] },
   { name: 'daemon/pops', may: ['core', 'healthchecks'] },
   { name: 'daemon/anycast', may: ['core', 'daemon/pops'] },
-  { name: 'daemon/paths', may: ['core', 'geodb'] },
+  { name: 'daemon/paths', may: ['core', 'daemon'] },
   { name: 'daemon/traffic', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon'] },
   { name: 'daemon/control', may: ['core', 'geodb', 'healthchecks', 'daemon/pops', 'daemon/anycast', 'daemon/paths', 'daemon/wire', 'daemon/zone', 'daemon/latency', 'daemon/routing', 'daemon/serve', 'daemon/update', 'daemon/traffic', 'daemon'] },
   { name: 'daemon/exchange', may: ['core', 'geodb', 'healthchecks', 'daemon/wire', 'daemon/zone', 'daemon/routing', 'daemon/answer', 'daemon/serve', 'daemon/control', 'daemon/update', 'daemon'] },
