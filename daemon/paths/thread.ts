@@ -47,4 +47,6 @@ async function round(): Promise<void> {
   systemAfter(0, collect)
 }
 
+// What keeps the thread: its timers do not.
+parentPort!.on('message', () => undefined)
 void round()
