@@ -6,7 +6,7 @@ import { parse } from 'yaml'
 import { makeManualClock, type ManualClock } from '../helpers/manual-clock.ts'
 import { connectClient, type Client, type Reply } from './client.ts'
 import { startOrigin, type Answer, type Origin } from './origin.ts'
-import { configOf, startMember } from './workers.ts'
+import { configOf, connectedClock, startMember } from './workers.ts'
 
 // Plays test/cases/edge/*.case: each against an edge of its own, with a scripted origin and a clock that is turned by hand.
 // The language is described in test/cases/edge/README.
@@ -143,7 +143,7 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith('.case')).
       distributions: { site: { aliases: ['www.example.test'], ...(distribution as object | undefined), behaviours: behaviours ?? [{ path: '/*', origin: 'main', ...of('default-ttl'), ...of('stale-if-error') }] } },
       ...keys
     })
-    const worker = await startMember({ role: 'edge', name: 'icn', config, port: 0, clock: time.clock })
+    const worker = await startMember({ role: 'edge', name: 'icn', config, port: 0, clock: connectedClock(time) })
     const state: Play = { t, origin, time, port: Number(worker.listening[0]!.split(':').at(-1)), client: undefined, reply: undefined }
     t.teardown(async () => {
       state.client?.close()

@@ -6,14 +6,14 @@ import { decode, encode, OFFERED } from '../../edge/coding/index.ts'
 import { acceptedCodings } from '../../edge/message/index.ts'
 import { makeManualClock } from '../helpers/manual-clock.ts'
 import { connectClient, type Reply } from './client.ts'
-import { configOf, startMember } from './workers.ts'
+import { configOf, connectedClock, startMember } from './workers.ts'
 
 const TEXT = 'What is said often is said in few octets. '.repeat(500)
 const gzipped = zlib.gzipSync(TEXT).toString('latin1')
 
 interface Play {
   ask(target: string, ...lines: string[]): Promise<Reply>
-  turn(ms: number): void
+  turn(ms: number): Promise<void>
   /** Fields of the requests that the origin saw. */
   readonly saw: string[]
 }
@@ -30,13 +30,13 @@ async function start(t: Test): Promise<Play> {
     response.writeHead(200, fields).end(request.url === '/small' ? 'small' : TEXT)
   })
   await new Promise<void>((resolve) => origin.listen(0, '127.0.0.1', resolve))
-  const { clock, turn } = makeManualClock(Date.UTC(2026, 0, 1))
+  const time = makeManualClock(Date.UTC(2026, 0, 1))
   const config = configOf({
     edges: { icn: { address: '127.0.0.1', city: 'Seoul', at: [37, 126] } },
     origins: { main: { url: `http://127.0.0.1:${(origin.address() as AddressInfo).port}` } },
     distributions: { site: { behaviours: [{ path: '/*', origin: 'main', compress: true }] } }
   })
-  const edge = await startMember({ role: 'edge', name: 'icn', config, port: 0, clock })
+  const edge = await startMember({ role: 'edge', name: 'icn', config, port: 0, clock: connectedClock(time) })
   const client = await connectClient('127.0.0.1', Number(edge.listening[0]!.split(':').at(-1)))
   t.teardown(async () => {
     client.close()
@@ -48,7 +48,7 @@ async function start(t: Test): Promise<Play> {
     client.send(`GET ${target} HTTP/1.1\r\n${['Host: site.nearcast.test', ...lines].join('\r\n')}\r\n\r\n`)
     return client.reply()
   }
-  return { ask, turn, saw }
+  return { ask, turn: time.turn, saw }
 }
 
 /** Asks again until the body is compressed. */
@@ -79,7 +79,7 @@ t.test('what is held is compressed once for each coding, weakly tagged, and told
   t.same([resumed.status, resumed.body.length], [200, TEXT.length], 'a weak tag resumes nothing')
   t.equal((await ask('/a')).body, TEXT)
   t.same(saw, ['/a gzip'])
-  turn(61_000)
+  await turn(61_000)
   const after = await ask('/a', 'Accept-Encoding: br')
   t.same([after.fields.get('content-encoding'), after.fields.get('x-cache')], ['br', 'RefreshHit from nearcast'], 'its tag says that it is the same still')
 })

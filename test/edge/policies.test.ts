@@ -6,7 +6,7 @@ import { deviceOf } from '../../edge/policies/index.ts'
 import { makeManualClock } from '../helpers/manual-clock.ts'
 import { connectClient } from './client.ts'
 import { startOrigin } from './origin.ts'
-import { configOf, startMember } from './workers.ts'
+import { configOf, connectedClock, startMember } from './workers.ts'
 
 const SHOP = { set: 'cloudfront', query: { only: ['page'] }, headers: { only: ['Accept-Language'] }, cookies: { only: ['currency'] }, device: true }
 
@@ -51,7 +51,7 @@ t.test('two requests have one key exactly when the same of them reaches the orig
 
 t.test('the tiers above hold under the same key as the edge, and the origin is asked once', async (t) => {
   const origin = await startOrigin()
-  const { clock } = makeManualClock(Date.UTC(2026, 0, 1))
+  const clock = connectedClock(makeManualClock(Date.UTC(2026, 0, 1)))
   const behaviours = [{ path: '/*', when: { cookies: { beta: '*' } }, origin: 'main', policy: 'brief' }, { path: '/*', origin: 'main', policy: 'shop' }]
   const config = configWith({ behaviours }, { regionals: { apac: { address: '127.23.1.1', shield: 'tokyo' } }, shields: { tokyo: { address: '127.23.2.1' } } }, origin.port)
   const shield = await startMember({ role: 'shield', name: 'tokyo', config, port: 0, clock })
@@ -116,7 +116,8 @@ t.test('devices are told by their User-Agent', async (t) => {
 })
 
 t.test('an origin that cannot be reached is asked no more often than the policy says, and a file is shown in its place', async (t) => {
-  const { clock, turn } = makeManualClock(Date.UTC(2026, 0, 1))
+  const time = makeManualClock(Date.UTC(2026, 0, 1))
+  const clock = connectedClock(time)
   const folder = t.testdir({ 'sorry.html': '<h1>sorry</h1>' })
   const config = configWith({ 'error-pages': { 502: { file: `${folder}/sorry.html`, status: 503 } }, behaviours: [{ path: '/held', origin: 'main', policy: 'failing' }, { path: '/*', origin: 'main' }] })
   const edge = await startMember({ role: 'edge', name: 'icn', config: { ...config, 'cache-policies': configOf({ 'cache-policies': { failing: { errors: { 502: '10s' } } } })['cache-policies'] }, port: 0, clock })
@@ -135,6 +136,6 @@ t.test('an origin that cannot be reached is asked no more often than the policy 
   t.equal(await ask('/other'), 'nearcast-icn; fwd=uri-miss; detail=unreachable')
   t.equal(await ask('/held'), 'nearcast-icn; fwd=uri-miss; detail=unreachable')
   t.equal(await ask('/held'), 'nearcast-icn; hit; ttl=10')
-  turn(11_000)
+  await time.turn(11_000)
   t.equal(await ask('/held'), 'nearcast-icn; fwd=stale; detail=unreachable')
 })

@@ -1,5 +1,5 @@
 import type { Role, Setup } from '../../core/channel.ts'
-import type { Clock } from '../../core/clock.ts'
+import { systemClock, type Clock } from '../../core/clock.ts'
 import { configSchema, type Config } from '../../core/config.ts'
 import { makeLogger, type Logger } from '../../core/log.ts'
 import { startWorker, type RunningWorker } from '../../edge/index.ts'
@@ -13,6 +13,9 @@ export function startMember(options: { role: Role; name: string; config: Config;
   const setup: Setup = { role, name, config, ports, stateFolder: options.stateFolder ?? '/', zonesFolder: '/', zonesLabel: 'zones/', tierSecret: options.secret ?? SECRET, readable: false }
   return startWorker({ setup, clock, log: options.log ?? makeLogger(name, { readable: false, level: 'silent' }) })
 }
+
+/** A clock that is turned by hand, by which connections do not grow idle: what is turned is the time of day. */
+export const connectedClock = ({ clock }: { readonly clock: Clock }): Clock => ({ now: clock.now, elapsed: systemClock.elapsed })
 
 /** A configuration as read from a file with these keys. */
 export const configOf = (keys: Record<string, unknown>): Config => configSchema.parse(keys)
