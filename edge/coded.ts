@@ -1,3 +1,4 @@
+import { messageOf } from '../core/trouble.ts'
 import type { Viewer } from './asked.ts'
 import type { Fill, Reader, StoredObject } from './cache/index.ts'
 import { decode, describeCoded, describePlain, encode, wishFor, type Wish } from './coding/index.ts'
@@ -34,7 +35,12 @@ export function inCoding(worker: Worker, viewer: Viewer, object: StoredObject, t
   if (made?.kind === 'pass') return tell(object)
   const work = worker.coding.get(name) ?? begin(worker, name, wish, object, lines)
   if (wish.kind === 'encode' || work === undefined) return tell(object)
-  void work.then(tell)
+  let isThere = true
+  viewer.reply.watch({ drained: () => undefined, gone: () => void (isThere = false) })
+  work.then((made) => isThere && tell(made)).catch((error: unknown) => {
+    worker.complain(`${request.target} could not be answered decompressed: ${messageOf(error)}`)
+    viewer.reply.abort()
+  })
 }
 
 /** Begins the work, once for all who ask meanwhile; undefined where there is too much of it. It comes to what was made, or to the response as it is. */
@@ -50,6 +56,8 @@ function begin(worker: Worker, name: string, wish: Exclude<Wish, { kind: 'as it 
     worker.store.put(name, made)
     return made
   })
+  // Who waits for it hears of its failure; who does not has been answered.
+  work.catch(() => worker.coding.delete(name))
   worker.coding.set(name, work)
   return work
 }
@@ -62,8 +70,11 @@ function madeOf(object: StoredObject, lines: string, body: Buffer): StoredObject
   return { ...object, lines, body, etag, frame: '', frameAge: -1, askedAt: -Infinity }
 }
 
-/** Waits for a body that is coming, which its viewer cannot read as it is; undefined when it does not come whole, or is too large. */
-export function collect(worker: Worker, fill: Fill, told: (body: Buffer | undefined) => void): void {
+/**
+ * Waits for a body that is coming, which its viewer cannot read as it is; undefined when it does not come whole, or is too large.
+ * @returns what ends the waiting
+ */
+export function collect(worker: Worker, fill: Fill, told: (body: Buffer | undefined) => void): () => void {
   const pieces: Buffer[] = []
   let size = 0
   const finish = (body: Buffer | undefined): void => {
@@ -83,4 +94,5 @@ export function collect(worker: Worker, fill: Fill, told: (body: Buffer | undefi
   }
   fill.attach(reader)
   reader.wake()
+  return () => fill.detach(reader)
 }

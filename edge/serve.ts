@@ -312,7 +312,9 @@ const mustDecode = ({ request, nonce, behaviour: { compression } }: Viewer, comi
 function answerDecoded(worker: Worker, viewer: Viewer, coming: Coming, status: string, leave: () => void): void {
   const { stored, lines, etag, lastModified, fill } = coming
   if (!('freshness' in stored)) return
-  collect(worker, fill, (body) => {
+  let stop = (): void => undefined
+  viewer.reply.watch({ drained: () => undefined, gone: () => (stop(), leave()) })
+  stop = collect(worker, fill, (body) => {
     leave()
     if (body === undefined) return viewer.reply.abort()
     answerStored(worker, viewer, { kind: 'object', status: coming.status, lines, body, etag, lastModified, ...stored.freshness, frame: '', frameAge: -1, askedAt: -Infinity }, 'Miss', status)
