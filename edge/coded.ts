@@ -1,7 +1,8 @@
 import { messageOf } from '../core/trouble.ts'
 import type { Viewer } from './asked.ts'
-import type { Fill, Reader, StoredObject } from './cache/index.ts'
+import type { Reader, StoredObject } from './cache/index.ts'
 import { decode, describeCoded, describePlain, encode, wishFor, type Wish } from './coding/index.ts'
+import type { Coming } from './flight.ts'
 import { fieldName, requestField } from './http/index.ts'
 import type { Worker } from './worker.ts'
 
@@ -70,17 +71,17 @@ function madeOf(object: StoredObject, lines: string, body: Buffer): StoredObject
   return { ...object, lines, body, etag, frame: '', frameAge: -1, askedAt: -Infinity }
 }
 
-/**
- * Waits for a body that is coming, which its viewer cannot read as it is; undefined when it does not come whole, or is too large.
- * @returns what ends the waiting
- */
-export function collect(worker: Worker, fill: Fill, told: (body: Buffer | undefined) => void): () => void {
+/** Whether a response that is coming, and will be held, is one that its viewer cannot read as it is. */
+export const mustDecode = ({ request, nonce, behaviour: { compression } }: Viewer, coming: Coming): boolean =>
+  compression !== undefined && nonce === undefined && 'freshness' in coming.stored && wishFor(compression, coming, 0, requestField(request, ACCEPT_ENCODING)).kind === 'decode'
+
+/** Waits until a response that is coming is here whole; one that breaks off, or is too large to be held, breaks the connection. */
+export function collect(worker: Worker, { reply }: Viewer, coming: Coming, leave: () => void, tell: (object: StoredObject) => void): void {
+  const { fill, stored, status, lines, etag, lastModified } = coming
+  if (!('freshness' in stored)) return
+  const { freshness } = stored
   const pieces: Buffer[] = []
   let size = 0
-  const finish = (body: Buffer | undefined): void => {
-    fill.detach(reader)
-    told(body)
-  }
   const reader: Reader = {
     next: 0,
     wake: () => {
@@ -88,11 +89,18 @@ export function collect(worker: Worker, fill: Fill, told: (body: Buffer | undefi
         pieces.push(piece)
         size += piece.length
       }
-      if (fill.state === 'broken' || size > worker.largestObject) finish(undefined)
-      else if (fill.state === 'complete' && fill.isAtEnd(reader)) finish(Buffer.concat(pieces))
+      const isBroken = fill.state === 'broken' || size > worker.largestObject
+      if (!isBroken && (fill.state !== 'complete' || !fill.isAtEnd(reader))) return
+      end()
+      if (isBroken) reply.abort()
+      else tell({ kind: 'object', status, lines, body: Buffer.concat(pieces), etag, lastModified, ...freshness, frame: '', frameAge: -1, askedAt: -Infinity })
     }
   }
+  const end = (): void => {
+    fill.detach(reader)
+    leave()
+  }
+  reply.watch({ drained: () => undefined, gone: end })
   fill.attach(reader)
   reader.wake()
-  return () => fill.detach(reader)
 }

@@ -4,8 +4,7 @@ import { ageAt, Fill, isNotModified, lookup, mayBeStale, rangeHolds, readRequest
 import { answerPage, pageFor } from './answer-page.ts'
 import { chooseBehaviour, viewerOf, type Viewer } from './asked.ts'
 import { bringUp } from './bring.ts'
-import { collect, inCoding } from './coded.ts'
-import { wishFor } from './coding/index.ts'
+import { collect, inCoding, mustDecode } from './coded.ts'
 import { Flight, MOST_FLIGHTS, type Coming, type Outcome, type Plan, type Waiter } from './flight.ts'
 import { hitEnd, hitFrame, hitStatus, interimHead, makeId, renderHead, type Way } from './head.ts'
 import { fieldName, mayHaveField, requestField, type Connection, type RequestHead } from './http/index.ts'
@@ -292,7 +291,7 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
     leave()
     return getPart()
   }
-  if (range === undefined && mustDecode(viewer, coming)) return answerDecoded(worker, viewer, coming, status, leave)
+  if (range === undefined && mustDecode(viewer, coming)) return collect(worker, viewer, coming, leave, (object) => answerStored(worker, viewer, object, 'Miss', status))
   if (range !== undefined) return relay(reply, partHead(worker, viewer, coming.lines, range, length!, way), 'length', coming.fill, leave, range)
   const bodiless = request.method === 'HEAD' || coming.status === 204
   const framing = length !== undefined || bodiless ? 'length' : request.minor === 1 ? 'chunked' : 'close'
@@ -301,24 +300,6 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
   if (!bodiless) return relay(reply, head, framing, coming.fill, leave)
   reply.whole(head)
   leave()
-}
-
-const ACCEPT_ENCODING = fieldName('accept-encoding')
-
-const mustDecode = ({ request, nonce, behaviour: { compression } }: Viewer, coming: Coming): boolean =>
-  compression !== undefined && nonce === undefined && 'freshness' in coming.stored && wishFor(compression, coming, 0, requestField(request, ACCEPT_ENCODING)).kind === 'decode'
-
-/** What its viewer cannot read is answered when it is here whole. */
-function answerDecoded(worker: Worker, viewer: Viewer, coming: Coming, status: string, leave: () => void): void {
-  const { stored, lines, etag, lastModified, fill } = coming
-  if (!('freshness' in stored)) return
-  let stop = (): void => undefined
-  viewer.reply.watch({ drained: () => undefined, gone: () => (stop(), leave()) })
-  stop = collect(worker, fill, (body) => {
-    leave()
-    if (body === undefined) return viewer.reply.abort()
-    answerStored(worker, viewer, { kind: 'object', status: coming.status, lines, body, etag, lastModified, ...stored.freshness, frame: '', frameAge: -1, askedAt: -Infinity }, 'Miss', status)
-  })
 }
 
 /** Answers with a response that is held, in the coding that the viewer takes. */
