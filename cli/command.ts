@@ -27,7 +27,7 @@ export interface ArgumentSpec {
   readonly name: string
   readonly optional?: boolean
   readonly many?: boolean
-  readonly completes?: 'member' | 'file' | 'command' | 'shell' | 'anycast'
+  readonly completes?: 'member' | 'file' | 'command' | 'shell' | 'anycast' | 'state'
 }
 
 /** The arguments of one call, checked: ports and numbers are numbers, durations milliseconds, flags true. */

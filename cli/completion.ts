@@ -1,6 +1,8 @@
 import { suggestion } from '../core/suggest.ts'
+import { MNEMONIC_LIST } from '../daemon/wire/index.ts'
 import { anycastVerbs } from './anycast.ts'
 import { mistyped, type Command } from './command.ts'
+import { FORCED_STATES } from './force.ts'
 
 type Shell = 'bash' | 'zsh' | 'fish'
 const SHELLS: readonly Shell[] = ['bash', 'zsh', 'fish']
@@ -28,11 +30,16 @@ const optionsOf = (command: Command): string[] => [...Object.keys(command.option
 
 const SCRIPTS: Readonly<Record<Shell, (commands: readonly Command[]) => string>> = { bash, zsh, fish }
 
+/** Of all its arguments: which of them is being typed the shells do not tell apart. */
 function wordsOf(shell: Shell, command: Command, commands: readonly Command[]): string {
-  const completes = command.arguments[0]?.completes
+  return command.arguments.map(({ completes }) => wordsFor(shell, completes, commands)).filter((words) => words !== '').join(' ')
+}
+
+function wordsFor(shell: Shell, completes: Command['arguments'][number]['completes'], commands: readonly Command[]): string {
   if (completes === 'command') return commands.map(({ name }) => name).join(' ')
   if (completes === 'shell') return SHELLS.join(' ')
   if (completes === 'anycast') return anycastVerbs.join(' ')
+  if (completes === 'state') return FORCED_STATES.join(' ')
   return completes === 'member' ? MEMBERS_BY_SHELL[shell] : ''
 }
 
@@ -43,6 +50,7 @@ _nearcast() {
   local program=$1 word=\${COMP_WORDS[COMP_CWORD]} words
   case \${COMP_WORDS[COMP_CWORD-1]} in
     --config|--zones|--state) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --type) COMPREPLY=($(compgen -W "${MNEMONIC_LIST.join(' ')}" -- "$word")); return ;;
   esac
   if [ "$COMP_CWORD" -eq 1 ]; then words="${commands.map(({ name }) => name).join(' ')} --help --version"
   else case \${COMP_WORDS[1]} in
@@ -69,6 +77,9 @@ ${commands.map(({ name, summary }) => `      ${quote(name).slice(0, -1)}:${quote
     _describe command known
     return
   fi
+  case $words[CURRENT-1] in
+    --type) compadd -- ${MNEMONIC_LIST.join(' ')}; return ;;
+  esac
   case $words[2] in
 ${cases.join('\n')}
   esac
@@ -83,7 +94,7 @@ function fish(commands: readonly Command[]): string {
     const seen = `-n '__fish_seen_subcommand_from ${command.name}'`
     const words = wordsOf('fish', command, commands)
     const options = Object.entries(command.options).map(
-      ([name, { kind, summary }]) => `complete -c nearcast ${seen} -l ${name}${kind === 'flag' ? '' : kind === 'file' || kind === 'folder' ? ' -r -F' : ' -x'} -d ${quote(summary)}`
+      ([name, { kind, summary }]) => `complete -c nearcast ${seen} -l ${name}${kind === 'flag' ? '' : kind === 'file' || kind === 'folder' ? ' -r -F' : name === 'type' ? ` -x -a '${MNEMONIC_LIST.join(' ')}'` : ' -x'} -d ${quote(summary)}`
     )
     const first = `complete -c nearcast -n __fish_use_subcommand -f -a ${command.name} -d ${quote(command.summary)}`
     return [first, ...options, ...(words === '' ? [] : [`complete -c nearcast ${seen} -f -a ${quote(words)}`])]

@@ -25,8 +25,8 @@ export const diff: Command = {
     'OLD and NEW are files, or git revisions of policies.yaml of the zones folder. With a file alone it is held',
     'against the policies.yaml that is there; with a revision alone that is held against the revision.',
     'Nothing is applied, and no fleet is needed. One that runs is asked for the queries of the last 24 hours',
-    'and for the health of its edges; else countries weigh by their IPv4 addresses, and every edge is up. Round trips',
-    'are those that its daemon last wrote down, once a minute.',
+    'and for the health of its edges; else countries weigh by their IPv4 addresses, and every edge is up.',
+    'Measured round trips are those that its daemon last wrote down, once a minute.',
     'Exit status, as of diff: 0 nobody would be sent elsewhere, 1 somebody would, 2 it cannot be told: a file has',
     'faults, or something is mistyped.'
   ],

@@ -13,6 +13,9 @@ const STATES: Readonly<Record<ForceRequest['state'], string>> = {
   none: 'is answered as its checks say'
 }
 
+/** What a target can be forced to be, as it is typed. */
+export const FORCED_STATES: readonly string[] = Object.keys(STATES)
+
 export const force: Command = {
   name: 'force',
   summary: 'pin an edge up, down or draining in the answers, or let its checks decide again',
@@ -21,7 +24,7 @@ export const force: Command = {
     'EDGE may have * and ? (quoted, for the shell): every member and target that fits is taken, and named.',
     'With --everywhere it holds at all PoPs; one that is not heard learns of it when it is.'
   ],
-  arguments: [{ name: 'EDGE', optional: true, completes: 'member' }, { name: 'STATE', optional: true }],
+  arguments: [{ name: 'EDGE', optional: true, completes: 'member' }, { name: 'STATE', optional: true, completes: 'state' }],
   options: {
     list: { kind: 'flag', summary: 'list every forced state there is now' },
     for: { kind: 'duration', value: 'TIME', summary: 'undo it by itself after this long, such as 1h' },

@@ -158,6 +158,8 @@ t.test('completion knows every command and option, and the shells take it', asyn
   t.same(complete('nearcast', 'sta'), ['status', 'start'])
   t.same(complete('nearcast', 'up', '--http'), ['--http-port', '--https-port'].slice(0, 2))
   t.same(complete('nearcast', 'completion', 'f'), ['fish'])
+  t.same(complete('nearcast', 'force', 'icn', 'dr'), ['drain'])
+  t.same(complete('nearcast', 'explain', 'www.example.org', '--type', 'AAA'), ['AAAA'])
   const fleet = JSON.stringify({ members: ['icn', 'iad', 'daemon'].map((name) => ({ name, role: 'edge' })) }, undefined, 2)
   const program = join(t.testdir({ 'nearcast.js': `#!/bin/sh\ncat <<'END'\n${fleet}\nEND\n` }), 'nearcast.js')
   chmodSync(program, 0o755)
