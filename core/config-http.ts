@@ -5,13 +5,16 @@ export const http = z
   .strictObject({
     port: port('port of every edge, regional, shield and of the demo origin; when it is taken the next free one', 8080),
     'header-size': size('largest request head, request line included', '20KiB'),
+    'header-count': z.int().min(8).max(10_000).default(128).meta({ description: 'fields in a request head' }),
     'url-length': size('longest request target', '8KiB'),
     'body-size': size('largest content of a request', '1GiB'),
     idle: duration('a client connection without a request for this long is closed', '60s'),
+    'least-rate': size('what a client must bring of a content, and take of an answer, each second in the long run; what it is not waited for does not count', '1KiB'),
     'head-timeout': duration('a request head must be complete within this long', '10s'),
     upgrade: z.array(z.string().regex(/^[a-z0-9-]+$/, { message: 'expected the name of a protocol in lower case' })).default(['websocket']).meta({ description: 'protocols that a request may be upgraded to, through all tiers to the origin; never one by which HTTP itself goes on, such as h2c', unit: 'list of protocols' }),
     'tunnel-idle': duration('a connection that was upgraded is closed when neither side says anything for this long', '10m'),
     tunnels: z.int().min(0).max(1_000_000).default(4096).meta({ description: 'upgraded connections that a worker holds at once' }),
+    clients: z.int().min(1).max(10_000_000).default(50_000).meta({ description: 'connections that a worker holds at once; beyond that new ones are closed at once' }),
     'clients-per-address': z.int().min(1).max(1_000_000).default(1000).meta({ description: 'connections that an edge holds at once from one address' })
   })
   .prefault({})

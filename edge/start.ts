@@ -66,7 +66,6 @@ export async function startWorker(options: { setup: Setup; clock: Clock; log: Lo
   }
 }
 
-const MOST_FIELDS = 128
 /** What the tiers below add to a viewer's head on its way, with room to spare: Via, CDN-Loop, the proof and the like. */
 const ADDED = { octets: 2048, fields: 16 }
 
@@ -75,11 +74,11 @@ const ADDED = { octets: 2048, fields: 16 }
  * that the tier would be taken for a stranger and passed by.
  */
 function limitsOf({ http, https }: Config, role: Setup['role']): ServerLimits {
-  const times = { idleMs: http.idle, handshakeMs: https?.['handshake-timeout'] ?? http['head-timeout'], http2: https?.http2 ?? false, streams: https?.streams ?? 100, tunnelIdleMs: http['tunnel-idle'], headTimeoutMs: http['head-timeout'], bodySize: http['body-size'] }
+  const times = { idleMs: http.idle, handshakeMs: https?.['handshake-timeout'] ?? http['head-timeout'], http2: https?.http2 ?? false, streams: https?.streams ?? 100, tunnelIdleMs: http['tunnel-idle'], headTimeoutMs: http['head-timeout'], bodySize: http['body-size'], leastRate: http['least-rate'] / 1000, clients: http.clients }
   const urlLength = http['url-length']
-  if (role === 'edge') return { headSize: http['header-size'], fields: MOST_FIELDS, urlLength, clientsPerAddress: http['clients-per-address'], ...times }
+  if (role === 'edge') return { headSize: http['header-size'], fields: http['header-count'], urlLength, clientsPerAddress: http['clients-per-address'], ...times }
   const clientsPerAddress = Math.max(http['clients-per-address'], 2 * MOST_FLIGHTS)
-  return { headSize: http['header-size'] + ADDED.octets, fields: MOST_FIELDS + ADDED.fields, urlLength, clientsPerAddress, ...times }
+  return { headSize: http['header-size'] + ADDED.octets, fields: http['header-count'] + ADDED.fields, urlLength, clientsPerAddress, ...times }
 }
 
 function membersOf(config: Config, role: Setup['role']): Record<string, { address: string[] }> | undefined {

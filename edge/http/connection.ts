@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { BodyReader, type BodySink } from './body.ts'
+import { Pace } from './pace.ts'
 import type { Connection, Framing, Watcher } from './reply.ts'
 import { RequestParser } from './parser.ts'
 import { refusalText } from './refusal.ts'
 import type { Refusal, RequestHead } from './request.ts'
-import { LEAST_RATE, type Held, type Surroundings } from './surroundings.ts'
+import type { Held, Surroundings } from './surroundings.ts'
 
 /** Octets of further requests that are taken in while one is being answered. */
 const PIPELINE = 64 * 1024
@@ -32,9 +33,9 @@ export class Http1Connection implements Connection, Held {
   #bodyPaused = false
   /** Takes what comes once protocols are switched. */
   #tunnel: BodySink | undefined
-  /** When reading of the content began, and octets of it since: one that drips is not waited for. */
-  #bodySince = 0
-  #bodyTaken = 0
+  /** Of the content under way, and of the answer once the client did not keep up. */
+  #bringing: Pace | undefined
+  #taking: Pace | undefined
   /** The head of the answer is sent. */
   #begun = false
   #watcher: Watcher | undefined
@@ -86,14 +87,14 @@ export class Http1Connection implements Connection, Held {
     }
     this.#body = new BodyReader(content, this.#around.limits.bodySize, { data: (piece) => sink.data(piece), end: () => sink.end(), broken })
     if (expectsContinue && minor === 1 && this.#parser.pending === 0) this.#write(Buffer.from('HTTP/1.1 100 Continue\r\n\r\n', 'latin1'))
-    this.#bodySince = this.#around.now
-    this.#bodyTaken = 0
+    this.#bringing = new Pace(this.#around.limits)
     this.#readOn()
   }
 
   /** Stops and starts the content of the request under way. */
   pauseBody(): void {
     this.#bodyPaused = true
+    this.#bringing?.rest(this.#around.now)
     this.deadline = this.#whileOther()
     this.#socket.pause()
   }
@@ -101,8 +102,6 @@ export class Http1Connection implements Connection, Held {
   resumeBody(): void {
     if (!this.#bodyPaused) return
     this.#bodyPaused = false
-    // The time in which nobody would have taken it does not count against the client.
-    this.#bodySince = this.#around.now - this.#bodyTaken / LEAST_RATE
     this.#readOn()
     if (!this.#bodyPaused && this.#socket.isPaused()) this.#socket.resume()
   }
@@ -232,11 +231,10 @@ export class Http1Connection implements Connection, Held {
     const body = this.#body!
     if (!body.isOver && this.#parser.pending > 0) {
       const taken = body.take(this.#parser.rest())
-      this.#bodyTaken += taken
+      this.#bringing?.add(taken)
       this.#parser.skip(taken)
     }
-    const { now, limits } = this.#around
-    if (!body.isOver && !this.#bodyPaused) this.deadline = Math.min(now + limits.idleMs, this.#bodySince + limits.idleMs + this.#bodyTaken / LEAST_RATE)
+    if (!body.isOver && !this.#bodyPaused && this.#bringing !== undefined) this.deadline = this.#bringing.wait(this.#around.now)
     else if (this.#request !== undefined) this.deadline = Infinity
     if (this.#tunnel !== undefined) this.deadline = this.#whileOther()
   }
@@ -256,6 +254,7 @@ export class Http1Connection implements Connection, Held {
 
   #drained(): void {
     const watcher = this.#watcher
+    this.#taking?.rest(this.#around.now)
     if (this.#request !== undefined) this.deadline = this.#whileOther()
     if (watcher !== undefined) watcher.drained()
     else if (this.#request === undefined) this.#advance()
@@ -311,6 +310,7 @@ export class Http1Connection implements Connection, Held {
     this.#begun = false
     this.#framing = 'length'
     this.#tunnel = undefined
+    this.#bringing = this.#taking = undefined
     if (ends) this.#last = true
     this.#advance()
   }
@@ -345,7 +345,8 @@ export class Http1Connection implements Connection, Held {
     if (this.#closed || this.#socket.destroyed) return false
     const room = this.#socket.write(piece)
     if (this.#tunnel !== undefined) this.deadline = this.#whileOther()
-    else if (!room) this.deadline = this.#around.now + this.#around.limits.idleMs
+    else if (!room) this.deadline = (this.#taking ??= new Pace(this.#around.limits)).wait(this.#around.now)
+    this.#taking?.add(piece.length)
     return room
   }
 }

@@ -2,10 +2,11 @@ import { constants, performServerHandshake, type IncomingHttpHeaders, type Outgo
 import type { TLSSocket } from 'node:tls'
 import type { BodySink } from './body.ts'
 import { http2Fields, readHttp2Head } from './http2-head.ts'
+import { Pace } from './pace.ts'
 import type { Connection, Framing, Watcher } from './reply.ts'
 import { refusalText } from './refusal.ts'
 import type { Refusal, RequestHead } from './request.ts'
-import { LEAST_RATE, type Held, type Surroundings } from './surroundings.ts'
+import type { Held, Surroundings } from './surroundings.ts'
 
 /** What HPACK counts for each field beside its octets (RFC 7541 §4.1). */
 const FIELD_OVERHEAD = 32
@@ -155,7 +156,9 @@ class Http2Reply implements Connection {
   #watcher: Watcher | undefined
   #sink: BodySink | undefined
   #taken = 0
-  #since = 0
+  /** Of the content, and of the answer once the client did not keep up. */
+  #bringing: Pace | undefined
+  #taking: Pace | undefined
   /** We ended it early. */
   #cut = false
 
@@ -183,14 +186,15 @@ class Http2Reply implements Connection {
   }
 
   readBody(sink: BodySink, expectsContinue: boolean): void {
-    const { limits, now } = this.#around
+    const { limits } = this.#around
     this.#sink = sink
-    this.#since = now
+    this.#bringing = new Pace(limits)
     if (expectsContinue) this.#stream.additionalHeaders({ ':status': 100 })
     this.#awaitContent()
     this.#stream.on('data', (piece: Buffer) => {
       if (this.#sink === undefined) return
       this.#taken += piece.length
+      this.#bringing?.add(piece.length)
       this.#owner.took(piece.length)
       if (this.#taken > limits.bodySize) return this.#tooLarge()
       this.#awaitContent()
@@ -206,12 +210,12 @@ class Http2Reply implements Connection {
 
   pauseBody(): void {
     this.deadline = Infinity
+    this.#bringing?.rest(this.#around.now)
     this.#stream.pause()
   }
 
   resumeBody(): void {
     if (this.#sink === undefined || !this.#stream.isPaused()) return
-    this.#since = this.#around.now - this.#taken / LEAST_RATE
     this.#awaitContent()
     this.#stream.resume()
   }
@@ -222,7 +226,7 @@ class Http2Reply implements Connection {
     if (body === undefined || body.length === 0) return
     this.#around.bytesSent += body.length
     this.#stream.end(body)
-    this.#awaitTaking(this.#stream.writableNeedDrain)
+    this.#awaitTaking(this.#stream.writableNeedDrain, body.length)
   }
 
   open(head: string, _framing: Framing, watcher: Watcher): void {
@@ -246,14 +250,14 @@ class Http2Reply implements Connection {
     if (this.#stream.destroyed) return false
     this.#around.bytesSent += piece.length
     const room = this.#stream.write(piece)
-    this.#awaitTaking(!room)
+    this.#awaitTaking(!room, piece.length)
     return room
   }
 
   finish(): void {
     this.#watcher = undefined
     this.#stream.end()
-    this.#awaitTaking(this.#stream.writableLength > 0)
+    this.#awaitTaking(this.#stream.writableLength > 0, 0)
   }
 
   abort(): void {
@@ -293,15 +297,16 @@ class Http2Reply implements Connection {
   }
 
   #awaitContent(): void {
-    const { now, limits } = this.#around
-    this.deadline = Math.min(now + limits.idleMs, this.#since + limits.idleMs + this.#taken / LEAST_RATE)
+    if (this.#bringing !== undefined) this.deadline = this.#bringing.wait(this.#around.now)
   }
 
-  #awaitTaking(isFull: boolean): void {
-    if (isFull) this.deadline = this.#around.now + this.#around.limits.idleMs
+  #awaitTaking(isFull: boolean, octets: number): void {
+    if (isFull) this.deadline = (this.#taking ??= new Pace(this.#around.limits)).wait(this.#around.now)
+    this.#taking?.add(octets)
   }
 
   #drained(): void {
+    this.#taking?.rest(this.#around.now)
     this.deadline = Infinity
     this.#watcher?.drained()
   }

@@ -10,6 +10,8 @@ import type { ConnectionLimits, Held, Surroundings } from './surroundings.ts'
 
 export interface ServerLimits extends ConnectionLimits {
   readonly clientsPerAddress: number
+  /** Connections of all addresses. */
+  readonly clients: number
   readonly handshakeMs: number
   /** HTTP/2 is offered over TLS. */
   readonly http2: boolean
@@ -36,6 +38,7 @@ export class HttpServer {
   readonly #readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
   readonly #connections = new Set<Held>()
   readonly #perAddress = new Map<string, number>()
+  #clients = 0
   readonly #sweeper: NodeJS.Timeout
   readonly #connected: (socket: Socket) => void
 
@@ -138,14 +141,16 @@ export class HttpServer {
     const address = socket.remoteAddress
     const held = address === undefined ? 0 : (this.#perAddress.get(address) ?? 0)
     // An address is missing when the client is gone already.
-    if (address === undefined || held >= this.#limits.clientsPerAddress || this.#around.closing) {
+    if (address === undefined || held >= this.#limits.clientsPerAddress || this.#clients >= this.#limits.clients || this.#around.closing) {
       socket.on('error', () => undefined)
       socket.destroy()
       return false
     }
     this.#perAddress.set(address, held + 1)
+    this.#clients++
     this.#connected(socket)
     socket.once('close', () => {
+      this.#clients--
       const left = this.#perAddress.get(address)! - 1
       if (left === 0) this.#perAddress.delete(address)
       else this.#perAddress.set(address, left)

@@ -1,14 +1,13 @@
 import type { ParserLimits } from './parser.ts'
 import type { Handler } from './reply.ts'
 
-/** Octets a millisecond that the content of a request must bring in the long run. */
-export const LEAST_RATE = 1
-
 export interface ConnectionLimits extends ParserLimits {
   readonly idleMs: number
   readonly headTimeoutMs: number
   /** Octets of a request's content. */
   readonly bodySize: number
+  /** Octets a millisecond that a client must bring and take in the long run. */
+  readonly leastRate: number
   /** Neither side of a tunnel says anything for this long: it is closed. */
   readonly tunnelIdleMs: number
   /** Requests at once on a connection of HTTP/2. */

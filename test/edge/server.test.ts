@@ -3,6 +3,7 @@ import type { RunningWorker } from '../../edge/index.ts'
 import { makeManualClock, type ManualClock } from '../helpers/manual-clock.ts'
 import { connectClient, type Client } from './client.ts'
 import { startOrigin, type Origin } from './origin.ts'
+import { until } from './secure.ts'
 import { configOf, startMember } from './workers.ts'
 
 // Connections: their limits, and how they end.
@@ -78,11 +79,57 @@ t.test('one address holds so many connections and no more', async (t) => {
   for (const client of [...held, fifth]) client.close()
 })
 
+t.test('all addresses together hold so many connections', async (t) => {
+  const { connect } = await makeEdge(t, { clients: 2 })
+  const held = [await connect(), await connect()]
+  const third = await connect()
+  await third.ended
+  held[0]!.close()
+  await until('a place', async () => {
+    const again = await connect()
+    again.send(GET)
+    const { status } = await again.reply()
+    again.close()
+    return status === 200
+  })
+  held[1]!.close()
+})
+
+t.test('who takes an answer too slowly is not waited for, however little it is that it takes', async (t) => {
+  for (const [rate, isCut] of [['4MiB', true], ['1KiB', false]] as const) {
+    const { origin, time, connect } = await makeEdge(t, { idle: '60s', 'least-rate': rate })
+    origin.answers.set('/large', { status: 200, fields: [['Cache-Control', 'no-store']], body: 'x'.repeat(64 << 20) })
+    const client = await connect()
+    let received = 0
+    client.socket.removeAllListeners('data')
+    client.socket.on('data', (text: string) => (received += text.length))
+    const over: true[] = []
+    void client.ended.then(() => over.push(true))
+    const isOver = (): boolean => over.length > 0
+    client.send(GET.replace('/', '/large'))
+    // Each time it takes some megabytes, well within `idle`.
+    for (let round = 0; round < 3 && !isOver(); round++) {
+      const wanted = received + (4 << 20)
+      client.socket.resume()
+      await until('some of it', () => received >= wanted || isOver())
+      client.socket.pause()
+      await sweep()
+      await time.turn(40_000)
+      await sweep()
+    }
+    client.socket.resume()
+    await until('the end, or all of it', () => isOver() || received > 64 << 20)
+    t.equal(received < 64 << 20, isCut, rate)
+    client.close()
+  }
+})
+
 t.test('limits of the head', async (t) => {
-  const { connect } = await makeEdge(t, { 'header-size': '4KiB', 'url-length': '1KiB' })
+  const { connect } = await makeEdge(t, { 'header-size': '4KiB', 'url-length': '1KiB', 'header-count': 20 })
   for (const [text, status] of [
     [`GET /${'a'.repeat(2000)} HTTP/1.1\r\n`, 414],
-    [`GET / HTTP/1.1\r\nHost: d1.nearcast.test\r\nX: ${'a'.repeat(5000)}\r\n\r\n`, 431]
+    [`GET / HTTP/1.1\r\nHost: d1.nearcast.test\r\nX: ${'a'.repeat(5000)}\r\n\r\n`, 431],
+    [`GET / HTTP/1.1\r\nHost: d1.nearcast.test\r\n${'X: a\r\n'.repeat(20)}\r\n`, 431]
   ] as const) {
     const client = await connect()
     client.send(text)
