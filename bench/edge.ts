@@ -4,7 +4,10 @@ import { createServer, request, type Server } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { systemClock } from '../core/clock.ts'
 import { configSchema } from '../core/config.ts'
+import { ownTls } from '../core/own-tls.ts'
+import { keepCertificates } from '../fleet/authority/index.ts'
 import type { FromProcess, Setup } from '../core/channel.ts'
 import type { BenchOptions } from './main.ts'
 import { drawChart, type Panel } from './chart.ts'
@@ -14,14 +17,37 @@ import { circumstancesOf, isWhole, markdownTable, say, writeResult, type Circums
 // What a hit costs: CPU microseconds (user and system, all threads) per request, ours beside nginx and Varnish where they
 // are installed, with the same objects, clients and machine, a round of each in turn.
 
-const SIZES = [1024, 100 * 1024]
-const CLIENTS = 64
+/** One kind of request. */
+interface Case {
+  readonly title: string
+  /** Octets of the object. */
+  readonly size: number
+  readonly over: 'HTTP/1.1' | 'TLS' | 'HTTP/2'
+  readonly clients: number
+  /** A field that is sent along. */
+  readonly field?: string
+}
+
+const MEBIBYTE = 1024 * 1024
+const CASES: readonly Case[] = [
+  { title: '1 KiB', size: 1024, over: 'HTTP/1.1', clients: 64 },
+  { title: '100 KiB', size: 100 * 1024, over: 'HTTP/1.1', clients: 64 },
+  { title: '10 MiB', size: 10 * MEBIBYTE, over: 'HTTP/1.1', clients: 4 },
+  { title: '304 to If-None-Match', size: 1024, over: 'HTTP/1.1', clients: 64, field: 'If-None-Match: "1024"' },
+  { title: '1 KiB over TLS 1.3', size: 1024, over: 'TLS', clients: 64 },
+  { title: '1 KiB over HTTP/2', size: 1024, over: 'HTTP/2', clients: 8 }
+]
+/** Requests at once on a connection of HTTP/2. */
+const STREAMS = 8
 const FIRST_PORT = 14700
+const TLS_PORTS = 10
 const HOST = 'bench.nearcast.test'
 
 interface Peer {
   readonly name: string
   readonly port: number
+  /** Absent where it does not speak TLS. */
+  readonly tlsPort?: number
   readonly process: ChildProcess
   end(): Promise<void>
   said(): string
@@ -33,9 +59,9 @@ interface Sample {
   readonly p99: string
 }
 
-/** What was measured for one size; ours first. */
+/** What was measured of one kind of request; ours first. */
 interface Measured {
-  readonly size: number
+  readonly asked: Case
   readonly samples: ReadonlyMap<string, readonly Sample[]>
 }
 
@@ -43,6 +69,8 @@ interface Measured {
 export async function benchEdge(options: BenchOptions): Promise<void> {
   const wrk = findProgram('wrk')
   if (wrk === undefined) throw new Error('wrk is not installed')
+  const h2load = findProgram('h2load')
+  if (h2load === undefined) say('HTTP/2 is left out: h2load is not installed')
   const circumstances = circumstancesOf(options)
   const temporary = temporaryFolder()
   const folder = temporary.path
@@ -53,10 +81,14 @@ export async function benchEdge(options: BenchOptions): Promise<void> {
   const [nginx, varnish] = [findProgram('nginx'), findProgram('varnishd')]
   try {
     peers.push(await startOurs(FIRST_PORT + 1, folder))
-    if (nginx !== undefined && isWanted('nginx')) peers.push(startNginx(nginx, FIRST_PORT + 2, join(folder, 'nginx')))
+    if (nginx !== undefined && isWanted('nginx')) peers.push(startNginx(nginx, FIRST_PORT + 2, join(folder, 'nginx'), ownTls(folder)))
     if (varnish !== undefined && isWanted('varnish')) peers.push(startVarnish(varnish, FIRST_PORT + 3, join(folder, 'varnish')))
-    for (const peer of peers) for (const size of SIZES) await warm(peer, size)
-    for (const size of SIZES) results.push({ size, samples: await measure(wrk, peers, size, options) })
+    for (const peer of peers) for (const size of new Set(CASES.map(({ size }) => size))) await warm(peer, size)
+    for (const asked of CASES) {
+      if (asked.over === 'HTTP/2' && h2load === undefined) continue
+      const able = peers.filter(({ tlsPort }) => asked.over === 'HTTP/1.1' || tlsPort !== undefined)
+      results.push({ asked, samples: await measure(asked.over === 'HTTP/2' ? h2load! : wrk, able, asked, options) })
+    }
   } finally {
     for (const peer of peers) await peer.end()
     origin.close()
@@ -80,9 +112,11 @@ async function startOurs(port: number, folder: string): Promise<Peer> {
   const config = configSchema.parse({
     edges: { bench: { address: '127.0.0.1', city: 'here', at: [0, 0] } },
     origins: { bench: { url: `http://127.0.0.1:${FIRST_PORT}` } },
+    https: {},
     distributions: { bench: { behaviours: [{ path: '/*', origin: 'bench' }] } }
   })
-  const setup: Setup = { role: 'edge', name: 'bench', config, ports: { dns: 1, http: port, admin: 1 }, stateFolder: folder, zonesFolder: folder, zonesLabel: 'zones/', tierSecret: '0'.repeat(64), readable: true }
+  keepCertificates(folder, config, systemClock.now())
+  const setup: Setup = { role: 'edge', name: 'bench', config, ports: { dns: 1, http: port, https: port + TLS_PORTS, admin: 1 }, stateFolder: folder, zonesFolder: folder, zonesLabel: 'zones/', tierSecret: '0'.repeat(64), readable: true }
   const worker = track(fork(fileURLToPath(new URL('../edge/main.js', import.meta.url))))
   const ready = new Promise<void>((resolve, reject) => {
     worker.on('message', (message: FromProcess) => {
@@ -97,10 +131,10 @@ async function startOurs(port: number, folder: string): Promise<Peer> {
     worker.disconnect()
     await gone
   }
-  return { name: 'nearcast', port, process: worker, end, said: () => '' }
+  return { name: 'nearcast', port, tlsPort: port + TLS_PORTS, process: worker, end, said: () => '' }
 }
 
-function startNginx(program: string, port: number, folder: string): Peer {
+function startNginx(program: string, port: number, folder: string, tls: { certificate: string; key: string }): Peer {
   mkdirSync(folder)
   const file = join(folder, 'nginx.conf')
   writeFileSync(
@@ -111,14 +145,16 @@ http {
   access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_requests 1000000000; open_file_cache max=1000;
   client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/fastcgi; uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
   proxy_cache_path ${folder}/cache keys_zone=k:10m max_size=64m;
+  ssl_certificate ${tls.certificate}; ssl_certificate_key ${tls.key}; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:1m;
   server {
     listen 127.0.0.1:${port} backlog=1024;
+    listen 127.0.0.1:${port + TLS_PORTS} ssl http2 backlog=1024;
     location / { proxy_pass http://127.0.0.1:${FIRST_PORT}; proxy_cache k; proxy_cache_lock on; add_header X-Cache $upstream_cache_status; }
   }
 }
 `
   )
-  return peerOf('nginx', port, program, ['-p', folder, '-c', file, '-e', 'stderr'])
+  return { ...peerOf('nginx', port, program, ['-p', folder, '-c', file, '-e', 'stderr']), tlsPort: port + TLS_PORTS }
 }
 
 function startVarnish(program: string, port: number, folder: string): Peer {
@@ -147,28 +183,37 @@ async function warm(peer: Peer, size: number): Promise<void> {
   }
 }
 
-async function measure(wrk: string, peers: readonly Peer[], size: number, { rounds, seconds }: BenchOptions): Promise<Map<string, Sample[]>> {
+async function measure(client: string, peers: readonly Peer[], asked: Case, { rounds, seconds }: BenchOptions): Promise<Map<string, Sample[]>> {
   const samples = new Map<string, Sample[]>(peers.map(({ name }) => [name, []]))
   // Compilers and caches warm up first.
-  for (const peer of peers) await sample(wrk, peer, size, 1)
+  for (const peer of peers) await sample(client, peer, asked, 1)
   // It takes whole seconds.
-  for (let round = 0; round < rounds; round++) for (const peer of peers) samples.get(peer.name)!.push(await sample(wrk, peer, size, Math.max(1, Math.round(seconds))))
+  for (let round = 0; round < rounds; round++) for (const peer of peers) samples.get(peer.name)!.push(await sample(client, peer, asked, Math.max(1, Math.round(seconds))))
   return samples
 }
 
-async function sample(wrk: string, peer: Peer, size: number, seconds: number): Promise<Sample> {
+async function sample(client: string, peer: Peer, asked: Case, seconds: number): Promise<Sample> {
   const used = watchCpu(familyOf(peer.process.pid!))
-  const { child, said } = start(wrk, ['-t1', `-c${CLIENTS}`, `-d${seconds}s`, '--latency', '-H', `Host: ${HOST}`, `http://127.0.0.1:${peer.port}/${size}`])
+  const { child, said } = start(client, wordsFor(peer, asked, seconds))
   await new Promise((resolve) => child.on('close', resolve))
   const microseconds = used()
   const printed = said()
-  const requests = Number(/(\d+) requests in/.exec(printed)?.[1])
-  const trouble = /.*(Non-2xx|Socket errors).*/.exec(printed)
-  if (trouble !== null) throw new Error(`${peer.name}: ${trouble[0].trim()}`)
-  return { cpu: microseconds / requests, perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(printed)?.[1]), p99: /^\s+99%\s+(\S+)/m.exec(printed)?.[1] ?? '?' }
+  const trouble = /.*(Non-2xx|Socket errors|[1-9]\d* (?:failed|errored|timeout)).*/.exec(printed)
+  if (trouble !== null && asked.field === undefined) throw new Error(`${peer.name}: ${trouble[0].trim()}`)
+  const requests = Number(/(\d+) requests in/.exec(printed)?.[1] ?? /(\d+) succeeded/.exec(printed)?.[1])
+  if (!(requests > 0)) throw new Error(`${peer.name}: ${asked.title}: ${printed.trim().split('\n').at(-1) ?? ''}`)
+  const p99 = /^\s+99%\s+(\S+)/m.exec(printed)?.[1] ?? ''
+  return { cpu: microseconds / requests, perSecond: requests / seconds, p99 }
 }
 
-const titleOf = ({ size }: Measured): string => `${size / 1024} KiB, ${CLIENTS} connections`
+function wordsFor(peer: Peer, { size, over, clients, field }: Case, seconds: number): string[] {
+  const port = over === 'HTTP/1.1' ? peer.port : peer.tlsPort!
+  if (over === 'HTTP/2') return ['-t1', `-c${clients}`, `-m${STREAMS}`, `-D${seconds}`, '-H', `:authority: ${HOST}`, `https://127.0.0.1:${port}/${size}`]
+  const headers = ['-H', `Host: ${HOST}`, ...(field === undefined ? [] : ['-H', field])]
+  return ['-t1', `-c${clients}`, `-d${seconds}s`, '--latency', ...headers, `${over === 'TLS' ? 'https' : 'http'}://127.0.0.1:${port}/${size}`]
+}
+
+const titleOf = ({ asked: { title, over, clients } }: Measured): string => `${title}, ${clients} connections${over === 'HTTP/2' ? ` of ${STREAMS} streams` : ''}`
 const costsOf = (samples: readonly Sample[]): number[] => samples.map(({ cpu }) => cpu)
 
 function rowsOf({ samples }: Measured): string[][] {
@@ -187,7 +232,7 @@ function write(results: readonly Measured[], { machine, day, rounds, seconds }: 
       const costs = costsOf(taken)
       return { label, kind: label === 'nearcast' ? 'ours' as const : 'peer' as const, value: median(costs), low: Math.min(...costs), high: Math.max(...costs), text: median(costs).toFixed(2) }
     })
-    return { title: titleOf(result), subtitle: 'cached, over HTTP/1.1', bars }
+    return { title: titleOf(result), subtitle: 'cached', bars }
   })
   writeResult('edge.svg', drawChart({ title: 'CPU per cached HTTP request', subtitle: 'Microseconds, user and system, of all processes and threads of the server; medians with the range of the rounds; less is better', panels }))
   const tables = results.map((result) => `## ${titleOf(result)}\n\n${markdownTable(rowsOf(result))}`)
