@@ -144,7 +144,8 @@ export class Anycast {
       isNew ||= before?.state !== intent.state || before.isLeaving !== intent.isLeaving
       if (before?.state !== intent.state) {
         log[intent.state === 'announced' ? 'info' : 'warn']({ prefix: held.prefix, state: intent.state }, `anycast: ${held.prefix} ${intent.state}: ${intent.reasons.join('; ')}`)
-        this.#options.changed?.(held.prefix, intent)
+        // After a start nothing has changed that is as it was.
+        if (before !== undefined || intent.since === now) this.#options.changed?.(held.prefix, intent)
       }
       for (const alarm of intent.alarms) if (!(before?.alarms ?? []).includes(alarm)) log.error({ prefix: held.prefix }, `anycast: ${held.prefix} ${alarm}`)
     }
