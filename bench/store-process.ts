@@ -23,7 +23,7 @@ const keyOf = (at: number): string => `www origin.example.org /images/2026/11/${
 
 function objectOf(at: number): StoredObject {
   const lines = Buffer.from(LINES, 'latin1').toString('latin1')
-  return { kind: 'object', status: 200, lines, body: Buffer.alloc(size, at % 251), etag: `"${at.toString(16)}"`, lastModified: undefined, lifetime: 3_600_000, initialAge: 0, receivedAt: 1_795_000_000_000, whileRevalidating: 0, ifError: 0, frame: '', frameAge: -1, askedAt: -Infinity }
+  return { kind: 'object', status: 200, lines, body: Buffer.alloc(size, at % 251), etag: `"${at.toString(16)}"`, lastModified: undefined, tags: '', generation: 0, lifetime: 3_600_000, initialAge: 0, receivedAt: 1_795_000_000_000, whileRevalidating: 0, ifError: 0, frame: '', frameAge: -1, askedAt: -Infinity }
 }
 
 function settled(): number {

@@ -18,6 +18,7 @@ const table: Readonly<Record<string, () => Promise<Command>>> = {
   reload: async () => (await import('./reload.ts')).reload,
   refresh: async () => (await import('./refresh.ts')).refresh,
   flush: async () => (await import('./flush.ts')).flush,
+  purge: async () => (await import('./purge.ts')).purge,
   stop: async () => (await import('./stop.ts')).stop,
   start: async () => (await import('./start.ts')).start,
   force: async () => (await import('./force.ts')).force,

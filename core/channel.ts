@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import type { Config } from './config.ts'
 import { signalOnParentDeath } from './native.ts'
+import type { Purge, PurgeOrder, PurgeTold } from './purge.ts'
 
 // What the supervisor and its processes say to each other over the channel between them.
 
@@ -43,6 +44,8 @@ export interface Setup {
   readonly keyFiles?: readonly KeyFile[]
   /** The file with the key that PoPs share, which has been checked. Never logged. The daemon alone gets it. */
   readonly popKeys?: KeyFile
+  /** What was purged before it started. Workers alone get them. */
+  readonly purges?: readonly Purge[]
   /** Log lines are read by a person (a terminal) rather than by a machine. */
   readonly readable: boolean
 }
@@ -96,8 +99,10 @@ export type ToProcess =
   | { readonly kind: 'origins'; readonly down: readonly string[] }
   /** To a worker or the demo origin; absent: it is well again. */
   | { readonly kind: 'inject'; readonly injection?: Injection }
+  /** To a worker: from now on this is not to be answered; it says `purged`. */
+  | { readonly kind: 'purge'; readonly purge: Purge }
   /** To the daemon: the answer to its request of the same id. */
-  | { readonly kind: 'reply'; readonly id: number; readonly error?: string }
+  | { readonly kind: 'reply'; readonly id: number; readonly error?: string; readonly purged?: PurgeTold }
 
 /** To the supervisor. */
 export type FromProcess =
@@ -109,6 +114,10 @@ export type FromProcess =
   | { readonly kind: 'heartbeat'; readonly counters?: Counters }
   /** From the daemon, for the workers: the origins that are down by their checks. */
   | { readonly kind: 'origins'; readonly down: readonly string[] }
+  /** From a worker: it has the purge of this number. */
+  | { readonly kind: 'purged'; readonly number: number }
+  /** From the daemon, for the admin API. */
+  | { readonly kind: 'purge'; readonly id: number; readonly order: PurgeOrder }
   /** From the daemon, for the admin API. With `forMs` the supervisor undoes it by itself after that long. */
   | { readonly kind: 'request'; readonly id: number; readonly verb: FleetVerb; readonly name: string; readonly forMs?: number; readonly injection?: Injection }
 
@@ -141,16 +150,19 @@ export function attach(run: (setup: Setup, channel: Channel) => Promise<(message
   // The terminal sends these to the whole group; the supervisor decides the order in which the fleet ends.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
   let handle: ((message: ToProcess) => void) | undefined
+  const early: ToProcess[] = []
   process.on('message', (message: ToProcess) => {
     if (message.kind !== 'setup') {
       // Asked to end while it still comes up, it has nothing to finish.
       if (handle === undefined && message.kind === 'stop') process.exit(0)
-      handle?.(message)
+      if (handle === undefined) early.push(message)
+      else handle(message)
       return
     }
     run(message.setup, channel).then(
       (listener) => {
         handle = listener
+        for (const message of early.splice(0)) listener(message)
         const beat = (): void => channel.send(counters === undefined ? { kind: 'heartbeat' } : { kind: 'heartbeat', counters: counters() })
         beat()
         setInterval(beat, HEARTBEAT_MS)

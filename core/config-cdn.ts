@@ -68,6 +68,7 @@ export const cache = z
     memory: size('memory for stored responses, per worker; objects and their overhead together', '64MiB'),
     eviction: z.enum(EVICTIONS).default('s3-fifo').meta({ description: 'which stored responses leave when memory is full' }),
     disk: size('disk for responses that were asked for more than once, per worker, in `cache/` of the state folder; they outlast a restart; 0B: none', '0B').refine((octets) => octets === 0 || octets >= LEAST_DISK, { message: 'expected 0B or at least 16MiB' }),
+    tags: z.enum(['hide', 'show']).default('hide').meta({ description: 'whether edges show viewers the Cache-Tag of a response, by which it can be purged' }),
     'largest-object': size('larger responses pass through unstored', '16MiB')
   })
   .prefault({})

@@ -84,6 +84,7 @@ function listen({ health, fleet, stop, log }: { readonly health: Health; readonl
       case 'setup':
       case 'inject':
       case 'origins':
+      case 'purge':
         return
       case 'fleet':
         return health.fleet(message.members)

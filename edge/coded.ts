@@ -93,7 +93,7 @@ export function collect(worker: Worker, { reply }: Viewer, coming: Coming, leave
       if (!isBroken && (fill.state !== 'complete' || !fill.isAtEnd(reader))) return
       end()
       if (isBroken) reply.abort()
-      else tell({ kind: 'object', status, lines, body: Buffer.concat(pieces), etag, lastModified, ...freshness, frame: '', frameAge: -1, askedAt: -Infinity })
+      else tell({ kind: 'object', status, lines, body: Buffer.concat(pieces), etag, lastModified, tags: '', generation: 0, ...freshness, frame: '', frameAge: -1, askedAt: -Infinity })
     }
   }
   const end = (): void => {

@@ -3,9 +3,11 @@ import type { Counters } from '../core/channel.ts'
 import { Fill, isFresh, judge, mergeFields, POLICY_PARTS, staleFor, varyNames, variantKey, type Freshness, type NoStoreReason, type StoredObject, type Times, type VaryMark, type Verdict } from './cache/index.ts'
 import { describeHeld, type Compression } from './coding/index.ts'
 import type { Fetching, UpstreamTrouble } from './http/index.ts'
-import { fieldOf, filterFields, flat, formatHttpDate, toLines, type FieldList } from './message/index.ts'
+import { fieldOf, filterFields, formatHttpDate, toLines, type FieldList } from './message/index.ts'
+import { held, makeObject, validatorsOf } from './make-object.ts'
 import { passedOn } from './passed.ts'
 import { bodyOf, noAnswer, type Words } from './say.ts'
+import type { Purges } from './purges.ts'
 import type { MemoryStore } from './store/index.ts'
 import { ask, type Asker, type Parent, type Route } from './tiers/index.ts'
 
@@ -19,6 +21,8 @@ export interface Coming {
   readonly fill: Fill
   /** Cache-Status of the tiers above; undefined when there is none. */
   readonly statusAbove: string | undefined
+  /** Its Cache-Tag; empty when it has none. */
+  readonly tags: string
   /** Whole seconds; undefined when it came straight from its origin. */
   readonly age: number | undefined
   readonly stored: { readonly freshness: Freshness } | { readonly not: NoStoreReason | 'too-large' | 'outdated' }
@@ -87,6 +91,9 @@ export interface Desk {
   readonly flying: Set<Flight>
   /** Of the next mark of variants. */
   nextGeneration: number
+  readonly purges: Purges
+  /** Cache-Tag is for the tiers only: viewers do not get it. */
+  readonly hidesTags: boolean
 }
 
 /** Fetches under way at once; clients that ask and leave must not pile them up. */
@@ -114,10 +121,13 @@ export class Flight {
   #reserved = 0
   #over = false
   #isOutdated = false
+  /** Of the last purge when it was sent: what comes may be older than those that follow. */
+  readonly #generation: number
 
   constructor(worker: Desk, plan: Plan, leader: Waiter) {
     this.#worker = worker
     this.#plan = plan
+    this.#generation = worker.purges.last
     this.#leader = leader
     this.#key = plan.key
     this.#object = plan.object
@@ -146,6 +156,16 @@ export class Flight {
 
   get primary(): string {
     return this.#plan.primary
+  }
+
+  /** The Cache-Tag of what comes; undefined while its head has not come. */
+  get tags(): string | undefined {
+    return this.#coming?.tags
+  }
+
+  /** Nobody else joins. */
+  seclude(): void {
+    this.#close()
   }
 
   /** What comes may be of a state that has just been changed: it is passed on to those who wait, and not held. */
@@ -205,7 +225,7 @@ export class Flight {
     const merged = held(whole, verdict)
     const freshness = verdict.kind === 'storable' ? verdict.freshness : { lifetime: 0, initialAge: verdict.age, receivedAt, whileRevalidating: 0, ifError: 0 }
     const { body, status } = object
-    const renewed = makeObject(status, this.#linesOf(status, merged), body, validatorsOf({ etag: fieldOf(merged, 'etag'), lastModified: fieldOf(merged, 'last-modified') }), freshness)
+    const renewed = makeObject(status, this.#linesOf(status, merged), body, validatorsOf({ etag: fieldOf(merged, 'etag'), lastModified: fieldOf(merged, 'last-modified') }), freshness, { tags: fieldOf(fields, 'cache-tag') ?? object.tags, generation: this.#generation })
     if (verdict.kind === 'storable' && !this.#isOutdated) store.put(this.#key, renewed)
     else if (verdict.kind === 'storable' || verdict.reason !== 'authorization') store.delete(this.#key)
     this.#close()
@@ -233,7 +253,7 @@ export class Flight {
     const fill = new Fill({ kept: this.#storing, flow: { pause: () => this.#fetching?.pause(), resume: () => this.#fetching?.resume() } })
     const aged = fieldOf(fields, 'age') !== undefined
     const age = verdict.kind === 'storable' ? verdict.freshness.initialAge : verdict.age
-    this.#coming = { status, lines: this.#linesOf(status, held(passed, verdict)), length, etag: fieldOf(passed, 'etag'), lastModified: fieldOf(passed, 'last-modified'), fill, statusAbove: fieldOf(fields, 'cache-status'), age: aged ? Math.floor(age / 1000) : undefined, stored }
+    this.#coming = { status, lines: this.#linesOf(status, held(passed, verdict)), length, etag: fieldOf(passed, 'etag'), lastModified: fieldOf(passed, 'last-modified'), fill, statusAbove: fieldOf(fields, 'cache-status'), tags: fieldOf(fields, 'cache-tag') ?? '', age: aged ? Math.floor(age / 1000) : undefined, stored }
     const mark = this.#storing ? this.#settleKey(varyNames(fields)) : undefined
     if (!sharable) this.#close()
     // An error of the moment neither drops what is held nor marks the key.
@@ -251,7 +271,8 @@ export class Flight {
 
   #linesOf(status: number, fields: FieldList): string {
     const { compression } = this.#plan
-    return compression === undefined ? toLines(fields) : describeHeld(compression, status, toLines(fields))
+    const lines = toLines(this.#worker.hidesTags ? filterFields(fields, (name) => name !== 'cache-tag') : fields)
+    return compression === undefined ? lines : describeHeld(compression, status, lines)
   }
 
   #judge(status: number, fields: FieldList, receivedAt: number): Verdict {
@@ -318,7 +339,7 @@ export class Flight {
     if (this.#storing && this.#freshness !== undefined) {
       const body = coming.fill.whole()
       this.#stopStoring()
-      this.#worker.store.put(this.#key, makeObject(coming.status, coming.lines, body, validatorsOf(coming), this.#freshness))
+      this.#worker.store.put(this.#key, makeObject(coming.status, coming.lines, body, validatorsOf(coming), this.#freshness, { tags: coming.tags, generation: this.#generation }))
     }
     coming.fill.end()
   }
@@ -349,7 +370,7 @@ export class Flight {
     const receivedAt = clock.now()
     if (this.#key === this.#plan.primary) this.#settleKey([])
     const lines = `Date: ${formatHttpDate(receivedAt)}\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\nVia: 1.1 ${node}\r\n`
-    store.put(this.#key, makeObject(words.status, lines, Buffer.from(bodyOf(words)), {}, { lifetime, initialAge: 0, receivedAt, whileRevalidating: 0, ifError: 0 }))
+    store.put(this.#key, makeObject(words.status, lines, Buffer.from(bodyOf(words)), {}, { lifetime, initialAge: 0, receivedAt, whileRevalidating: 0, ifError: 0 }, { tags: '', generation: this.#generation }))
   }
 
   #stopStoring(): void {
@@ -370,16 +391,4 @@ export class Flight {
     this.#waiters.clear()
     for (const waiter of waiters) waiter.tell(outcome(waiter))
   }
-}
-
-/** What of a response's fields may be held, and given to others than the one who asked. */
-const held = (fields: readonly string[], verdict: Verdict): readonly string[] =>
-  verdict.kind === 'refused' || verdict.withheld.length === 0 ? fields : filterFields(fields, (name) => !verdict.withheld.includes(name))
-
-function makeObject(status: number, lines: string, body: Buffer, { etag, lastModified }: { etag?: string | undefined; lastModified?: string | undefined }, freshness: Freshness): StoredObject {
-  return { kind: 'object', status, lines: flat(lines), body, etag, lastModified, ...freshness, frame: '', frameAge: -1, askedAt: -Infinity }
-}
-
-function validatorsOf({ etag, lastModified }: Pick<StoredObject, 'etag' | 'lastModified'>): Pick<StoredObject, 'etag' | 'lastModified'> {
-  return { etag: etag === undefined ? undefined : flat(etag), lastModified: lastModified === undefined ? undefined : flat(lastModified) }
 }

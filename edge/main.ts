@@ -17,6 +17,10 @@ attach(
     channel.send({ kind: 'ready', listening: running.listening })
     return (message) => {
       if (message.kind === 'inject') running.inject(message.injection)
+      if (message.kind === 'purge') {
+        running.purge(message.purge)
+        channel.send({ kind: 'purged', number: message.purge.number })
+      }
       if (message.kind === 'origins') running.downOrigins(message.down)
       if (message.kind === 'stop') void running.close(message.withinMs).then(() => process.exit(0))
     }

@@ -13,6 +13,7 @@ import { sentField, upstreamFields } from './question.ts'
 import { answerOwn } from './own.ts'
 import { pass } from './pass.ts'
 import { mayReach } from './policies/index.ts'
+import { settlePurges } from './purges.ts'
 import { relay } from './relay.ts'
 import { BUSY, noAnswer, say, type Words } from './say.ts'
 import type { Behaviour, Site } from './sites.ts'
@@ -77,6 +78,7 @@ function answer(worker: Worker, viewer: Viewer, looks = 0): void {
   const now = worker.clock.now()
   const found = lookup(worker.store, viewer.primary, (name) => sentField(worker, viewer, name), now)
   viewer.key = found.key
+  if ('object' in found && found.object.generation < worker.purges.last && settlePurges(worker, found.key, found.object)) return answer(worker, viewer, looks)
   switch (found.kind) {
     case 'fresh':
       return hit(worker, viewer, found.key, found.object, now)

@@ -4,9 +4,11 @@ import type { Config } from '../core/config.ts'
 import type { Logger } from '../core/log.ts'
 import { ownTls } from '../core/own-tls.ts'
 import { openCountries } from './country.ts'
+import type { Purge } from '../core/purge.ts'
 import { MOST_FLIGHTS } from './flight.ts'
 import { HttpServer, type ServerLimits } from './http/index.ts'
 import { makeInjector } from './inject.ts'
+import { purge } from './purges.ts'
 import { serve } from './serve.ts'
 import { Certificates, type CertificateFiles } from './tls/index.ts'
 import { makeWorker } from './worker.ts'
@@ -19,6 +21,8 @@ export interface RunningWorker {
   inject(injection: Injection | undefined): void
   /** These origins are down by their checks, and the others are not: they are asked last. */
   downOrigins(names: readonly string[]): void
+  /** What is held, on its way or on disk, and is subject to it is answered no more. */
+  purge(purge: Purge): void
   /** Finishes what is under way within this long. */
   close(withinMs: number): Promise<void>
 }
@@ -54,6 +58,7 @@ export async function startWorker(options: { setup: Setup; clock: Clock; log: Lo
     listening,
     counters: () => ({ ...worker.counters, bytesSent: server.bytesSent, stored: worker.store.size, objects: worker.store.count }),
     inject: injector.use,
+    purge: (order) => purge(worker, order),
     downOrigins: (names) => {
       for (const origin of Object.keys(config.origins)) worker.standingOf('origin', origin).isDown = names.includes(origin)
     },

@@ -7,6 +7,7 @@ import type { Desk, Flight } from './flight.ts'
 import type { StoredObject } from './cache/index.ts'
 import { UNKNOWN_COUNTRY, type CountryOf } from './country.ts'
 import { UpstreamClient } from './http/index.ts'
+import { makePurges } from './purges.ts'
 import { makeSites, type Site } from './sites.ts'
 import { makeWarm, MemoryStore, openDisk, type DiskTier, type Warm } from './store/index.ts'
 import type { Tunnels } from './tunnel.ts'
@@ -86,6 +87,8 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
       for (const flight of flying) if (flight.primary === primary) flight.outdate()
     },
     coding: new Map(),
+    purges: makePurges(setup.purges ?? []),
+    hidesTags: role === 'edge' && config.cache.tags === 'hide',
     countryOf: options.countryOf ?? (() => UNKNOWN_COUNTRY),
     idPrefix: randomBytes(5).toString('hex'),
     nextId: 1

@@ -91,7 +91,7 @@ async function start(options: FleetOptions): Promise<Fleet | string> {
   const file: FleetFile = { pid: process.pid, startedAt: clock.now(), admin: { address: config.admin.listen, port: ports.admin }, ports, zones: zonesFolder, config: options.configFile }
   writeFleetFile(stateFolder, file)
   const renewal = config.https === undefined ? undefined : renewCertificates(options)
-  const supervisor = new Supervisor({ posts: rosterOf(config), program: options.program ?? programOf, setupFor, clock, log })
+  const supervisor = new Supervisor({ posts: rosterOf(config), program: options.program ?? programOf, setupFor, stateFolder, clock, log })
   const deadman = options.deadman && startDeadman({ command: options.deadman, log })
   let ended: Promise<void> | undefined
   const stop = (): Promise<void> => {

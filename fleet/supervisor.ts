@@ -1,6 +1,8 @@
 import type { FromProcess, Member, Role, Setup } from '../core/channel.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/log.ts'
+import { messageOf } from '../core/trouble.ts'
+import { PurgeDesk } from './purges.ts'
 import type { Post } from './roster.ts'
 import { Worker } from './worker.ts'
 
@@ -9,6 +11,7 @@ export interface SupervisorOptions {
   /** The compiled program of a role. */
   readonly program: (role: Role) => string
   readonly setupFor: (role: Role, name: string) => Setup
+  readonly stateFolder: string
   readonly clock: Clock
   readonly log: Logger
 }
@@ -30,6 +33,7 @@ export class Supervisor {
   readonly #clock: Clock
   readonly #log: Logger
   readonly #workers: readonly Worker[]
+  readonly #purges: PurgeDesk
   /** Those that have not been ready yet. */
   readonly #waiting: Set<Worker>
   readonly #timers: readonly NodeJS.Timeout[]
@@ -39,16 +43,17 @@ export class Supervisor {
   #ended: Promise<void> | undefined
   #allGone: () => void = () => undefined
 
-  constructor({ posts, program, setupFor, clock, log }: SupervisorOptions) {
+  constructor({ posts, program, setupFor, stateFolder, clock, log }: SupervisorOptions) {
     this.#clock = clock
     this.#log = log
     this.ready = new Promise((resolve) => {
       this.#settle = resolve
     })
     const hooks = { clock, changed: (worker: Worker) => this.#changed(worker), heard: (worker: Worker, message: FromProcess) => this.#heard(worker, message) }
+    this.#purges = new PurgeDesk(stateFolder, clock)
     this.#workers = posts.map((post) => {
       const killHungAfter = post.role === 'daemon' ? DAEMON_HUNG_MS : WORKER_HUNG_MS
-      return new Worker({ post, setup: setupFor(post.role, post.name), program: program(post.role), killHungAfter, ...hooks })
+      return new Worker({ post, setup: setupFor(post.role, post.name), purges: () => this.#purges.known, program: program(post.role), killHungAfter, ...hooks })
     })
     this.#waiting = new Set(this.#workers)
     this.#timers = [this.#watch(), setInterval(() => this.#everySecond(), 1000)]
@@ -103,6 +108,14 @@ export class Supervisor {
     } else if (message.kind === 'origins') {
       this.#downOrigins = message.down
       for (const each of this.#workers) this.#tellOrigins(each)
+    } else if (message.kind === 'purged') {
+      const again = this.#purges.confirm(worker, message)
+      if (again !== undefined) this.#purges.purge(this.#workers, again).catch((error: unknown) => this.#log.error({ err: error }, 'a purge could not be told again'))
+    } else if (message.kind === 'purge') {
+      this.#purges.purge(this.#workers, message.order).then(
+        (purged) => worker.send({ kind: 'reply', id: message.id, purged }),
+        (error: unknown) => worker.send({ kind: 'reply', id: message.id, error: messageOf(error) })
+      )
     } else if (message.kind === 'request') {
       const error = this.#ended === undefined ? obey(this.#workers, message) : 'the fleet is ending'
       worker.send(error === undefined ? { kind: 'reply', id: message.id } : { kind: 'reply', id: message.id, error })

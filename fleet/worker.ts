@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { HUNG_AFTER_MS, type Counters, type FromProcess, type Injection, type Member, type Setup, type ToProcess } from '../core/channel.ts'
 import type { Clock } from '../core/clock.ts'
+import type { Purge } from '../core/purge.ts'
 import { makeRates } from './rates.ts'
 import type { Post } from './roster.ts'
 import { isHanging, mainThread, type Thread } from './silence.ts'
@@ -8,6 +9,8 @@ import { isHanging, mainThread, type Thread } from './silence.ts'
 export interface WorkerOptions {
   readonly post: Post
   readonly setup: Setup
+  /** What was purged until now. */
+  readonly purges: () => readonly Purge[]
   /** The compiled program to fork. */
   readonly program: string
   readonly clock: Clock
@@ -108,7 +111,8 @@ export class Worker {
       if (child.pid === undefined) this.#ended(child, `cannot be started: ${error.message}`)
     })
     child.on('exit', (code, signal) => this.#ended(child, signal === null ? `exited with ${code}` : `killed by ${signal}`))
-    this.send({ kind: 'setup', setup: this.#options.setup })
+    const { setup, purges } = this.#options
+    this.send({ kind: 'setup', setup: setup.role === 'daemon' || setup.role === 'origin' ? setup : { ...setup, purges: purges() } })
     this.#become('starting', why)
   }
 

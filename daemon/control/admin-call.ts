@@ -1,13 +1,13 @@
 import { suggestion } from '../../core/suggest.ts'
 import type { AdminOptions } from './admin.ts'
 import type { Stops } from './admin-stop.ts'
-import type { AnycastStatus, Done, DrainReply, ErrorReply, Explanation, FlushReply, ForceReply, ForcesReply, QueriesReply, LatencyReply, MemberStatus, PopsStatus, ReloadReply, Status, StopReply, WhereReply } from './api.ts'
+import type { AnycastStatus, Done, DrainReply, ErrorReply, Explanation, FlushReply, ForceReply, ForcesReply, QueriesReply, LatencyReply, MemberStatus, PopsStatus, PurgeReply, ReloadReply, Status, StopReply, WhereReply } from './api.ts'
 
 // What a call of the admin API is.
 
 export interface Reply {
   readonly status: number
-  readonly body: Status | Explanation | DrainReply | WhereReply | QueriesReply | StopReply | ReloadReply | FlushReply | LatencyReply | PopsStatus | AnycastStatus | ForcesReply | ForceReply | Done | ErrorReply
+  readonly body: Status | Explanation | DrainReply | WhereReply | QueriesReply | StopReply | ReloadReply | FlushReply | LatencyReply | PopsStatus | AnycastStatus | ForcesReply | ForceReply | PurgeReply | Done | ErrorReply
 }
 
 export interface Call {

@@ -6,6 +6,7 @@ import { suggestion } from '../../core/suggest.ts'
 import { findMember, refuse, type Call, type Control, type Reply } from './admin-call.ts'
 import { announcements, pin, pinned } from './admin-anycast.ts'
 import { force, listForces } from './admin-force.ts'
+import { purge, purged } from './admin-purge.ts'
 import { tellLatency } from './admin-latency.ts'
 import { NOT_KNOWN } from './explain-past.ts'
 import { DAY_MS, queries, safe, where } from './admin-traffic.ts'
@@ -41,6 +42,7 @@ export const calls: readonly Call[] = [
   { method: 'POST', path: '/v1/inject', answer: reading(z.strictObject({ name, forMs: rehearsedMs, injection: injection.optional() }), inject) },
   { method: 'POST', path: '/v1/force', answer: reading(z.strictObject({ name, state: z.enum(['up', 'down', 'drain', 'none']), why: z.string().max(200).default('by operator'), forMs, everywhere: z.boolean().default(false) }), force) },
   { method: 'POST', path: '/v1/pin', answer: reading(pinned, pin) },
+  { method: 'POST', path: '/v1/purge', answer: reading(purged, purge) },
   { method: 'POST', path: '/v1/reload', answer: reading(z.strictObject({ force: z.boolean().default(false) }), reload) },
   { method: 'POST', path: '/v1/refresh', answer: reading(z.strictObject({ zone: z.string().min(1).max(1024), whole: z.boolean().default(false) }), refresh) },
   { method: 'POST', path: '/v1/flush', answer: reading(z.strictObject({ zone: z.string().min(1).max(1024).optional(), dryRun: z.boolean().default(false) }), flush) }

@@ -1,4 +1,5 @@
 import type { Role } from '../../core/channel.ts'
+import type { PurgeOrder, PurgeTold } from '../../core/purge.ts'
 import type { AnycastStatus } from '../anycast/index.ts'
 import type { PathFound, PathsStatus } from '../paths/index.ts'
 import type { PopsStatus } from '../pops/index.ts'
@@ -25,6 +26,7 @@ export type { DrainReply, WhereReply } from '../traffic/index.ts'
 //   POST /v1/force   {name, state, why?, forMs?, everywhere?} -> ForceReply
 //   POST /v1/pin     {prefix?, state, why?, forMs?, isForced?} -> Done
 //   POST /v1/reload  {force?}                      -> ReloadReply
+//   POST /v1/purge   {what, isTag?, soft?}         -> PurgeReply
 //   POST /v1/flush   {zone?, dryRun?}              -> FlushReply
 //   POST /v1/refresh {zone, whole?}                -> Done
 //
@@ -330,4 +332,17 @@ export interface Explanation {
     /** What it said beside (RFC 8914), such as that every target was down. */
     readonly extendedError?: string
   }
+}
+
+/** Exactly one of a URL, a prefix that ends in `*` and, with `isTag`, a tag. */
+export interface PurgeRequest {
+  readonly what: string
+  readonly isTag?: boolean
+  readonly soft?: boolean
+}
+
+/** Which caches have it; `what` as they know it. */
+export interface PurgeReply extends PurgeTold {
+  readonly kind: PurgeOrder['kind']
+  readonly what: string
 }

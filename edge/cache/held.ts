@@ -10,6 +10,10 @@ export interface StoredObject extends Freshness {
   readonly body: Buffer
   readonly etag: string | undefined
   readonly lastModified: string | undefined
+  /** Its Cache-Tag; empty when it has none. */
+  readonly tags: string
+  /** The number of the last purge when it was asked for, or was last held against them. */
+  generation: number
   /** The head as last sent, up to the request id, and for which whole second of age: so that a hit renders nothing. */
   frame: string
   frameAge: number

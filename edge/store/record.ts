@@ -4,16 +4,16 @@ import type { Held, StoredObject } from '../cache/index.ts'
 // its body where that is not kept apart.
 
 /** Where the key begins; and which word of 32 bits says how long it is. */
-export const KEY_AT = 64
+export const KEY_AT = 80
 export const KEY_WORD = 1
 /** Places of the fields; those of ETag and Last-Modified have 16 bits, as a response's head is limited to 64 KiB. */
-const [KIND, FLAGS, STATUS, KEY, LINES, ETAG, LAST_MODIFIED, BODY, NUMBERS] = [0, 1, 2, 4, 8, 12, 14, 16, 24] as const
+const [KIND, FLAGS, STATUS, KEY, LINES, ETAG, LAST_MODIFIED, BODY, NUMBERS, TAGS] = [0, 1, 2, 4, 8, 12, 14, 16, 24, 72] as const
 const KINDS = { object: 1, vary: 2, pass: 3 } as const
 const [HAS_ETAG, HAS_LAST_MODIFIED] = [1, 2] as const
 
 /** Octets of what is held under a key, less its body. */
 export function headSize(key: string, held: Held): number {
-  if (held.kind === 'object') return KEY_AT + key.length + held.lines.length + (held.etag?.length ?? 0) + (held.lastModified?.length ?? 0)
+  if (held.kind === 'object') return KEY_AT + key.length + held.lines.length + held.tags.length + (held.etag?.length ?? 0) + (held.lastModified?.length ?? 0)
   return KEY_AT + key.length + (held.kind === 'vary' ? held.names.join().length : 0)
 }
 
@@ -38,14 +38,15 @@ export function pack(into: Buffer, key: string, held: Held): number {
     numbers(held.generation)
     text(LINES, held.names.join())
   } else {
-    const { status, lines, body, etag, lastModified, lifetime, initialAge, receivedAt, whileRevalidating, ifError } = held
+    const { status, lines, body, etag, lastModified, tags, lifetime, initialAge, receivedAt, whileRevalidating, ifError, generation } = held
     into[FLAGS] = (etag === undefined ? 0 : HAS_ETAG) | (lastModified === undefined ? 0 : HAS_LAST_MODIFIED)
     into.writeUInt16LE(status, STATUS)
     into.writeDoubleLE(body.length, BODY)
-    numbers(lifetime, initialAge, receivedAt, whileRevalidating, ifError)
+    numbers(lifetime, initialAge, receivedAt, whileRevalidating, ifError, generation)
     text(LINES, lines)
     text(ETAG, etag ?? '')
     text(LAST_MODIFIED, lastModified ?? '')
+    text(TAGS, tags)
   }
   return at
 }
@@ -65,6 +66,7 @@ export function unpack(record: Buffer, apart?: Buffer): Held {
   const lines = text(LINES)
   const etag = text(ETAG)
   const lastModified = text(LAST_MODIFIED)
+  const tags = text(TAGS)
   const object: StoredObject = {
     kind: 'object',
     status: record.readUInt16LE(STATUS),
@@ -72,11 +74,13 @@ export function unpack(record: Buffer, apart?: Buffer): Held {
     body: apart ?? record.subarray(at, at + record.readDoubleLE(BODY)),
     etag: (flags & HAS_ETAG) === 0 ? undefined : etag,
     lastModified: (flags & HAS_LAST_MODIFIED) === 0 ? undefined : lastModified,
+    tags,
     lifetime: number(0),
     initialAge: number(1),
     receivedAt: number(2),
     whileRevalidating: number(3),
     ifError: number(4),
+    generation: number(5),
     frame: '',
     frameAge: -1,
     askedAt: -Infinity
