@@ -40,15 +40,13 @@ export class PurgeDesk {
     replaceFile(this.#file, `${JSON.stringify(this.known)}\n`)
     const told: PurgeTold & { told: string[]; later: string[]; silent: string[] } = { number: purge.number, told: [], later: [], silent: [] }
     for (const role of ORDER) {
-      await Promise.all(
-        workers.filter(({ post }) => post.role === role).map(async (worker) => {
-          const { name } = worker.post
-          if (!worker.alive) return told.later.push(name)
-          const confirmed = await this.#tell(worker, purge)
-          if (!confirmed) this.#overdue.set(nameOf(worker), order)
-          return (confirmed ? told.told : told.silent).push(name)
-        })
-      )
+      const tier = workers.filter(({ post }) => post.role === role)
+      const confirmed = await Promise.all(tier.map((worker) => (worker.alive ? this.#tell(worker, purge) : undefined)))
+      for (const [at, worker] of tier.entries()) {
+        if (confirmed[at] === false) this.#overdue.set(nameOf(worker), order)
+        const list = confirmed[at] === undefined ? told.later : confirmed[at] ? told.told : told.silent
+        list.push(worker.post.name)
+      }
     }
     return told
   }

@@ -1,5 +1,7 @@
 import type { Role, Setup } from '../../core/channel.ts'
 import { systemClock, type Clock } from '../../core/clock.ts'
+import type { Clock } from '../../core/clock.ts'
+import type { Purge } from '../../core/purge.ts'
 import { configSchema, type Config } from '../../core/config.ts'
 import { makeLogger, type Logger } from '../../core/log.ts'
 import { startWorker, type RunningWorker } from '../../edge/index.ts'
@@ -7,10 +9,10 @@ import { startWorker, type RunningWorker } from '../../edge/index.ts'
 export const SECRET = 'c0ffee'.padEnd(64, '0')
 
 /** Starts one worker of a configuration. */
-export function startMember(options: { role: Role; name: string; config: Config; port: number; clock: Clock; secret?: string; https?: number; stateFolder?: string; log?: Logger }): Promise<RunningWorker> {
+export function startMember(options: { role: Role; name: string; config: Config; port: number; clock: Clock; secret?: string; https?: number; stateFolder?: string; purges?: readonly Purge[]; log?: Logger }): Promise<RunningWorker> {
   const { role, name, config, port, clock } = options
   const ports = { dns: 1, http: port, admin: 1, ...(options.https !== undefined && { https: options.https }) }
-  const setup: Setup = { role, name, config, ports, stateFolder: options.stateFolder ?? '/', zonesFolder: '/', zonesLabel: 'zones/', tierSecret: options.secret ?? SECRET, readable: false }
+  const setup: Setup = { role, name, config, ports, stateFolder: options.stateFolder ?? '/', zonesFolder: '/', zonesLabel: 'zones/', tierSecret: options.secret ?? SECRET, readable: false, ...(options.purges !== undefined && { purges: options.purges }) }
   return startWorker({ setup, clock, log: options.log ?? makeLogger(name, { readable: false, level: 'silent' }) })
 }
 
