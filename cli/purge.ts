@@ -7,15 +7,15 @@ export const purge: Command = {
   name: 'purge',
   summary: 'drop what the caches hold of a URL, of a prefix or with a tag',
   details: [
-    'URL may end in * (quoted, for the shell): everything that begins so. It names a distribution by any of its names; what is',
-    'held under its other names goes too, and so does every variant. --tag drops what came with that tag in Cache-Tag. Shields',
-    'are told first, then regionals, then edges, so that nothing old comes back from above; who is away is told before it serves',
-    'again. It is done when this command ends with 0; 1 says that a cache did not confirm in time, which is named.'
+    'URL may end in * (quoted, for the shell): everything that begins so. It names a distribution by',
+    'any of its names; what is held under the others goes too, and so does every variant. Shields are',
+    'told first, then regionals, then edges, so that nothing old comes back from above; who is away is',
+    'told before it serves again. Exit status 1: a cache did not confirm in time, which is named.'
   ],
   arguments: [{ name: 'URL', optional: true }],
   options: {
-    tag: { kind: 'text', value: 'TAG', summary: 'what came with this tag, rather than a URL' },
-    soft: { kind: 'flag', summary: 'make it stale, so that it is asked about and may stand in for errors, rather than drop it' },
+    tag: { kind: 'text', value: 'TAG', summary: 'what came with this tag in Cache-Tag' },
+    soft: { kind: 'flag', summary: 'make it stale rather than drop it' },
     json: { kind: 'flag', summary: 'print the reply as JSON' },
     state: STATE
   },

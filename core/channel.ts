@@ -155,8 +155,9 @@ export function attach(run: (setup: Setup, channel: Channel) => Promise<(message
     if (message.kind !== 'setup') {
       // Asked to end while it still comes up, it has nothing to finish.
       if (handle === undefined && message.kind === 'stop') process.exit(0)
-      if (handle === undefined) early.push(message)
-      else handle(message)
+      // What must not be missed is told when it is up.
+      if (handle === undefined && message.kind === 'purge') early.push(message)
+      handle?.(message)
       return
     }
     run(message.setup, channel).then(

@@ -1,4 +1,4 @@
-import type { Purge } from '../core/purge.ts'
+import { MOST_PURGES, type Purge } from '../core/purge.ts'
 import { ageAt, type StoredObject } from './cache/index.ts'
 import { listMembers } from './message/index.ts'
 import type { Worker } from './worker.ts'
@@ -15,21 +15,32 @@ export interface Purges {
 export function makePurges(known: readonly Purge[]): Purges {
   /** By kind, softness and what they name: the latest. */
   const latest = new Map<string, Purge>()
-  const lengths = new Map<number, number>()
+  const lengths = new Set<number>()
   let last = 0
   const nameOf = ({ kind, soft, what }: Pick<Purge, 'kind' | 'soft' | 'what'>): string => `${kind} ${soft ? 'soft' : 'hard'} ${what}`
   const add = (purge: Purge): void => {
     const name = nameOf(purge)
-    if (purge.kind === 'prefix' && !latest.has(name)) lengths.set(purge.what.length, (lengths.get(purge.what.length) ?? 0) + 1)
+    latest.delete(name)
     latest.set(name, purge)
+    if (purge.kind === 'prefix') lengths.add(purge.what.length)
     last = Math.max(last, purge.number)
+    if (latest.size > MOST_PURGES) letGo()
+  }
+  /** The older half of too many is forgotten: what was asked for before them counts as purged. */
+  const letGo = (): void => {
+    const oldest = [...latest].slice(0, MOST_PURGES / 2)
+    for (const [name] of oldest) latest.delete(name)
+    const { number, at } = oldest.at(-1)![1]
+    add({ kind: 'all', what: '', soft: false, number, at })
+    lengths.clear()
+    for (const { kind, what } of latest.values()) if (kind === 'prefix') lengths.add(what.length)
   }
   for (const purge of known) add(purge)
   const candidates = function* (primary: string, tags: string): Generator<Pick<Purge, 'kind' | 'what'>> {
     const what = purgedAs(primary)
     yield { kind: 'all', what: '' }
     yield { kind: 'url', what }
-    for (const length of lengths.keys()) if (length <= what.length) yield { kind: 'prefix', what: what.slice(0, length) }
+    for (const length of lengths) if (length <= what.length) yield { kind: 'prefix', what: what.slice(0, length) }
     for (const tag of tagsOf(tags)) yield { kind: 'tag', what: tag }
   }
   return {

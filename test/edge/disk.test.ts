@@ -80,14 +80,14 @@ t.test('what is broken is never served: octets turned anywhere, a segment cut an
     return isRight
   }
   let wrong = 0
-  for (let round = 0; round < 40; round++) {
+  for (let round = 0; round < 12; round++) {
     const octets = Buffer.from(sound)
     for (let turned = 0; turned < 1 + round; turned++) octets[(round * 7919 + turned * 104_729) % octets.length]! ^= 1 << (turned % 8)
     if (!(await check(octets, round % 2 === 0))) wrong++
-    if (!(await check(sound.subarray(0, (sound.length * round) / 40), round % 2 === 0))) wrong++
+    if (!(await check(sound.subarray(0, (sound.length * round) / 12), round % 2 === 0))) wrong++
   }
   t.equal(wrong, 0)
-  t.ok(served > 2000, `${served} others were served all the same`)
+  t.ok(served > 500, `${served} others were served all the same`)
   appendFileSync(path, Buffer.alloc(5000, 'NCR1'))
   t.ok(await check(readFileSync(path), false))
   truncateSync(path, 0)
@@ -142,8 +142,8 @@ t.test('a full disk is told once; what was written is served on', { skip: mayMou
 })
 
 t.test('an edge that is killed at any moment, whose files are damaged while it is away: never a wrong octet, and it has what it had', async (t) => {
-  const soaked = await soakStored(3, (line) => t.comment(line))
+  const soaked = await soakStored(2, (line) => t.comment(line))
   t.equal(soaked.wrong, 0, `${soaked.requests} requests, ${soaked.hits} hits`)
-  t.ok(soaked.hits > 300)
+  t.ok(soaked.hits > 100)
   t.ok(soaked.fetchedAfterKill <= 2, `${soaked.fetchedAfterKill} of ${soaked.asked} fetched anew after the last kill`)
 })

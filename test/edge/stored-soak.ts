@@ -16,7 +16,7 @@ import { configSchema } from '../../core/config.ts'
 const HOST = 'soak.nearcast.test'
 const OBJECTS = 400
 const CLIENTS = 8
-const REQUESTS_A_ROUND = 1000
+const REQUESTS_A_ROUND = 600
 
 export interface Soaked {
   readonly requests: number
