@@ -1,11 +1,11 @@
 /** Octets of a block. */
-export const BLOCK = 128
+export const BLOCK = 64
 const WORDS = BLOCK / 4
 /** Octets that a block takes beside its own: which comes behind it, and which stands before it. */
 const LINKS = 8
 /** Octets that the objects around a page take. */
 const PAGE_OVERHEAD = 1024
-const MOST_PER_PAGE = 2048
+const MOST_PER_PAGE = 4096
 const LEAST_PER_PAGE = 8
 /** In `before`: what follows is the number of an owner rather than of a block. */
 const OWNER = 0x80000000

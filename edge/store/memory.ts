@@ -23,7 +23,7 @@ const MOST_LIVE = 16 * 1024 * 1024
 /** Of each slot: where its record begins, its size, its version, whether it is below. */
 const SLOT_OCTETS = 13
 /** The least that an object can take, by which the number of slots is bounded; and the most slots. */
-const LEAST_OBJECT = 2 * BLOCK
+const LEAST_OBJECT = 4 * BLOCK
 const MOST_SLOTS = 2 ** 26
 const SCRATCH = 64 * 1024 + APART
 
