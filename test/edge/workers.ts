@@ -1,6 +1,5 @@
 import type { Role, Setup } from '../../core/channel.ts'
 import { systemClock, type Clock } from '../../core/clock.ts'
-import type { Clock } from '../../core/clock.ts'
 import type { Purge } from '../../core/purge.ts'
 import { configSchema, type Config } from '../../core/config.ts'
 import { makeLogger, type Logger } from '../../core/log.ts'
