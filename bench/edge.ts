@@ -43,7 +43,7 @@ const FIRST_PORT = 14700
 const TLS_PORTS = 10
 const HOST = 'bench.nearcast.test'
 
-interface Peer {
+export interface Peer {
   readonly name: string
   readonly port: number
   /** Absent where it does not speak TLS. */
@@ -108,8 +108,9 @@ async function startOrigin(port: number): Promise<Server> {
   return server
 }
 
-async function startOurs(port: number, folder: string): Promise<Peer> {
+export async function startOurs(port: number, folder: string): Promise<Peer> {
   const config = configSchema.parse({
+    http: { 'clients-per-address': 10_000 },
     edges: { bench: { address: '127.0.0.1', city: 'here', at: [0, 0] } },
     origins: { bench: { url: `http://127.0.0.1:${FIRST_PORT}` } },
     https: {},
@@ -134,13 +135,13 @@ async function startOurs(port: number, folder: string): Promise<Peer> {
   return { name: 'nearcast', port, tlsPort: port + TLS_PORTS, process: worker, end, said: () => '' }
 }
 
-function startNginx(program: string, port: number, folder: string, tls: { certificate: string; key: string }): Peer {
+export function startNginx(program: string, port: number, folder: string, tls: { certificate: string; key: string }): Peer {
   mkdirSync(folder)
   const file = join(folder, 'nginx.conf')
   writeFileSync(
     file,
     `worker_processes 1; master_process off; daemon off; pid ${folder}/pid; error_log stderr crit;
-events { worker_connections 1024; }
+events { worker_connections 4096; }
 http {
   access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_requests 1000000000; open_file_cache max=1000;
   client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/fastcgi; uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
@@ -157,7 +158,7 @@ http {
   return { ...peerOf('nginx', port, program, ['-p', folder, '-c', file, '-e', 'stderr']), tlsPort: port + TLS_PORTS }
 }
 
-function startVarnish(program: string, port: number, folder: string): Peer {
+export function startVarnish(program: string, port: number, folder: string): Peer {
   mkdirSync(folder)
   const options = ['-j', 'none', '-F', '-n', folder, '-a', `127.0.0.1:${port}`, '-b', `127.0.0.1:${FIRST_PORT}`, '-s', 'malloc,64m', '-p', 'thread_pools=1']
   return peerOf('varnish', port, program, options)

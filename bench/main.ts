@@ -3,10 +3,12 @@ import { systemClock } from '../core/clock.ts'
 import { messageOf } from '../core/trouble.ts'
 import { suggestion } from '../core/suggest.ts'
 import { benchAttacks } from './attacks.ts'
+import { benchBurst } from './burst.ts'
 import { benchDns } from './dns.ts'
 import { benchEdge } from './edge.ts'
 import { benchHostile } from './hostile.ts'
 import { benchLoad } from './load.ts'
+import { benchOffload } from './offload.ts'
 import { benchPaths } from './paths.ts'
 import { benchReload } from './reload.ts'
 import { benchSteering } from './steering.ts'
@@ -43,6 +45,8 @@ const benches: Readonly<Record<string, Bench>> = {
   edge: { about: 'CPU per hit over HTTP, beside nginx and varnish', run: benchEdge },
   store: { about: 'memory for each response held beside its body and head, and the time to put and to get', run: benchStore },
   traces: { about: 'what each order of eviction misses of public traces (--traces FOLDER) and of made ones, beside Belady', run: benchTraces },
+  burst: { about: 'a thousand clients for one object that nobody holds: fetches and first octets, beside nginx and varnish', run: benchBurst },
+  offload: { about: 'a simulated day of viewers in many places: hit ratios of edges, regionals and shields, and what reaches the origin', run: benchOffload },
   hostile: { about: 'CPU per packet of what nobody should send, beside a good query', run: benchHostile },
   attacks: { about: 'floods and what becomes of clients meanwhile, with and without limits, beside Knot and NSD', run: benchAttacks }
 }

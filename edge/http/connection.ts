@@ -138,6 +138,9 @@ export class Http1Connection implements Connection, Held {
     this.#framing = framing
     this.#begun = true
     this.#watcher = watcher
+    // What of the body is here already, or comes in the same moment, goes out with the head in one write.
+    this.#socket.cork()
+    process.nextTick(() => this.#socket.uncork())
     this.#write(Buffer.from(head, 'latin1'))
   }
 

@@ -29,7 +29,7 @@ export interface AnswerReceiver extends Pick<Receiver, 'connected' | 'drained' |
 
 /** What asking needs. */
 export interface Asker {
-  readonly client: UpstreamClient
+  readonly client: Pick<UpstreamClient, 'fetch' | 'close'>
   readonly auth: TierAuth
   readonly liveness: Liveness
   readonly clock: Clock
