@@ -180,7 +180,7 @@ function makeMember(role: Role, worker: Worker): Member {
         return flight.join(waiter)
       }
       const object = found.kind === 'stale' ? found.object : undefined
-      const plan: Plan = { primary, key: found.key, host: HOST, target, fields: [], route, parted: false, times, defaultIfError: 0, authorized: false, object, open: true }
+      const plan: Plan = { primary, key: found.key, host: HOST, target, fields: [], route, parted: false, times, defaultIfError: 0, authorized: false, compression: undefined, object, open: true }
       new Flight(worker, plan, waiter)
     }
   }

@@ -26,19 +26,19 @@ const PLACES = new Map<string, Point>([...Object.entries(EDGES).map(([name, [at]
 /** What a server takes beside the way. */
 const SERVER_MS = 2
 
-const OBJECTS = 12_000
+const OBJECTS = 3000
 const ZIPF = 0.9
 /** Of one region's viewers, how many want what only that region likes, in a hundred. */
 const LOCAL = 20
 const DAY_S = 86_400
 /** By rank in turn: of 200 objects one is fresh for 5 minutes, 19 for an hour, the others for a day. */
 const ttlOf = (object: number): number => (object % 200 === 7 ? 300 : object % 200 < 19 ? 3600 : DAY_S)
-const REQUESTS = 8_000_000
+const REQUESTS = 2_000_000
 /** At noon (UTC) something new is shown, to so many viewers within ten seconds. */
-const PREMIERE = { at: DAY_S / 2, viewers: 20_000, seconds: 10 }
+const PREMIERE = { at: DAY_S / 2, viewers: 5000, seconds: 10 }
 const START = Date.UTC(2026, 0, 5)
 /** Of each edge; a regional has twice as much, a shield eight times. */
-const MEMORY = '12MiB'
+const MEMORY = '4MiB'
 
 export async function benchOffload(options: BenchOptions): Promise<void> {
   const circumstances = circumstancesOf(options)
@@ -77,7 +77,7 @@ const dayCurve = (hour: number): number => 1 + 0.7 * Math.cos(((hour - 21) / 24)
 /** A whole number that is on average what is asked for. */
 const wholeOf = (mean: number, chance: number): number => Math.floor(mean) + (chance < mean % 1 ? 1 : 0)
 const SHIFT = { apac: 0, emea: 1, amer: 2 }
-const ownRank = (rank: number, region: keyof typeof SHIFT, isLocal: boolean): number => (isLocal ? (rank * 7919 + (SHIFT[region] + 1) * 10_007) % OBJECTS : rank)
+const ownRank = (rank: number, region: keyof typeof SHIFT, isLocal: boolean): number => (isLocal ? (rank * 7919 + (SHIFT[region] + 1) * 1009) % OBJECTS : rank)
 
 /** Draws ranks from 0 by Zipf's law. @returns the rank of a number from 0 up to 1 */
 function makeZipf(count: number, exponent: number): (chance: number) => number {

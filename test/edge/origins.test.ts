@@ -15,6 +15,8 @@ import { configOf, startMember } from './workers.ts'
 
 // One edge over several origins.
 
+t.setTimeout(120_000)
+
 const PORT = 13260
 const ADDRESS = '127.22.0.1'
 
