@@ -161,6 +161,11 @@ function makeMember(role: Role, worker: Worker): Member {
       }
       const tell = (outcome: Outcome): void => {
         if (outcome.kind === 'refreshed') return told(answerOf(outcome.object, etag))
+        // What came for another was too old already to be shared.
+        if (outcome.kind === 'released') {
+          worker.counters.requests--
+          return member.ask(target, etag, told)
+        }
         if (outcome.kind !== 'coming') throw new Error(`${target}: ${outcome.kind}`)
         const { coming } = outcome
         const reader = { next: 0, wake: () => end() }
@@ -181,7 +186,7 @@ function makeMember(role: Role, worker: Worker): Member {
       }
       const object = found.kind === 'stale' ? found.object : undefined
       const plan: Plan = { primary, key: found.key, host: HOST, target, fields: [], route, parted: false, times, defaultIfError: 0, authorized: false, compression: undefined, object, open: true }
-      new Flight(worker, plan, waiter)
+      return void new Flight(worker, plan, waiter)
     }
   }
   return member

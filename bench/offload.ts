@@ -135,7 +135,7 @@ function report({ members, origin }: Fleet, viewers: number, options: BenchOptio
   const offload = 100 * (1 - origin.asked / viewers)
   say(`\n${table(rows)}\n\noffload ${offload.toFixed(2)} %: ${viewers} requests of viewers, ${origin.asked} of the origin`)
   if (!isWhole(options) || options.rate !== undefined) return
-  const bars = [...tiers.map(({ role, fetches }) => ({ label: `past the ${role}s`, value: (100 * fetches) / viewers }))].map(({ label, value }) => ({ label, kind: 'ours' as const, value, low: value, high: value, text: `${value.toFixed(2)} %` }))
+  const bars = tiers.map(({ role, fetches }) => ({ label: `past the ${role}s`, value: (100 * fetches) / viewers })).map(({ label, value }) => ({ label, kind: 'ours' as const, value, low: value, high: value, text: `${value.toFixed(2)} %` }))
   writeResult('offload.svg', drawChart({ title: 'What is left for the tier above', subtitle: 'Requests that are sent on, as a share of those of viewers; a day, simulated; less is better', panels: [{ title: 'A day of Zipf traffic', subtitle: `${viewers.toLocaleString('en')} requests, 12 edges, 6 regionals, 1 shield`, bars }] }))
   writeResult('offload.md', `# Offload of the whole\n\nSimulated on ${machine}, ${day}, in ${Math.round(seconds)} s. Written by \`npm run bench -- offload\`.\n\n![What is left for the tier above](offload.svg)\n\n**${offload.toFixed(2)} %** of ${viewers.toLocaleString('en')} requests never reached the origin (aimed at: 99 %).\n\n${markdownTable(rows)}\n\n${ABOUT}\n`)
 }
