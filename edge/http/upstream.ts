@@ -3,6 +3,9 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { Socket } from 'node:net'
 import { fieldOf, type FieldList } from '../message/index.ts'
 
+/** Transfer codings there are (RFC 9112 §7, IANA). A word that is none of them cannot have been applied: such content is as it came, until the connection closes. */
+const CODINGS = new Set(['chunked', 'compress', 'x-compress', 'deflate', 'gzip', 'x-gzip'])
+
 /** Where to send a request. */
 export interface Server {
   readonly secure: boolean
@@ -250,7 +253,7 @@ class Exchange implements Fetching {
     clearTimeout(this.#patience)
     // It was offered no other (TE), and what we cannot take off we must not pass on as content (RFC 9112 §6.1, §7).
     const coding = fieldOf(response.rawHeaders, 'transfer-encoding')
-    if (coding !== undefined && coding.toLowerCase() !== 'chunked') return this.#trouble({ kind: 'broken', detail: 'it sent a transfer coding that was not asked for' })
+    if (coding !== undefined && coding.toLowerCase() !== 'chunked' && coding.split(',').some((each) => CODINGS.has(each.trim().toLowerCase()))) return this.#trouble({ kind: 'broken', detail: 'it sent a transfer coding that was not asked for' })
     this.#await()
     // `end` alone does not tell a whole response from one that was cut off.
     response.on('data', (piece: Buffer) => {

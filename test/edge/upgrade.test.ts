@@ -270,6 +270,11 @@ t.test('transfer codings that nobody asked for', async (t) => {
     t.equal((await client.reply()).status, 502, JSON.stringify(says))
     client.close()
   }
+  says = 'Transfer-Encoding: of-no-kind\r\n\r\nabc'
+  const odd = await connectClient(ADDRESS.icn, PORT)
+  odd.send(GET)
+  t.match(await odd.reply(), { status: 200, body: 'abc' }, 'a word that is no coding is none')
+  odd.close()
   says = 'Transfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n'
   const client = await connectClient(ADDRESS.icn, PORT)
   client.send(GET)
