@@ -45,6 +45,8 @@ export function build() {
   } catch {
     return 'nearcast: the sources are newer than build/ and the compiler is not installed: run npm ci first'
   }
+  // The first time takes as long as a start or two: nobody should wonder.
+  if (!existsSync(out) && process.stderr.isTTY) process.stderr.write('compiling the sources, this once\n')
   const fresh = join(root, `build.${process.pid}`)
   const old = `${fresh}.old`
   try {

@@ -5,6 +5,7 @@ import { formatFault, messageOf } from '../core/trouble.ts'
 import { explainRequest, openCountries, readRequest, type Explained } from '../edge/index.ts'
 import { failed, isSet, mistyped, textOf, type ArgumentSpec, type Call, type OptionSpec } from './command.ts'
 import { configFile, stateFolder } from './folders.ts'
+import { withPagePaths } from './page-files.ts'
 
 /** Header fields of the request, after the URL. */
 export const FIELDS: ArgumentSpec = { name: 'FIELD', optional: true, many: true }
@@ -21,8 +22,9 @@ export async function explainUrl(call: Call, text: string, from: string): Promis
   if (!URL.canParse(text)) return mistyped(call.io, `${text}: this is no URL`)
   const file = configFile(call)
   if (!existsSync(file.path)) return failed(call.io, `there is no ${file.label}`)
-  const { config, faults } = parseConfig(file.label, readFileSync(file.path, 'utf8'))
-  if (config === undefined) return failed(call.io, faults.map(formatFault).join('\n'))
+  const { config: read, faults } = parseConfig(file.label, readFileSync(file.path, 'utf8'))
+  if (read === undefined) return failed(call.io, faults.map(formatFault).join('\n'))
+  const config = withPagePaths(file, read)
   // As it was typed: URL would take `/a/../b` for `/b`, which no client has to.
   const [, authority, rest] = /^https?:\/\/([^/?#]*)([^#]*)/i.exec(text)!
   const target = rest === '' ? '/' : rest!.startsWith('?') ? `/${rest}` : rest!

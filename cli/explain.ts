@@ -64,6 +64,7 @@ export const explain: Command = {
     const reply = await admin.get<Explanation>(`/v1/explain?${query}`)
     if (reply instanceof Refused) return refused(call, reply)
     call.io.out(isSet(call, 'json') ? `${JSON.stringify(reply, undefined, 2)}\n` : `${explanationLines(reply).join('\n')}\n`)
+    if (reply.outcome === 'notours' && name.includes('/')) call.io.err(`nearcast: ${name} was taken for a name; a URL begins with http:// or https://\n`)
     return reply.outcome === 'notours' ? 1 : 0
   }
 }

@@ -12,6 +12,7 @@ import { parseSecrets, readKeyFiles, type TsigKeys } from '../daemon/wire/index.
 import type { NamedPath } from './folders.ts'
 import { checkPageFiles, withPagePaths } from './page-files.ts'
 import { checkCertificates, withCertificatePaths } from './certificates.ts'
+import { checkReached } from './unreached.ts'
 import { checkUpdateRules } from './update-rules.ts'
 
 /** A configuration with the keys that it names. */
@@ -36,7 +37,7 @@ export function readConfigKeys(file: NamedPath, text: string, config: Config): {
   // Of names in files with faults there is no telling.
   const unknown = faults.some(isError) ? [] : checkKeyNames(file.label, text, config, [...keys.keys()].map((name) => name.replace(/\.$/, '')))
   const pops = readPopKeys(file, config.pops?.keys)
-  return { keys, keyFiles, popKeys: pops.popKeys, faults: [...faults, ...unknown, ...checkPlaces(file.label, text, config), ...checkSecrets(file, config.dns['cookie-secrets']), ...pops.faults, ...checkUpdateRules(file.label, text, config), ...checkCertificates(file, text, config), ...checkPageFiles(file, text, config)] }
+  return { keys, keyFiles, popKeys: pops.popKeys, faults: [...faults, ...unknown, ...checkPlaces(file.label, text, config), ...checkSecrets(file, config.dns['cookie-secrets']), ...pops.faults, ...checkUpdateRules(file.label, text, config), ...checkCertificates(file, text, config), ...checkPageFiles(file, text, config), ...checkReached(file.label, text, config)] }
 }
 
 const isError = ({ severity }: Fault): boolean => severity === 'error'

@@ -109,13 +109,13 @@ interface Around {
 }
 
 /** What the rows above cannot show: addresses outside their prefix, listeners that are missing, numbers that can never be. */
-export function checkAnycast({ anycast: settings, pops, dns }: Around, source: YamlFile): Fault[] {
+export function checkAnycast({ anycast: settings, pops, dns }: Around, source: YamlFile, named: boolean): Fault[] {
   const faults: Fault[] = []
   if (settings === undefined) return faults
   const fault = (path: readonly PropertyKey[], reason: string, hint?: string): void => {
     faults.push({ ...source.position(['anycast', ...path]), severity: 'error', reason: `${['anycast', ...path].map(String).join('.')}: ${reason}`, ...(hint !== undefined && { hint }) })
   }
-  if (Object.keys(settings.prefixes).length === 0) fault(['prefixes'], 'names no prefix', 'without any leave anycast: out')
+  if (Object.keys(settings.prefixes).length === 0 && !named) fault(['prefixes'], 'names no prefix', 'without any leave anycast: out')
   if ((settings.bird === undefined) === (settings.exabgp === undefined)) fault([], settings.bird === undefined ? 'says nothing of who speaks BGP' : 'names two that speak BGP', 'expected either bird: or exabgp:')
   if (settings.bird !== undefined && settings.upstreams.length === 0) fault(['upstreams'], 'names no BGP session', 'the names of the BGP protocols in bird.conf')
   if (settings.exabgp !== undefined && settings.exabgp['next-hop'] !== 'self' && parseAddress(settings.exabgp['next-hop']) === undefined) fault(['exabgp', 'next-hop'], 'expected self or an address', suggestion(settings.exabgp['next-hop'], ['self']))

@@ -21,7 +21,7 @@ const CHOICE = 'expected all, none, only: [NAME, …] or except: [NAME, …]'
 
 const selection = (description: string) =>
   z
-    .union([z.strictObject({ only: names }), z.strictObject({ except: names }), z.enum(['all', 'none'])], { error: CHOICE })
+    .union([z.strictObject({ only: names.meta({ description: 'these alone, with `*` and `?` as wildcards' }) }), z.strictObject({ except: names.meta({ description: 'all but these, with `*` and `?` as wildcards' }) }), z.enum(['all', 'none'])], { error: CHOICE })
     .optional()
     .meta({ description, unit: '`all`, `none`, `{ only: […] }` or `{ except: […] }`' })
 

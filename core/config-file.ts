@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { formatAddress, parsePrefix } from './address.ts'
 import { checkAnycast } from './config-anycast.ts'
 import { checkPops } from './config-pops.ts'
 import { checkTiers } from './config-tiers-check.ts'
@@ -30,7 +31,7 @@ export function loadConfig(file: string): Config {
 export function parseConfig(file: string, text: string): { config?: Config; faults: readonly Fault[] } {
   const source = readYaml(file, text)
   if (source.faults.length > 0) return { faults: source.faults }
-  const parsed = configSchema.safeParse(source.value ?? {}, { error: describeIssue })
+  const parsed = configSchema.safeParse(source.value ?? {}, { error: describeIssue, reportInput: true })
   if (!parsed.success) {
     const faults = faultsOf(parsed.error, source, (key, path) => suggestion(key, keysAt(path)))
     const sound = soundPart(source.value)
@@ -140,7 +141,7 @@ function crossCheck(config: Config, source: YamlFile): Fault[] {
   }
   checkCalculated(config, source, reference, fault)
 
-  faults.push(...checkPeers(config, source), ...checkPops(config, source), ...checkAnycast(config, source))
+  faults.push(...checkPeers(config, source), ...checkPops(config, source), ...checkAnycast(config, source, prefixesNamed(source)), ...checkViews(config, source))
 
   const names = new Map<string, string>()
   const usedAddresses = new Map<string, string>()
@@ -169,6 +170,8 @@ function crossCheck(config: Config, source: YamlFile): Fault[] {
   for (const [id, distribution] of Object.entries(config.distributions)) {
     for (const [index, behaviour] of distribution.behaviours.entries()) {
       reference(['distributions', id, 'behaviours', index, 'origin'], behaviour.origin, groups.length === 0 ? 'origin' : 'origin or group of origins', [...namesIn(source, 'origins'), ...groups])
+      const { compress } = behaviour
+      if (compress !== false && compress['min-size'] > compress['max-size']) fault(['distributions', id, 'behaviours', index, 'compress', 'min-size'], 'it is larger than max-size')
       reference(['distributions', id, 'behaviours', index, 'policy'], behaviour.policy, 'cache policy', [...POLICY_SETS, ...namesIn(source, 'cache-policies')])
     }
     for (const [index, host] of [`${id}.${config.domain}`, ...distribution.aliases].entries()) {
@@ -178,6 +181,28 @@ function crossCheck(config: Config, source: YamlFile): Fault[] {
     }
   }
   return faults
+}
+
+/** Whether anycast names prefixes at all, be they faulty. */
+function prefixesNamed({ value }: YamlFile): boolean {
+  const anycast = isMap(value) ? value['anycast'] : undefined
+  const prefixes = isMap(anycast) ? anycast['prefixes'] : undefined
+  return isMap(prefixes) && Object.keys(prefixes).length > 0
+}
+
+/** A network is in one view: which of two it would be nobody could tell. */
+function checkViews({ dns: { views } }: Config, source: YamlFile): Fault[] {
+  const owners = new Map<string, string>()
+  return Object.entries(views).flatMap(([view, prefixes]) =>
+    prefixes.flatMap((text, index): Fault[] => {
+      const { bytes, length } = parsePrefix(text)!
+      const plain = `${formatAddress(bytes)}/${length}`
+      const owner = owners.get(plain)
+      owners.set(plain, owner ?? view)
+      if (owner === undefined || owner === view) return []
+      return [{ ...source.position(['dns', 'views', view, index]), severity: 'error', reason: `dns.views.${view}.${index}: ${text} is already in view ${owner}` }]
+    })
+  )
 }
 
 /** The peers that zones speak of. */

@@ -11,7 +11,7 @@ export const http = z
     idle: duration('a client connection without a request for this long is closed', '60s'),
     'least-rate': size('what a client must bring of a content, and take of an answer, each second in the long run; what it is not waited for does not count', '1KiB'),
     'head-timeout': duration('a request head must be complete within this long', '10s'),
-    upgrade: z.array(z.string().regex(/^[a-z0-9-]+$/, { message: 'expected the name of a protocol in lower case' })).default(['websocket']).meta({ description: 'protocols that a request may be upgraded to, through all tiers to the origin; never one by which HTTP itself goes on, such as h2c', unit: 'list of protocols' }),
+    upgrade: z.array(z.string().regex(/^[a-z0-9-]+$/, { message: 'expected the name of a protocol in lower case' }).refine((name) => !/^(?:h2c?|http|tls)$/.test(name), { message: 'HTTP itself goes on by this: requests in it would pass unseen' })).default(['websocket']).meta({ description: 'protocols that a request may be upgraded to, through all tiers to the origin; never one by which HTTP itself goes on, such as h2c', unit: 'list of protocols' }),
     'tunnel-idle': duration('a connection that was upgraded is closed when neither side says anything for this long', '10m'),
     tunnels: z.int().min(0).max(1_000_000).default(4096).meta({ description: 'upgraded connections that a worker holds at once' }),
     clients: z.int().min(1).max(10_000_000).default(50_000).meta({ description: 'connections that a worker holds at once; beyond that new ones are closed at once' }),

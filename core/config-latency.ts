@@ -16,7 +16,7 @@ export const latency = z
     beacon: z.boolean().default(true).meta({ description: 'edges serve `/.nearcast/latency.js` and `/.nearcast/beacon.gif`, by which browsers measure all edges, and take their reports' }),
     share: z.number().min(0).max(1).default(0.01).meta({ description: 'share of the page views in which the script measures' }),
     urls: z
-      .record(label, z.url({ protocol: /^https?$/ }))
+      .record(label, z.url({ protocol: /^https?$/, error: 'expected a URL such as http://192.0.2.10:8080' }))
       .default({})
       .meta({ description: 'where browsers reach an edge alone, by its name, such as https://icn.example.net; absent: its first address, over plain HTTP', unit: 'map of edges to URLs' })
   })

@@ -18,7 +18,7 @@ const fieldValue = z.string().max(4096).regex(/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-
 export const origin = z.union(
   [
     z.strictObject({
-      url: z.url({ protocol: /^https?$/ }).meta({ description: 'where the origin answers: protocol, host, port, and what its paths begin with, such as http://192.0.2.10:8080/site' }),
+      url: z.url({ protocol: /^https?$/, error: 'expected a URL such as http://192.0.2.10:8080' }).meta({ description: 'where the origin answers: protocol, host, port, and what its paths begin with, such as http://192.0.2.10:8080/site' }),
       host: hostname.optional().meta({ description: 'Host header sent to it; absent: the viewer\'s' }),
       headers: z.record(fieldName, fieldValue).default({}).meta({ description: 'fields that every request to it carries, in place of what the viewer sends under that name', unit: 'map of field names to values' }),
       'connect-timeout': duration('how long a connection may take to be made', '10s'),

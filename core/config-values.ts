@@ -48,7 +48,7 @@ export const named = <T extends z.ZodType>(value: T, description: string) => z.r
 
 export const perSecond = (description: string, preset: number) => z.int().min(0).max(100_000).default(preset).meta({ description: `${description}; 0: not limited` })
 
-export const prefix = z.string().refine((text) => parsePrefix(text) !== undefined, { message: 'expected an address or a prefix such as 192.0.2.0/24' })
+export const prefix = z.string().refine((text) => parsePrefix(text) !== undefined, { message: 'expected an address or a prefix without host bits, such as 192.0.2.0/24' })
 
 export const coordinates = z.tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)]).meta({ description: 'latitude and longitude in degrees', unit: '[latitude, longitude]' })
 

@@ -2,6 +2,7 @@ import type { Document, Node, Pair } from 'yaml'
 import type { z } from 'zod'
 import type { $ZodRawIssue } from 'zod/v4/core'
 import { lazyPackage } from './lazy-package.ts'
+import { nearest } from './suggest.ts'
 import type { Fault, Position } from './trouble.ts'
 
 const yaml = lazyPackage<typeof import('yaml')>('yaml')
@@ -80,9 +81,10 @@ function startOf(node: unknown): number | undefined {
 /** What a value that does not fit is said to be; for the `error` option of `safeParse`. Undefined: zod's own words. */
 export function describeIssue(issue: $ZodRawIssue): string | undefined {
   if (issue.code === 'invalid_type') return issue.input === undefined ? 'is missing' : `expected ${article(String(issue.expected))}, found ${shown(issue.input)}`
+  if (issue.code === 'too_small' && issue.origin === 'array') return `needs ${issue.minimum} or more, found ${shown(issue.input)}`
   if (issue.code === 'too_small') return `must be at least ${issue.minimum}, found ${shown(issue.input)}`
   if (issue.code === 'too_big') return `must be at most ${issue.maximum}, found ${shown(issue.input)}`
-  if (issue.code === 'invalid_value') return `expected ${issue.values.map(String).join(' or ')}, found ${shown(issue.input)}`
+  if (issue.code === 'invalid_value') return `expected ${issue.values.map(String).join(' or ')}, found ${shown(issue.input)}${meantValue(issue)}`
   if (issue.code === 'invalid_key') return issue.issues[0]?.message
   if (issue.code !== 'invalid_union') return undefined
   if (issue.input === undefined) return 'is missing'
@@ -90,8 +92,14 @@ export function describeIssue(issue: $ZodRawIssue): string | undefined {
   return reasons[0] ?? `does not fit, found ${shown(issue.input)}`
 }
 
+/** The value that was probably meant, in the brackets of a hint. */
+function meantValue({ input, values }: { readonly input?: unknown; readonly values: readonly unknown[] }): string {
+  const near = typeof input === 'string' ? nearest(input, values.map(String)) : undefined
+  return near === undefined ? '' : ` (did you mean ${near}?)`
+}
+
 function article(type: string): string {
-  const words: Record<string, string> = { int: 'a whole number', record: 'a map', object: 'a map', tuple: 'a list', array: 'a list' }
+  const words: Record<string, string> = { string: 'a text', boolean: 'true or false', int: 'a whole number', record: 'a map', object: 'a map', tuple: 'a list', array: 'a list' }
   return words[type] ?? `a ${type}`
 }
 
@@ -124,7 +132,10 @@ export function faultsOf(error: z.ZodError, source: YamlFile, suggest: (key: str
 /** Of what may be of several shapes: the issues of the shape that was meant, where it can be told; that is the one which lacks nothing. */
 function meantIssues(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue]
-  const meant = issue.errors.filter((issues) => !issues.some(({ code, path, input }) => code === 'invalid_type' && (path.length === 0 || (path.length === 1 && input === undefined))))
+  const isMap = typeof issue.input === 'object' && issue.input !== null
+  const lacks = ({ code, path, input }: z.core.$ZodIssue): boolean =>
+    (code === 'invalid_type' && (path.length === 0 || (path.length === 1 && input === undefined))) || (code === 'invalid_value' && path.length === 0 && isMap)
+  const meant = issue.errors.filter((issues) => !issues.some(lacks))
   if (meant.length !== 1) return [issue]
   return meant[0]!.map((each) => ({ ...each, path: [...issue.path, ...each.path] }))
 }

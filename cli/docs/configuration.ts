@@ -72,6 +72,7 @@ function typeText(schema: Schema): string {
   }
   if (schema.type === 'array') return `list of ${schema.items === undefined ? 'values' : typeText(schema.items)}`
   if (schema.type === 'object') return 'map'
+  if (schema.type === 'boolean') return '`true` or `false`'
   return schema.type === 'string' ? 'text' : 'value'
 }
 

@@ -187,6 +187,15 @@ t.test('networks are read with the policies, from files of their own too, and ev
   ]) t.ok(faults.out.some((line) => wanted.test(line)), `${String(wanted)} in\n${faults.out.join('\n')}`)
 })
 
+t.test('a behaviour that no request comes to is warned of', async (t) => {
+  const { check, edit } = makeBench(t)
+  const rest = ['/a/?', '/a/*', '/b*', '/b*.png', '/*', '/c'].map((path) => `      - { path: "${path}", origin: demo }\n`).join('')
+  edit('nearcast.yaml', (text) => text.replace(/ +- \{ path: .*\n/, `      - { path: "/*", when: { method: [POST] }, origin: demo }\n${rest}`))
+  const { status, out } = await check()
+  t.equal(status, 0)
+  t.match(out, [/:\d+:17: warning: distributions\.d111111abcdef8\.behaviours\.4\.path: \/b\*\.png is never reached: behaviour 4 takes \/b\*$/, /behaviours\.6\.path: \/c is never reached: behaviour 6 takes \/\*$/, /^all is well, 2 warnings/])
+})
+
 t.test('certificates that cannot be shown are told of where they are named, and names that they are not for', async (t) => {
   const { folder, check, edit } = makeBench(t)
   const authority = makeAuthority('test', Date.now(), Date.now() + 86_400_000)

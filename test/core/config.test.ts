@@ -37,6 +37,18 @@ t.test('every fault has its place, its reason and what was probably meant', asyn
         'nearcast.yaml:5:11: unknown key regionals.apac.adress (did you mean address?)'
       ].join('\n')
     ],
+    ['cache: { eviction: s3fifo }', 'nearcast.yaml:1:20: cache.eviction: expected lru or lfu or hot-lru+warm-lfu or sieve or s3-fifo or gdsf, found the text "s3fifo" (did you mean s3-fifo?)'],
+    ['https: { http2: no }', 'nearcast.yaml:1:17: https.http2: expected true or false, found the text "no"'],
+    ['http: { upgrade: [h2c] }', 'nearcast.yaml:1:19: http.upgrade.0: HTTP itself goes on by this: requests in it would pass unseen'],
+    ['origins: { shop: { url: "192.0.2.1:80" } }', 'nearcast.yaml:1:25: origins.shop.url: expected a URL such as http://192.0.2.10:8080'],
+    ['edges:\n  icn: { address: 1.2.3.4, city: X, at: [1, 2], parent: [] }', 'nearcast.yaml:2:57: edges.icn.parent: needs 1 or more, found an empty list'],
+    ['cache-policies: { shop: { query: { onyl: [a] } } }', 'nearcast.yaml:1:34: cache-policies.shop.query: expected all, none, only: [NAME, …] or except: [NAME, …]'],
+    ['cache-policies: { shop: { query: { only: a } } }', 'nearcast.yaml:1:42: cache-policies.shop.query.only: expected a list, found the text "a"'],
+    ['cache-policies: { shop: { query: noen } }', 'nearcast.yaml:1:34: cache-policies.shop.query: expected all or none, found the text "noen" (did you mean none?)'],
+    ['dns: { views: { office: [10.0.0.0/8], home: [192.0.2.0/24, 10.0.0.0/8] } }', 'nearcast.yaml:1:60: dns.views.home.1: 10.0.0.0/8 is already in view office'],
+    ['dns: { views: { office: [10.0.0.1/8] } }', 'nearcast.yaml:1:26: dns.views.office.0: expected an address or a prefix without host bits, such as 192.0.2.0/24'],
+    ['anycast: { asn: 5, exabgp: { pipe: /x }, prefixes: { d: { prefix: 192.0.2.0/24 } }, min-pops: 0 }', 'nearcast.yaml:1:57: anycast.prefixes.d.addresses: is missing'],
+    ['origins: { demo: { demo: 127.0.0.2 } }\ndistributions:\n  d1:\n    behaviours: [{ path: "/*", origin: demo, compress: { min-size: 2MiB, max-size: 1MiB } }]', 'nearcast.yaml:4:68: distributions.d1.behaviours.0.compress.min-size: it is larger than max-size'],
     ['domain: a\ndomain: b', 'nearcast.yaml:2:1: this key stands here twice']
   ]
   for (const [text, expected] of cases) t.equal(faultsOf(text).join('\n'), expected)
