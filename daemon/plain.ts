@@ -6,7 +6,7 @@ import { systemClock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
 import type { EarlyThread } from '../core/early-thread.ts'
 import type { Logger } from '../core/log.ts'
-import { makeHealthTable } from '../healthchecks/index.ts'
+import { makeHealthTable } from '../healthchecks/table.ts'
 
 /** Plain addresses that policies may name: without a fleet there are no others. */
 const MOST_TARGETS = 4096

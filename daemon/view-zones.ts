@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import type { Config } from '../core/config.ts'
-import { Loader, type LoaderSetup, type ReloadReply } from './control/index.ts'
+import type { ReloadReply } from './control/api.ts'
+import { Loader, type LoaderSetup } from './control/loading.ts'
 import type { ViewImage, WorldImage } from './world.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/log.ts'
-import { makeHealthTable } from '../healthchecks/index.ts'
+import { makeHealthTable } from '../healthchecks/table.ts'
 
 /** Zones that only some networks see, each view with a folder and a loader of its own. */
 export interface ViewZones {

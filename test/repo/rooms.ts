@@ -54,6 +54,7 @@ export const socketModules = ['node:net', 'node:dgram', 'node:tls', 'node:http',
 export const sideDoors: Readonly<Record<string, string>> = {
   'daemon/answer.ts': 'the hot file itself, which the room daemon/answer serves',
   'healthchecks/table.ts': 'the words of the health table, which every answer reads: what probes load does not come with them',
+  'daemon/control/loading.ts': 'what reads zones and keys, for a server that has neither fleet nor health',
   'daemon/control/api.ts': 'the types of the admin API, which the command line reads; no code'
 }
 
