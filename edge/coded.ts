@@ -33,8 +33,8 @@ export function inCoding(worker: Worker, viewer: Viewer, object: StoredObject, t
     return tell(renewed)
   }
   // What grows no smaller, or cannot be read, is not tried again.
-  if (made?.kind === 'pass') return tell(object)
-  const work = worker.coding.get(name) ?? begin(worker, name, wish, object, lines)
+  if (made?.kind === 'pass' && made.until === object.receivedAt) return tell(object)
+  const work = worker.coding.get(jobOf(name, object)) ?? begin(worker, name, wish, object, lines)
   if (wish.kind === 'encode' || work === undefined) return tell(object)
   let isThere = true
   viewer.reply.watch({ drained: () => undefined, gone: () => void (isThere = false) })
@@ -47,10 +47,11 @@ export function inCoding(worker: Worker, viewer: Viewer, object: StoredObject, t
 /** Begins the work, once for all who ask meanwhile; undefined where there is too much of it. It comes to what was made, or to the response as it is. */
 function begin(worker: Worker, name: string, wish: Exclude<Wish, { kind: 'as it is' }>, object: StoredObject, lines: () => string): Promise<StoredObject> | undefined {
   if (worker.coding.size >= MOST_AT_WORK) return undefined
+  const job = jobOf(name, object)
   const work = (wish.kind === 'encode' ? encode(wish.coding, object.body) : decode(wish.coding, object.body, worker.largestObject)).then((body) => {
-    worker.coding.delete(name)
+    worker.coding.delete(job)
     if (body === undefined) {
-      worker.store.put(name, { kind: 'pass', until: Infinity })
+      worker.store.put(name, { kind: 'pass', until: object.receivedAt })
       return object
     }
     const made = madeOf(object, lines(), body)
@@ -58,10 +59,13 @@ function begin(worker: Worker, name: string, wish: Exclude<Wish, { kind: 'as it 
     return made
   })
   // Who waits for it hears of its failure; who does not has been answered.
-  work.catch(() => worker.coding.delete(name))
-  worker.coding.set(name, work)
+  work.catch(() => worker.coding.delete(job))
+  worker.coding.set(job, work)
   return work
 }
+
+/** What is made of an older response is not for those who are answered with a newer one. */
+const jobOf = (name: string, { receivedAt }: StoredObject): string => `${name}\n${receivedAt}`
 
 /** A strong tag stands for the same octets, whenever they were received. */
 const isSame = (made: StoredObject, object: StoredObject): boolean => object.etag?.startsWith('"') === true && made.etag === `W/${object.etag}`
@@ -76,9 +80,11 @@ export const mustDecode = ({ request, nonce, behaviour: { compression } }: Viewe
   compression !== undefined && nonce === undefined && 'freshness' in coming.stored && wishFor(compression, coming, 0, requestField(request, ACCEPT_ENCODING)).kind === 'decode'
 
 /** Waits until a response that is coming is here whole; one that breaks off, or is too large to be held, breaks the connection. */
-export function collect(worker: Worker, { reply }: Viewer, coming: Coming, leave: () => void, tell: (object: StoredObject) => void): void {
+export function collect(worker: Worker, viewer: Viewer, coming: Coming, leave: () => void, tell: (object: StoredObject) => void): void {
   const { fill, stored, status, lines, etag, lastModified } = coming
   if (!('freshness' in stored)) return
+  const { reply } = viewer
+  viewer.key = coming.key
   const { freshness } = stored
   const pieces: Buffer[] = []
   let size = 0

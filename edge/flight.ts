@@ -13,8 +13,12 @@ import { ask, type Asker, type Parent, type Route } from './tiers/index.ts'
 
 /** A response that is coming: what is known when its head is here. */
 export interface Coming {
+  /** Under which it is held, if it is. */
+  readonly key: string
   readonly status: number
   readonly lines: string
+  /** Field lines for the one who asked, which are not held. */
+  readonly alone: string
   readonly length: number | undefined
   readonly etag: string | undefined
   readonly lastModified: string | undefined
@@ -253,13 +257,13 @@ export class Flight {
     const fill = new Fill({ kept: this.#storing, flow: { pause: () => this.#fetching?.pause(), resume: () => this.#fetching?.resume() } })
     const aged = fieldOf(fields, 'age') !== undefined
     const age = verdict.kind === 'storable' ? verdict.freshness.initialAge : verdict.age
-    this.#coming = { status, lines: this.#linesOf(status, held(passed, verdict)), length, etag: fieldOf(passed, 'etag'), lastModified: fieldOf(passed, 'last-modified'), fill, statusAbove: fieldOf(fields, 'cache-status'), tags: fieldOf(fields, 'cache-tag') ?? '', age: aged ? Math.floor(age / 1000) : undefined, stored }
+    const come = (key: string): Coming => ({ key, status, lines: this.#linesOf(status, held(passed, verdict)), alone: '', length, etag: fieldOf(passed, 'etag'), lastModified: fieldOf(passed, 'last-modified'), fill, statusAbove: fieldOf(fields, 'cache-status'), tags: fieldOf(fields, 'cache-tag') ?? '', age: aged ? Math.floor(age / 1000) : undefined, stored })
     const mark = this.#storing ? this.#settleKey(varyNames(fields)) : undefined
+    const coming = (this.#coming = come(this.#key))
     if (!sharable) this.#close()
     // An error of the moment neither drops what is held nor marks the key.
     if (!this.#storing && status < 500 && this.#plan.open) store.put(this.#key, { kind: 'pass', until: receivedAt + PASS_MS })
-    const coming = this.#coming
-    const own = verdict.kind === 'storable' && verdict.withheld.length > 0 ? { ...coming, lines: this.#linesOf(status, passed) } : coming
+    const own = verdict.kind === 'storable' && verdict.withheld.length > 0 ? { ...coming, alone: toLines(filterFields(passed, (name) => verdict.withheld.includes(name))) } : coming
     this.#tell((waiter) => {
       const leader = waiter === this.#leader
       if (!leader && !sharable) return { kind: 'released' }

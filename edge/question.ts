@@ -16,7 +16,7 @@ const PART = new Set(['if-range', 'range'])
 const CONDITIONS = new Set(['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range', 'range'])
 
 /** Fields by which some origins let a request change what they answer: not part of any key, so a viewer must not choose them. */
-const UNKEYED = new Set(['forwarded', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-proto', 'x-forwarded-scheme', 'x-forwarded-server', 'x-host', 'x-original-host', 'x-original-url', 'x-rewrite-url', 'x-http-method', 'x-http-method-override', 'x-method-override'])
+const UNKEYED = new Set(['forwarded', 'front-end-https', 'x-forwarded-host', 'x-forwarded-path', 'x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-proto', 'x-forwarded-protocol', 'x-forwarded-scheme', 'x-forwarded-server', 'x-forwarded-ssl', 'x-forwarded-uri', 'x-host', 'x-http-host-override', 'x-original-host', 'x-original-uri', 'x-original-url', 'x-rewrite-url', 'x-url-scheme', 'x-http-method', 'x-http-method-override', 'x-method-override'])
 
 const CONNECTION = fieldName('connection')
 

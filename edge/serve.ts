@@ -166,8 +166,10 @@ const BEHIND_MS = 1000
 function refreshBehind(worker: Worker, viewer: Viewer, key: string, object: StoredObject, now: number): void {
   if (now - object.askedAt < BEHIND_MS || worker.flights.has(key) || worker.underWay >= MOST_FLIGHTS) return
   object.askedAt = now
-  const waiter: Waiter = { valueOf: (name) => sentField(worker, viewer, name), tell: () => flight.stopIfUnwanted() }
-  const flight: Flight = new Flight(worker, planOf(worker, viewer, key, object, 'together', isAuthorized(viewer)), waiter)
+  // Where nobody can be asked it is told before there is a flight.
+  let flight: Flight | undefined
+  const waiter: Waiter = { valueOf: (name) => sentField(worker, viewer, name), tell: () => flight?.stopIfUnwanted() }
+  flight = new Flight(worker, planOf(worker, viewer, key, object, 'together', isAuthorized(viewer)), waiter)
 }
 
 /** Authorization reaches the origin, and whoever has another one would be answered from the same key. */
@@ -278,8 +280,9 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
   const status = coming.statusAbove === undefined ? own : `${coming.statusAbove}, ${own}`
   if (answerError(worker, viewer, coming.status, status, () => sayStatus(worker, viewer, coming.status))) return leave()
   const way = wayOf(worker, viewer, 'Miss', status, coming.age)
+  const lines = coming.lines + coming.alone
   if (mayAnswer304(worker, viewer, coming)) {
-    answer304(worker, viewer, coming.lines, way)
+    answer304(worker, viewer, lines, way)
     return leave()
   }
   const { length } = coming
@@ -293,21 +296,21 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
     leave()
     return getPart()
   }
-  if (range === undefined && mustDecode(viewer, coming)) return collect(worker, viewer, coming, leave, (object) => answerStored(worker, viewer, object, 'Miss', status))
-  if (range !== undefined) return relay(reply, partHead(worker, viewer, coming.lines, range, length!, way), 'length', coming.fill, leave, range)
+  if (range === undefined && mustDecode(viewer, coming)) return collect(worker, viewer, coming, leave, (object) => answerStored(worker, viewer, object, 'Miss', status, coming.alone))
+  if (range !== undefined) return relay(reply, partHead(worker, viewer, lines, range, length!, way), 'length', coming.fill, leave, range)
   const bodiless = request.method === 'HEAD' || coming.status === 204
   const framing = length !== undefined || bodiless ? 'length' : request.minor === 1 ? 'chunked' : 'close'
   const proof = proofOf(worker, viewer, coming.status)
-  const head = renderHead(worker, viewer.page?.status ?? coming.status, coming.lines, { ...(length === undefined || coming.status === 204 ? {} : { length }), chunked: framing === 'chunked' }, { ...way, proof, close: way.close || framing === 'close' })
+  const head = renderHead(worker, viewer.page?.status ?? coming.status, lines, { ...(length === undefined || coming.status === 204 ? {} : { length }), chunked: framing === 'chunked' }, { ...way, proof, close: way.close || framing === 'close' })
   if (!bodiless) return relay(reply, head, framing, coming.fill, leave)
   reply.whole(head)
   leave()
 }
 
-/** Answers with a response that is held, in the coding that the viewer takes. */
-function answerStored(worker: Worker, viewer: Viewer, object: StoredObject, cache: Way['cache'], status: string): void {
+/** Answers with a response that is held, in the coding that the viewer takes. @param alone field lines for this viewer, which are not held */
+function answerStored(worker: Worker, viewer: Viewer, object: StoredObject, cache: Way['cache'], status: string, alone = ''): void {
   if (answerError(worker, viewer, object.status, status, () => sayStatus(worker, viewer, object.status))) return
-  inCoding(worker, viewer, object, (shown) => answerShown(worker, viewer, shown, cache, status))
+  inCoding(worker, viewer, object, (shown) => answerShown(worker, viewer, alone === '' ? shown : { ...shown, lines: shown.lines + alone }, cache, status))
 }
 
 /** All of it, its head, a part, or that it has not changed. */

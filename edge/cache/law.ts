@@ -139,7 +139,7 @@ export function judge(received: Received): Verdict {
   const explicit = stated.explicit || (status >= 400 && least > 0)
   if (!explicit && !control.public && !HEURISTIC.has(status)) return refused('status')
   // Stricter than the RFC (§7.3): one client's cookie must not reach another because an origin said nothing of caching.
-  if (!explicit && !control.public && fieldOf(fields, 'set-cookie') !== undefined && !control.withheld.includes('set-cookie')) return refused('set-cookie')
+  if (!stated.explicit && !control.public && fieldOf(fields, 'set-cookie') !== undefined && !control.withheld.includes('set-cookie')) return refused('set-cookie')
   const freshness = { lifetime, initialAge: age, receivedAt: received.receivedAt, ...staleness(received, control) }
   const fresh = freshness.lifetime > age
   // Stale at once and without a validator it could never be used.

@@ -120,7 +120,7 @@ function prepare(head: string): Prepared {
     last = line.slice(0, colon).toLowerCase()
     if (LEFT_OUT.has(last)) continue
     value = line.slice(colon + 1).trim()
-    const before = fields[last]
+    const before = Object.hasOwn(fields, last) ? fields[last] : undefined
     // Lines of the same name are one list, but for Set-Cookie, whose lines cannot be joined (RFC 9110 §5.3).
     if (last === 'set-cookie') fields[last] = Array.isArray(before) ? [...before, value] : [value]
     else fields[last] = before === undefined ? value : `${String(before)}, ${value}`

@@ -192,10 +192,11 @@ class Http2Reply implements Connection {
     if (expectsContinue) this.#stream.additionalHeaders({ ':status': 100 })
     this.#awaitContent()
     this.#stream.on('data', (piece: Buffer) => {
+      // What was under way when it turned out to be too much is no flood.
+      this.#owner.took(piece.length)
       if (this.#sink === undefined) return
       this.#taken += piece.length
       this.#bringing?.add(piece.length)
-      this.#owner.took(piece.length)
       if (this.#taken > limits.bodySize) return this.#tooLarge()
       this.#awaitContent()
       sink.data(piece)

@@ -251,6 +251,8 @@ class Exchange implements Fetching {
     if (this.#over) return
     this.#response = response
     clearTimeout(this.#patience)
+    // Beyond 599 there is none (RFC 9110 §15), nor may HTTP/2 say one.
+    if (response.statusCode! > 599) return this.#trouble({ kind: 'broken', detail: `it answered with ${response.statusCode!}, which is no status` })
     // It was offered no other (TE), and what we cannot take off we must not pass on as content (RFC 9112 §6.1, §7).
     const coding = fieldOf(response.rawHeaders, 'transfer-encoding')
     if (coding !== undefined && coding.toLowerCase() !== 'chunked' && coding.split(',').some((each) => CODINGS.has(each.trim().toLowerCase()))) return this.#trouble({ kind: 'broken', detail: 'it sent a transfer coding that was not asked for' })

@@ -42,6 +42,16 @@ t.test('a verdict never says fresh for longer than the response does', async (t)
   t.equal(judge({ status: 200, fields: ['Cache-Control', 'max-age=99999999999999999999'], authorized: false, requestedAt: 0, receivedAt: 0, times: LAWFUL, defaultIfError: 0 }).kind, 'storable')
 })
 
+t.test('the cookie of an error that is held by the operator\'s word alone reaches nobody else', (t) => {
+  const times = { ...LAWFUL, errors: new Map([[404, 10_000], [503, 10_000]]), overrules: true }
+  const verdict = (status: number, ...fields: string[]) => judge({ status, fields, authorized: false, requestedAt: 0, receivedAt: 0, times, defaultIfError: 0 })
+  t.match(verdict(404), { kind: 'storable' })
+  t.match(verdict(404, 'Set-Cookie', 'a=1'), { kind: 'refused', reason: 'set-cookie' })
+  t.match(verdict(503, 'Set-Cookie', 'a=1', 'Cache-Control', 'private'), { kind: 'refused', reason: 'set-cookie' })
+  t.match(verdict(404, 'Set-Cookie', 'a=1', 'Cache-Control', 'max-age=5'), { kind: 'storable' }, 'where the origin says so itself')
+  t.end()
+})
+
 t.test('keys keep apart what differs', async (t) => {
   const by = (...names: string[]): Varying => ({ names, generation: 1 })
   const asked = { distribution: 'd', host: 'a.test', target: '/x' }

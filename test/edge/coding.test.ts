@@ -26,6 +26,7 @@ async function start(t: Test): Promise<Play> {
     const fields = { 'Cache-Control': 'max-age=60', ETag: '"1"', 'Content-Type': 'text/plain', ...(request.url === '/keep' && { 'Cache-Control': 'max-age=60, no-transform' }), ...(request.url === '/image' && { 'Content-Type': 'image/png' }) }
     if (request.headers['if-none-match'] === '"1"') return void response.writeHead(304, fields).end()
     if (request.url === '/gzip') return void response.writeHead(200, { ...fields, 'Content-Encoding': 'gzip' }).end(gzipped, 'latin1')
+    if (request.url?.startsWith('/alone') === true) return void response.writeHead(200, { ...fields, 'Cache-Control': 'max-age=60, no-cache="set-cookie"', 'Set-Cookie': `asked=${saw.length}`, ...(request.headers['x-language'] !== undefined && { Vary: 'X-Language' }), 'Content-Encoding': 'gzip' }).end(gzipped, 'latin1')
     if (request.url === '/bomb') return void response.writeHead(200, { ...fields, 'Content-Encoding': 'gzip' }).end(zlib.gzipSync(Buffer.alloc(30_000_000)))
     response.writeHead(200, fields).end(request.url === '/small' ? 'small' : TEXT)
   })
@@ -106,6 +107,19 @@ t.test('what the origin has compressed is decompressed for those who cannot take
   const bomb = await ask('/bomb')
   t.same([bomb.status, bomb.fields.get('content-encoding'), bomb.body.length < 100_000], [200, 'gzip', true])
   t.same(saw, ['/gzip undefined', '/bomb undefined'])
+})
+
+t.test('what is for one viewer alone is not held with what was decompressed for that viewer', async (t) => {
+  const { ask, saw } = await start(t)
+  for (const lines of [[], ['X-Language: ko']]) {
+    const first = await ask(`/alone?${lines.length}`, ...lines)
+    t.same([first.body === TEXT, first.fields.get('content-encoding'), first.fields.get('set-cookie')], [true, undefined, `asked=${saw.length}`])
+    for (const more of [[], ['Accept-Encoding: gzip']]) {
+      const other = await ask(`/alone?${lines.length}`, ...lines, ...more)
+      t.same([other.fields.get('x-cache'), other.fields.get('set-cookie')], ['Hit from nearcast', undefined], [...lines, ...more].join())
+    }
+  }
+  t.equal(saw.length, 2)
 })
 
 t.test('codings come back as they went, and nothing grows beyond its bound', async (t) => {

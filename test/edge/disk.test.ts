@@ -94,6 +94,30 @@ t.test('what is broken is never served: octets turned anywhere, a segment cut an
   t.equal(new DiskTier({ folder, limit: 64 * MIB, say: () => undefined }).count, 0)
 })
 
+t.test('a body that looks like records is never taken for them, whatever of the record around it is lost', async (t) => {
+  const forge = folderFor(t)
+  const { disk: forger } = openIn(t, forge)
+  forger.write('victim', [Buffer.from('forged')])
+  await forger.written()
+  const forged = readFileSync(join(forge, segmentsIn(forge)[0]!))
+  for (const lost of ['its head', 'its end'] as const) {
+    const folder = folderFor(t)
+    const { disk } = openIn(t, folder)
+    disk.write('before', [Buffer.from('sound')])
+    disk.write('carrier', [forged, forged, Buffer.alloc(1000)])
+    await disk.written()
+    const path = join(folder, segmentsIn(folder)[0]!)
+    const octets = readFileSync(path)
+    if (lost === 'its head') octets[octets.indexOf(forged) - 20]! ^= 1
+    writeFileSync(path, lost === 'its head' ? octets : octets.subarray(0, -500))
+    for (const way of ['read through', 'by its index']) {
+      const { disk: again } = openIn(t, folder)
+      t.equal(await again.read('victim'), undefined, `${lost}, ${way}`)
+      t.equal((await again.read('before'))?.toString(), 'sound')
+    }
+  }
+})
+
 t.test('its files stay within the limit; the oldest leave, and what was used among them stays', async (t) => {
   const folder = folderFor(t)
   const limit = 16 * MIB

@@ -63,6 +63,12 @@ t.test('what HTTP/1.1 gets, HTTP/2 gets', async (t) => {
   t.match(two, { status: 200, body: 'x', fields: { 'x-list': 'one, two' } })
   t.match(await ask(client, { ':authority': 'unknown.test' }), { status: 421 })
   t.match(await ask(client, { ':path': '/none' }), { status: 404 })
+  for (const method of ['GET', 'HEAD', 'POST']) {
+    origin.answers.set('/999', { status: 999, fields: [], body: '' })
+    t.match(await ask(client, { ':path': '/999', ':method': method }), { status: 502 }, `${method}: what is no status`)
+  }
+  origin.answers.set('/names', { status: 200, fields: [['constructor', 'a'], ['toString', 'b']], body: '' })
+  t.match(await ask(client, { ':path': '/names' }), { status: 200, fields: { constructor: 'a', tostring: 'b' } })
 })
 
 t.test('requests are read strictly', async (t) => {

@@ -128,6 +128,17 @@ t.test('an origin that fails is left alone, tried by one request, and asked agai
   for (let times = 0; times < 5; times++) t.equal((await edge.get('/')).body, 'first')
 })
 
+t.test('what may be stale answers while its origin is left alone', async (t) => {
+  const origin = await startOrigin()
+  origin.answers.set('/', { status: 200, fields: [['Cache-Control', 'max-age=1, stale-while-revalidate=60']], body: 'held' })
+  const edge = await startEdge(t, { only: { url: urlOf(origin), attempts: 1 } }, { origins: ['only'] })
+  t.equal((await edge.get('/')).body, 'held')
+  await origin.close()
+  await edge.time.turn(2000)
+  for (let times = 0; times < 6; times++) t.equal((await edge.get(`/${times}`)).status, 502)
+  t.match(await edge.get('/'), { status: 200, body: 'held', broken: false })
+})
+
 t.test('the circuit: five connections that are not made open it, and what was sent before counts no more', (t) => {
   const circuit = makeCircuit()
   for (let times = 0; times < 4; times++) t.equal(circuit.failed(0, true), false)

@@ -51,19 +51,20 @@ export function payloadOf(record: Buffer, id: Buffer): Buffer | undefined {
   return crc32(payload) === record.readUInt32LE(SUM) ? payload : undefined
 }
 
-/** The records of a segment that lie in it to their ends; past what is broken it goes on at the next head. */
+/**
+ * The records of a segment that lie in it to their ends; past what is broken it goes on at the next head. But what looks like one there may
+ * lie within the body of a record whose head is lost, written by whoever wrote that body: it only says that its key is held no more.
+ */
 export function* scan(segment: Buffer): Generator<Entry> {
+  let isSound = true
   for (let at = 0; at + HEAD <= segment.length; ) {
-    if (!isHead(segment, at)) {
-      at += ALIGN
-      continue
-    }
-    const length = segment.readUInt32LE(at + LENGTH)
+    const length = isHead(segment, at) ? segment.readUInt32LE(at + LENGTH) : Infinity
     if (at + HEAD + length > segment.length) {
+      isSound = false
       at += ALIGN
       continue
     }
-    yield { high: segment.readUInt32LE(at + ID), low: segment.readUInt32LE(at + ID + 4), offset: at, length: segment.readUInt32LE(at + KIND) === DELETED ? 0 : length }
+    yield { high: segment.readUInt32LE(at + ID), low: segment.readUInt32LE(at + ID + 4), offset: at, length: !isSound || segment.readUInt32LE(at + KIND) === DELETED ? 0 : length }
     at += spanOf(length)
   }
 }
