@@ -167,9 +167,10 @@ function refreshBehind(worker: Worker, viewer: Viewer, key: string, object: Stor
   if (now - object.askedAt < BEHIND_MS || worker.flights.has(key) || worker.underWay >= MOST_FLIGHTS) return
   object.askedAt = now
   // Where nobody can be asked it is told before there is a flight.
-  let flight: Flight | undefined
-  const waiter: Waiter = { valueOf: (name) => sentField(worker, viewer, name), tell: () => flight?.stopIfUnwanted() }
-  flight = new Flight(worker, planOf(worker, viewer, key, object, 'together', isAuthorized(viewer)), waiter)
+  let isThere = false
+  const waiter: Waiter = { valueOf: (name) => sentField(worker, viewer, name), tell: () => isThere && flight.stopIfUnwanted() }
+  const flight: Flight = new Flight(worker, planOf(worker, viewer, key, object, 'together', isAuthorized(viewer)), waiter)
+  isThere = true
 }
 
 /** Authorization reaches the origin, and whoever has another one would be answered from the same key. */
