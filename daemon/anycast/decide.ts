@@ -39,9 +39,11 @@ interface Wish {
   readonly holdUntil?: number
 }
 
-export function decide(situation: Situation, rules: Rules): Decided {
-  const { finding, now } = situation
-  const history = remember(situation, rules)
+export function decide(found: Situation, rules: Rules): Decided {
+  const { finding, now } = found
+  const history = remember(found, rules)
+  // Of a clock that was set back since, a pin too is as old as what is remembered.
+  const situation = found.pin === undefined || found.pin.since <= now ? found : { ...found, pin: { ...found.pin, since: history.since } }
   const wanted = wish({ ...situation, history }, rules)
   const { state, reasons, alarms = [], holdUntil } = wanted.state === 'withdrawn' && history.state !== 'withdrawn' ? leave(wanted, { ...situation, history }, rules) : wanted
   const isSame = state === history.state
@@ -82,7 +84,7 @@ function remember({ finding, history, now }: Situation, { decayMs }: Rules): Pre
     servesSince: grade === 'good' || grade === 'poor' ? (past(history.servesSince) ?? now) : grade === 'unknown' ? past(history.servesSince) : undefined,
     badSince: grade === 'bad' ? (past(history.badSince) ?? now) : undefined,
     flaps,
-    flappedAt: flaps === 0 ? undefined : decayed === 0 ? past(history.flappedAt) : history.flappedAt! + decayed * decayMs
+    flappedAt: flaps === 0 ? undefined : decayed === 0 ? (past(history.flappedAt) ?? now) : history.flappedAt! + decayed * decayMs
   }
 }
 
