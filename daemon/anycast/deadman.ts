@@ -187,25 +187,32 @@ export class Deadman {
     const others = new Set(Object.values(state.prefixes).flatMap(({ leases }) => leases.map(({ pop }) => pop)))
     for (const { name, isFresh } of channel?.view() ?? []) if (isFresh) others.add(name)
     const isBelieved = now - state.at <= WRITTEN_BELIEVED_MS
-    for (const [name, row] of Object.entries(config.anycast.prefixes)) {
+    // Of a configuration that is newer than ours the daemon has prefixes that are not known here: they leave by the same rules.
+    const prefixes = Object.entries(state.prefixes)
+    for (const [name, { prefix, leases: said }] of prefixes) {
       const before = acting.histories.get(name)
       if (before === undefined) continue
-      const finding = this.#find(needsOf(row, 0).dns === 'ignore' && row.serves === 'edges', acting.why)
-      const live = this.#heardOf(row.prefix)
-      const written = isBelieved ? (state.prefixes[name]?.leases ?? []) : []
+      const row = config.anycast.prefixes[name]
+      const finding = this.#find(row?.prefix === prefix && needsOf(row, 0).dns === 'ignore' && row.serves === 'edges', acting.why)
+      const live = this.#heardOf(prefix)
+      const written = isBelieved ? said : []
       const leases = [...worseOf(live, written), ...written.filter(({ pop }) => !live.some((lease) => lease.pop === pop))]
       const { intent, history } = decide({ finding, leases, heard: 1 + (isBelieved ? others.size : live.length), history: before, now }, this.#rules)
       const told = acting.intents.get(name)
-      if (told?.state !== intent.state) log.warn({ prefix: row.prefix, state: intent.state }, `dead-man: ${row.prefix} ${intent.state}: ${intent.reasons.join('; ')}`)
-      for (const alarm of intent.alarms) if (!(told?.alarms ?? []).includes(alarm)) log.error({ prefix: row.prefix }, `dead-man: ${row.prefix} ${alarm}`)
+      if (told?.state !== intent.state) log.warn({ prefix, state: intent.state }, `dead-man: ${prefix} ${intent.state}: ${intent.reasons.join('; ')}`)
+      for (const alarm of intent.alarms) if (!(told?.alarms ?? []).includes(alarm)) log.error({ prefix }, `dead-man: ${prefix} ${alarm}`)
       if (told?.state !== intent.state) this.#wroteAt = Number.NEGATIVE_INFINITY
       acting.intents.set(name, intent)
       // Who ended as asked to has not flapped.
       acting.histories.set(name, state.hasEnded ? { ...history, flaps: before.flaps, flappedAt: before.flappedAt, hasFallen: before.hasFallen } : history)
-      channel?.put('leases', keyOfPrefix(row.prefix), writeLease(intent))
+      channel?.put('leases', keyOfPrefix(prefix), writeLease(intent))
     }
-    this.#done = Object.fromEntries([...acting.histories].flatMap(([name, history]) => (config.anycast.prefixes[name] === undefined ? [] : [[name, { prefix: config.anycast.prefixes[name].prefix, history }]])))
-    void this.#speaker.carry(Object.entries(config.anycast.prefixes).map(([name, { prefix }]) => ({ prefix, state: acting.histories.get(name)?.state ?? 'withdrawn' })))
+    const held = prefixes.flatMap(([name, { prefix }]) => {
+      const history = acting.histories.get(name)
+      return history === undefined ? [] : [{ name, prefix, history }]
+    })
+    this.#done = Object.fromEntries(held.map(({ name, prefix, history }) => [name, { prefix, history }]))
+    void this.#speaker.carry(held.map(({ prefix, history: { state } }) => ({ prefix, state })))
   }
 
   /** Without the daemon nobody knows how its edges are; they end with the fleet. */

@@ -2,12 +2,16 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pino } from 'pino'
 import t from 'tap'
 import { openNotify } from '../../cli/systemd.ts'
+import { systemAfter, systemClock } from '../../core/clock.ts'
 import { parseConfig } from '../../core/config-file.ts'
 import { native } from '../../core/native.ts'
 import { formatFault } from '../../core/trouble.ts'
 import { renderInclude } from '../../daemon/anycast/index.ts'
+import { Deadman } from '../../daemon/anycast/deadman.ts'
 import { judgeDaemon } from '../../daemon/anycast/deadman-judge.ts'
 import { root } from '../repo/sources.ts'
 
@@ -100,4 +104,21 @@ t.test('the daemon is taken for dead when it is, and for nothing less', async (t
   t.equal(is({ isThere: false, listeners: silent, startedAt: 100_400, now: 110_500 }), 'dead')
   t.equal(is({ isThere: false, isEnding: true }, { hasEnded: true }), 'dead', 'nobody will watch after this')
   t.equal(is({ isEnding: true }), 'alive')
+})
+
+t.test('a dead-man whose configuration is older than the daemon\'s withdraws nothing against the rules, and announces nothing anew', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'deadman-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  const { config } = parseConfig('nearcast.yaml', `dns: { listen: [192.0.2.53, 198.51.100.53] }\nanycast:\n  asn: 64500\n  upstreams: [r1]\n  every: 100ms\n  restart-within: 1ms\n  bird: { socket: ${folder}/bird.ctl, include: ${folder}/nearcast.conf }\n  min-pops: 0\n  max-withdrawn: 0\n  prefixes: { one: { prefix: 192.0.2.0/24, addresses: [192.0.2.53] }, two: { prefix: 198.51.100.0/24, addresses: [198.51.100.53] } }\n`)
+  const now = Date.now()
+  const row = (prefix: string): object => ({ prefix, history: { state: 'announced', since: now - 60_000, flaps: 0, hasFallen: false }, isWell: true, isLeaving: false, leases: [] })
+  // It has got a third prefix since, and the second is another one.
+  writeFileSync(join(folder, 'anycast.json'), JSON.stringify({ pid: 0x7ffffff0, at: now, hasEnded: false, ports: { dns: 9, http: 9 }, taken: 0, prefixes: { one: row('192.0.2.0/24'), two: row('203.0.113.0/24'), three: row('2001:db8::/32') } }))
+  const deadman = new Deadman({ config: { ...config!, anycast: config!.anycast! }, stateFolder: folder, isAlive: () => false, clock: systemClock, after: systemAfter, log: pino({ level: 'silent' }) })
+  t.teardown(() => deadman.close())
+  const include = join(folder, 'nearcast.conf')
+  // A timer of its own keeps no process.
+  for (let tries = 0; tries < 300 && !existsSync(include); tries++) await sleep(100)
+  const expected = ['192.0.2.0/24', '203.0.113.0/24', '2001:db8::/32'].map((prefix) => ({ prefix, state: 'demoted' as const }))
+  t.equal(readFileSync(include, 'utf8'), renderInclude(expected, { asn: 64500, demotion: config!.anycast!.demotion }))
 })
