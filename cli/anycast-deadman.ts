@@ -7,7 +7,7 @@ import { native } from '../core/native.ts'
 import { ConfigError, messageOf } from '../core/trouble.ts'
 import { Deadman, readAnycastState } from '../daemon/anycast/index.ts'
 import { PopKeys } from '../daemon/control/index.ts'
-import { leasesOf, openChannel, type Channel } from '../daemon/pops/index.ts'
+import { keysFor, leasesOf, openChannel, type Channel } from '../daemon/pops/index.ts'
 import { isAlive, takeLock } from '../fleet/index.ts'
 import { failed, numberOf, type Call } from './command.ts'
 import { configFile, stateFolder } from './folders.ts'
@@ -99,7 +99,7 @@ async function openDeadmen({ config, popKeys }: Pick<Configured, 'config' | 'pop
   const theirs = Object.fromEntries(Object.entries(others).map(([other, at]) => [other, { address: at.address, port: at.port + 1 }]))
   try {
     const quiet = log.child({}, { level: 'error' })
-    return await openChannel({ name, listen, port: port + 1, others: theirs, keys: () => keys.now, leases: leasesOf(lease), skewMs: pops['clock-skew'], clock: systemClock, after: systemAfter, log: quiet })
+    return await openChannel({ name, listen, port: port + 1, others: theirs, keys: keysFor('dead-men', () => keys.now), leases: leasesOf(lease), skewMs: pops['clock-skew'], clock: systemClock, after: systemAfter, log: quiet })
   } catch (error) {
     log.warn(`dead-man: the dead-men of other PoPs are not heard, and what they said last counts: ${messageOf(error)}`)
     return undefined

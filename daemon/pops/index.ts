@@ -6,7 +6,7 @@
 //   vantage.ts   (our own verdict, those of others) -> what answers go by
 //
 // Must never hold up a check or an answer, believe what is not signed, or say what stands in a key file.
-export { checkKeyMode, parsePopKeys, type PopKey } from './keys.ts'
+export { checkKeyMode, keysFor, parsePopKeys, type PopKey } from './keys.ts'
 export { openPops, type Pops, type PopsOptions } from './open.ts'
 export type { PopStatus, PopsStatus } from './tell.ts'
 export { Vantage, type VantageOptions, type Watched } from './vantage.ts'

@@ -1,4 +1,4 @@
-import { createHash, createSecretKey, type KeyObject } from 'node:crypto'
+import { createHash, createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import type { Fault } from '../../core/trouble.ts'
 
 /** A key that all PoPs share. */
@@ -42,6 +42,18 @@ export function parsePopKeys(file: string, text: string): { readonly keys: reado
   }
   if (keys.length === 0 && faults.length === 0) fault(1, 1, 'holds no key', HINT)
   return { keys, faults }
+}
+
+/** Keys for others of the same PoPs, as their dead-men: what these sign no daemon takes, wherever it is sent, and the other way round. */
+export function keysFor(who: string, now: () => readonly PopKey[]): () => readonly PopKey[] {
+  let of: readonly PopKey[] = []
+  let made: readonly PopKey[] = []
+  return () => {
+    const keys = now()
+    if (keys !== of) made = keys.map(({ secret }) => keyOf(createHmac('sha256', secret).update(`nearcast pops ${who}\0`).digest()))
+    of = keys
+    return made
+  }
 }
 
 /** What is wrong with the mode of a key file: only its owner may read it. */

@@ -9,7 +9,8 @@ import { LARGEST, peek, readMessage, writeMessage, type Message } from '../../da
 import { PopSocket } from '../../daemon/pops/socket.ts'
 import { keyOfTarget, readSight, writeSight } from '../../daemon/pops/sight.ts'
 import type { Plan } from '../../healthchecks/index.ts'
-import { deliver, heardBy, keyOf, meet, value } from './network.ts'
+import { keysFor } from '../../daemon/pops/keys.ts'
+import { deliver, heardBy, keyOf, makeEnd, meet, value } from './network.ts'
 
 const SECRET = Buffer.from('a7'.repeat(31) + '01', 'hex')
 const hex = (octets: number): fc.Arbitrary<string> => fc.uint8Array({ minLength: octets, maxLength: octets }).map((bytes) => Buffer.from(bytes).toString('hex'))
@@ -156,4 +157,23 @@ t.test('where there is no way to another PoP that is told, and what is sent is d
   t.match(lines, [/^there is no way from 127\.0\.0\.1 to 192\.0\.2\.1 port \d+ \(E[A-Z]+\); tried again$/])
   socket.send(Buffer.from('x'))
   socket.close()
+})
+
+t.test('what dead-men say to each other is nothing to a daemon, wherever it is sent', async (t) => {
+  const { time, a, b } = await meet()
+  const keys = keysFor('dead-men', () => keyOf('a7'))()
+  t.match(keys, [{ id: /^[0-9a-f]{16}$/ }])
+  const deadman = makeEnd('a', 'b', time, { keys })
+  a.state.put('01', value('up'))
+  // Whoever sits between them turns the dead-man's words to the daemon, and its answers back.
+  for (let second = 0; second < 3; second++) {
+    await time.turn(1000)
+    deadman.link.tick()
+    deliver(deadman, b)
+    a.link.tick()
+    b.link.tick()
+    deliver(a, b)
+  }
+  t.same(heardBy(b), { '01': 'up' }, 'the daemon that b knew is the one that it hears')
+  t.match(b.link.view().refused, { key: 3 })
 })
