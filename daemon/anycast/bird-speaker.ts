@@ -26,6 +26,10 @@ const LONGEST_RETRY_MS = 5000
 const READ_AGAIN_MS = 20
 const READINGS = 7
 
+/** Where BIRD has the include and sends something else, as after `configure undo`, it is told again after so long, and ever less often: it may be a filter of the operator's. */
+const FIRST_TELL_AGAIN_MS = 2000
+const LONGEST_TELL_AGAIN_MS = 120_000
+
 /** That somebody changed the include is told for so long. */
 const TOLD_FOR_MS = 60_000
 
@@ -45,6 +49,9 @@ export class BirdSpeaker implements Speaker {
   #work: Promise<void> | undefined
   #again = false
   #failures = 0
+  /** How often it was told the same again, and when the next time is. */
+  #tellings = 0
+  #tellAgainAt: number | undefined
   #notBefore = 0
   #view: SpeakerView = { what: 'BIRD', isThere: false, sessions: [], alarms: [] }
   /** What was done to the include by others, and when: told for a while. */
@@ -102,6 +109,10 @@ export class BirdSpeaker implements Speaker {
       const text = renderInclude(this.#routes, this.#options)
       await this.#keepInclude(text)
       if (this.#told !== text) await this.#tell(text)
+      else if (this.#tellAgainAt !== undefined && clock.elapsed() >= this.#tellAgainAt) {
+        this.#tellAgainAt = undefined
+        await this.#tell(text)
+      }
       await this.#readBack(this.#routes)
       this.#failures = 0
     } catch (error) {
@@ -162,16 +173,24 @@ export class BirdSpeaker implements Speaker {
     try {
       for (let reading = 1; ; reading++) {
         const found = await read(bird, upstreams, routes)
-        const { sessions, alarms } = compareSessions(found.sessions, found.exported, routes, demotion)
+        const { sessions, alarms, isOtherwise } = compareSessions(found.sessions, found.exported, routes, demotion)
         if (alarms.length > 0 && reading < READINGS && !this.#again) {
           await new Promise<void>((resolve) => void after(READ_AGAIN_MS * 2 ** (reading - 1), resolve))
           continue
         }
+        this.#mayTellAgain(isOtherwise)
         return this.#say({ what: bird.greeting.replace(/ ready\.?$/, ''), isThere: true, readAt: clock.now(), sessions, alarms: [...this.#lately(), ...alarms] })
       }
     } finally {
       bird.close()
     }
+  }
+
+  #mayTellAgain(isOtherwise: boolean): void {
+    if (!isOtherwise) {
+      this.#tellings = 0
+      this.#tellAgainAt = undefined
+    } else this.#tellAgainAt ??= this.#options.clock.elapsed() + Math.min(LONGEST_TELL_AGAIN_MS, FIRST_TELL_AGAIN_MS * 2 ** Math.min(10, this.#tellings++))
   }
 
   #say(view: SpeakerView): void {

@@ -2,9 +2,10 @@ import type { Demotion, Route } from './include.ts'
 import type { Exported, Session } from './read-back.ts'
 import type { SessionView } from './speaker.ts'
 
-/** Compares what is sent over every session with what is intended. */
-export function compareSessions(found: readonly (readonly [string, Session | undefined])[], exported: ReadonlyMap<string, readonly Exported[]>, routes: readonly Route[], demotion: Demotion): { readonly sessions: SessionView[]; readonly alarms: string[] } {
+/** Compares what is sent over every session with what is intended. `isOtherwise`: over one that is established something else is sent. */
+export function compareSessions(found: readonly (readonly [string, Session | undefined])[], exported: ReadonlyMap<string, readonly Exported[]>, routes: readonly Route[], demotion: Demotion): { readonly sessions: SessionView[]; readonly alarms: string[]; readonly isOtherwise: boolean } {
   const alarms: string[] = []
+  let isOtherwise = false
   const sessions = found.map(([name, session]): SessionView => {
     if (session === undefined) {
       alarms.push(`BIRD has no protocol ${name}`)
@@ -16,7 +17,9 @@ export function compareSessions(found: readonly (readonly [string, Session | und
     for (const route of routes) {
       if (!families.includes(route.prefix.includes(':') ? 6 : 4)) continue
       const trouble = isEstablished ? differs(route, sent.find(({ prefix }) => prefix === route.prefix)) : undefined
-      if (trouble !== undefined) alarms.push(`${route.prefix} is to be ${route.state}, and ${trouble} to ${name}`)
+      if (trouble === undefined) continue
+      isOtherwise = true
+      alarms.push(`${route.prefix} is to be ${route.state}, and ${trouble} to ${name}`)
     }
     return { name, state: isEstablished ? 'Established' : [state, info].filter((part) => part !== '').join(' '), isEstablished, ...(neighbour !== undefined && { neighbour }), ...(neighbourAs !== undefined && { neighbourAs }), sent }
   })
@@ -24,7 +27,7 @@ export function compareSessions(found: readonly (readonly [string, Session | und
     const family = prefix.includes(':') ? 6 : 4
     if (found.length > 0 && found.every(([, session]) => session !== undefined) && !found.some(([, session]) => session?.families.includes(family) === true)) alarms.push(`${prefix} goes nowhere: no session has a channel for IPv${family}`)
   }
-  return { sessions, alarms }
+  return { sessions, alarms, isOtherwise }
 }
 
 function differs({ state }: Route, sent: { readonly isDemoted: boolean } | undefined): string | undefined {

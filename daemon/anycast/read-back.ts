@@ -39,7 +39,7 @@ export function readSession(name: string, { lines, code }: BirdReply): Session |
   const find = (pattern: RegExp): string | undefined => text.map((line) => pattern.exec(line)?.[1]).find((found) => found !== undefined)
   const neighbour = find(/^\s*Neighbor address:\s*(\S+)/)
   const neighbourAs = find(/^\s*Neighbor AS:\s*(\d+)/)
-  const exported = text.flatMap((line) => /^\s*Routes:.*?(\d+) exported/.exec(line)?.[1] ?? [])
+  const exported = text.flatMap((line) => /^\s*Routes:.*?(?<!\d)(\d+) exported/.exec(line)?.[1] ?? [])
   return {
     name,
     state,
@@ -67,7 +67,7 @@ export function readExported({ lines }: BirdReply): Exported[] {
     const more = {
       ...(path !== undefined && { pathLength: path.trim() === '' ? 0 : path.trim().split(/\s+/).length }),
       ...(med !== undefined && { med: Number(med) }),
-      ...(communities !== undefined && { communities: [...last.communities, ...[...communities.matchAll(/\(([^)]*)\)/g)].map((match) => match[1]!.replaceAll(/\s/g, '').replaceAll(',', ':'))] })
+      ...(communities !== undefined && { communities: [...last.communities, ...[...communities.matchAll(/\(([^()]*)\)/g)].map((match) => match[1]!.replaceAll(/\s/g, '').replaceAll(',', ':'))] })
     }
     found[found.length - 1] = { ...last, ...more }
   }

@@ -109,6 +109,18 @@ for (const [what, answer, trouble, greeting] of TROUBLES) {
   })
 }
 
+t.test('lines made to be slow to read are read all the same', async (t) => {
+  const folder = folderOf(t)
+  const long = 3 << 20
+  await standIn(t, folder, (command) => {
+    if (command.startsWith('configure')) return '0003 Reconfigured\n'
+    return command.startsWith('show protocols') ? `${UP.slice(0, -'0000 \n'.length)}1006-  Routes: ${'1'.repeat(long)}\n0000 \n` : `1007-192.0.2.0/24 blackhole\n1012-\tBGP.community: ${'('.repeat(long)}\n0000 \n`
+  })
+  const speaker = speakerIn(t, folder)
+  await speaker.carry([ROUTES[0]!])
+  t.match(speaker.view(), { isThere: true, sessions: [{ isEstablished: true }] })
+})
+
 t.test('an answer in single octets is one answer', async (t) => {
   const folder = folderOf(t)
   await standIn(t, folder, (_, socket) => {
@@ -188,6 +200,10 @@ t.test('a real BIRD announces, demotes and withdraws, and is put right', { skip:
   t.match(routes, /BGP\.med: 50/)
   t.match(routes, /BGP\.community: \(65535,0\)/)
   t.match(routes, /BGP\.large_community: \(64500, 1, 2\)/)
+
+  execFileSync('birdc', ['-s', join(folder, 'bird.ctl'), 'configure', 'undo'])
+  t.match((await until(speaker, ({ alarms }) => alarms.length > 0)).alarms, [/192\.0\.2\.0\/24 is to be demoted, and is sent as announced to r1/], 'the include is as it was, and BIRD went back to the one before')
+  t.match(await until(speaker, isAsIntended), { sessions: [{ sent: [{ isDemoted: true }, { isDemoted: false }] }] })
 
   writeFileSync(join(folder, 'nearcast.conf'), renderInclude(ROUTES, { asn: 64500, demotion: DEMOTION }))
   execFileSync('birdc', ['-s', join(folder, 'bird.ctl'), 'configure'])
