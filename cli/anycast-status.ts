@@ -28,7 +28,7 @@ export function anycastLines(status: AnycastStatus, columns: number): string[] {
 function headLine({ pop, pops, speaker, deadman, now }: AnycastStatus): string {
   const heard = pops.total === 1 ? '' : `; ${pops.heard} of ${pops.total} PoPs heard${pops.heard < pops.quorum ? `: NO QUORUM (${pops.quorum} needed), nothing is withdrawn` : ''}`
   const watch = deadman === undefined ? '; no dead-man' : now - deadman.at > SILENT_MS ? '; the dead-man is SILENT' : `; dead-man ${deadman.pid}`
-  return `PoP ${pop} announces through ${speaker.what}${speaker.isThere ? '' : ', which is NOT THERE'}${heard}${watch}`
+  return `PoP ${pop} announces through ${speaker.what}${speaker.isThere ? '' : speaker.alarms.length === 0 ? ', which is being asked' : ', which is NOT THERE'}${heard}${watch}`
 }
 
 const SILENT_MS = 10_000

@@ -167,7 +167,7 @@ function namesOf(config: Config, status: Status): string[] {
 }
 
 function nameLines({ config, status, program }: Scene): string[] {
-  if (status === undefined) return ['Names   the daemon does not answer yet; its log says why']
+  if (status === undefined) return ['Names   the daemon is not ready yet; all this is printed again when it is']
   if (status.zones.length === 0) return [`Names   none: no zone is in service (${program} check tells what is wrong)`]
   const names = namesOf(config, status)
   const more = names.length > MOST_NAMES ? [`and ${names.length - MOST_NAMES} more`] : []

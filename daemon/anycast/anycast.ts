@@ -111,7 +111,7 @@ export class Anycast {
     if (names.length === 0) return `there is no prefix ${prefix}`
     const now = clock.now()
     await this.#pins.set(names, state === 'none' ? undefined : { state, why, since: now, ...(forMs !== undefined && { until: now + forMs }), ...(isForced === true && { isForced }) })
-    log.info(`anycast: ${names.join(', ')} ${state === 'none' ? 'let go' : state === 'drain' ? 'to be drained' : `pinned ${state}`}: ${why}`)
+    log.info(`anycast: ${names.join(', ')} ${state === 'none' ? 'let go' : `${state === 'drain' ? 'to be drained' : `pinned ${state}`}: ${why}`}`)
     this.#decide(true)
     return names
   }

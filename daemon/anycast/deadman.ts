@@ -166,7 +166,7 @@ export class Deadman {
       this.#acting = { why: verdict.why, histories: new Map(Object.entries(state.prefixes).map(([name, { history }]) => [name, history])), intents: new Map() }
       this.#speaker.takeOver()
       this.#wroteAt = Number.NEGATIVE_INFINITY
-      log.error(`dead-man: ${verdict.why}: the announcements are in my hands`)
+      log[this.#isEnding ? 'warn' : 'error'](`dead-man: ${verdict.why}: the announcements are in my hands`)
     } else if (verdict.is === 'alive' && this.#acting !== undefined) {
       this.#acting = undefined
       this.#wroteAt = Number.NEGATIVE_INFINITY

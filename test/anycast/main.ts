@@ -24,13 +24,13 @@ try {
       process.stdout.write('the lab is down: its processes, namespaces and files are gone\n')
     }
   } else if (found?.isUp === true) {
-    process.stderr.write(`lab: one is up already (npm run lab -- --down ends it)\n\n${mapOf()}`)
+    process.stderr.write(`lab: one is up already (npm run lab -- --down ends it)\n\n${mapOf(options.plain === undefined)}`)
     process.exitCode = 1
   } else {
     await found?.down()
     const lab = await Lab.build(folder, { outlives: true })
     if (options.plain === undefined) await startFleet(lab, { isQuick: options.measure !== undefined })
-    if (options.measure === undefined) process.stdout.write(mapOf())
+    if (options.measure === undefined) process.stdout.write(mapOf(options.plain === undefined))
     else await measure(lab, (line) => process.stdout.write(`${line}\n`)).finally(() => lab.down())
   }
 } catch (error) {
@@ -38,7 +38,7 @@ try {
   process.exitCode = 1
 }
 
-function mapOf(): string {
+function mapOf(hasFleet: boolean): string {
   const rows: (readonly string[])[] = [['NODE', 'WHAT', 'AS', 'ADDRESSES', 'BESIDE']]
   const beside = (name: string): string => neighboursOf(name).map(({ peer }) => peer.node).join(' ')
   for (const { name, as, id } of ROUTERS) rows.push([name, 'router', String(as), id, beside(name)])
@@ -60,6 +60,6 @@ Try:
   ${enter} c2 curl -si http://${SERVICE.edge.ipv4}/
   ${enter} r1 birdc show route for ${SERVICE.dns.prefix4} all
   ${enter} icn birdc show protocols
-  npm run lab -- --down
+${hasFleet ? `  ${enter} icn npx nearcast anycast status --state ${folder}/icn/state\n` : ''}  npm run lab -- --down
 `
 }
