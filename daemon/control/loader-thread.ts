@@ -4,7 +4,7 @@ import { systemAfter, systemClock } from '../../core/clock.ts'
 import { threadData } from '../../core/early-thread.ts'
 import { messageOf, never } from '../../core/trouble.ts'
 import { findAsDatabase, noPlaces, type LatencyImage } from '../../geodb/index.ts'
-import { collector } from '../reclaim.ts'
+import { collector, trimMemory } from '../reclaim.ts'
 import type { PathSource } from '../paths/index.ts'
 import type { Target } from '../routing/index.ts'
 import { openJournals } from './journals.ts'
@@ -63,6 +63,7 @@ export type ToLoader =
 
 /** Octets of an image that is worth collecting the garbage of its making at once. */
 const LARGE = 8 << 20
+const FREED_MS = 250
 
 const port = parentPort!
 const { folder: place, stateFolder, targets, checks, mostTargets, secondaries, autoSerials, geo } = await threadData<LoaderData>()
@@ -108,6 +109,8 @@ function makeSettler(catalogue: Pick<Catalogue, 'flush'>): (result: LoadResult) 
     // What a large zone was read into is larger than its image, and this thread may have nothing to do for days.
     build = zoneImage.build
     collect()
+    // What that has let go is freed by another thread.
+    systemAfter(FREED_MS, trimMemory)
   }
 }
 

@@ -36,7 +36,7 @@ const COLUMNS = ['nodeText', 'nodeAt', 'nodeOwner', 'nodeSize', 'nodeHash', 'nod
 export function makeDraft(names: number): Draft {
   const size = Math.max(64, Math.ceil(names * 1.1) + 2)
   const columns = Object.fromEntries(COLUMNS.map((column) => [column, new Int32Array(size)])) as Record<(typeof COLUMNS)[number], Int32Array>
-  return { name: makeScannedName(), texts: [], ...columns, nodes: 1, names: 0, apexHashes: new Set(), hidden: new Map(), table: new Int32Array(2 ** Math.ceil(Math.log2(size * 2 + 2)) * 2) }
+  return { name: makeScannedName(), texts: [], ...columns, nodes: 1, names: 0, apexHashes: new Set(), hidden: new Map(), table: new Int32Array(2 ** Math.ceil(Math.log2(Math.max(64, names) * 2 + 2)) * 2) }
 }
 
 /** Puts the apex of a zone in place, and takes note of what its names stand in. */
