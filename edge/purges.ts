@@ -12,13 +12,18 @@ export interface Purges {
   find(primary: string, tags: string, above: number): Purge | undefined
 }
 
-export function makePurges(known: readonly Purge[]): Purges {
+/** @param heldAs what a URL's responses are held under, where policies leave out or sort parts of the query */
+export function makePurges(known: readonly Purge[], heldAs: (what: string) => readonly string[] = () => []): Purges {
   /** By kind, softness and what they name: the latest. */
   const latest = new Map<string, Purge>()
   const lengths = new Set<number>()
   let last = 0
   const nameOf = ({ kind, soft, what }: Pick<Purge, 'kind' | 'soft' | 'what'>): string => `${kind} ${soft ? 'soft' : 'hard'} ${what}`
   const add = (purge: Purge): void => {
+    note(purge)
+    if (purge.kind === 'url') for (const what of heldAs(purge.what)) if (what !== purge.what) note({ ...purge, what })
+  }
+  const note = (purge: Purge): void => {
     const name = nameOf(purge)
     latest.delete(name)
     latest.set(name, purge)
@@ -30,7 +35,8 @@ export function makePurges(known: readonly Purge[]): Purges {
   const letGo = (): void => {
     const oldest = [...latest].slice(0, MOST_PURGES / 2)
     for (const [name] of oldest) latest.delete(name)
-    const { number, at } = oldest.at(-1)![1]
+    // One that stands for others may be older than what was noted before it.
+    const { number, at } = oldest.map(([, purge]) => purge).reduce((one, other) => (other.number > one.number ? other : one))
     add({ kind: 'all', what: '', soft: false, number, at })
     lengths.clear()
     for (const { kind, what } of latest.values()) if (kind === 'prefix') lengths.add(what.length)

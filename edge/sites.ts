@@ -1,7 +1,7 @@
 import type { Config } from '../core/config.ts'
 import type { Times } from './cache/index.ts'
 import type { RequestHead } from './http/index.ts'
-import { fits, makePolicies, readConditions, type Conditions, type Policy } from './policies/index.ts'
+import { fits, makePolicies, readConditions, readTarget, type Conditions, type Policy } from './policies/index.ts'
 import { readCompression, type Compression } from './coding/index.ts'
 import { readPages, type Page } from './pages.ts'
 import type { OriginGroup, Parent, Route } from './tiers/index.ts'
@@ -69,6 +69,14 @@ export function behaviourFor(site: Site, request: RequestHead): Behaviour | unde
 
 /** All behaviours that requests for a target may fall under. */
 export const behavioursFor = (site: Site, target: string): Behaviour[] => site.behaviours.filter(({ pattern }) => matchesPath(pattern, target))
+
+/** Under which targets responses to a URL are held, by the policies that it may fall under. @param what DISTRIBUTION TARGET, as are those */
+export function heldAs(sites: Iterable<Site>, what: string): string[] {
+  const space = what.indexOf(' ')
+  const [distribution, target] = [what.slice(0, space), what.slice(space + 1)]
+  const [site] = [...sites].filter((site) => site.distribution === distribution)
+  return site === undefined ? [] : behavioursFor(site, target).map(({ policy }) => `${distribution} ${readTarget(policy, target).held}`)
+}
 
 /** Whether a path (what stands before `?` in the target) fits a pattern with `*` (any octets) and `?` (one octet); in time of length times length at most. */
 export function matchesPath(pattern: string, target: string): boolean {

@@ -8,7 +8,7 @@ import type { StoredObject } from './cache/index.ts'
 import { UNKNOWN_COUNTRY, type CountryOf } from './country.ts'
 import { UpstreamClient } from './http/index.ts'
 import { makePurges } from './purges.ts'
-import { makeSites, type Site } from './sites.ts'
+import { heldAs, makeSites, type Site } from './sites.ts'
 import { makeWarm, MemoryStore, openDisk, type DiskTier, type Warm } from './store/index.ts'
 import type { Tunnels } from './tunnel.ts'
 import { makeViewers, type Viewers } from './viewers/index.ts'
@@ -49,13 +49,14 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
   const store = new MemoryStore(config.cache.memory, config.cache.eviction, disk)
   const flying = new Set<Flight>()
   const standingOf = makeStandings(config.tiers['retry-share'])
+  const sites = makeSites(config, (distribution, origins) => routeOf({ config, ports, role, name, distribution: config.distributions[distribution]!, origins, standingOf }), originsOf(config, ports, standingOf))
   return {
     name,
     role,
     node: `nearcast-${name}`,
     clock,
     complain: makeComplaints(log, clock),
-    sites: makeSites(config, (distribution, origins) => routeOf({ config, ports, role, name, distribution: config.distributions[distribution]!, origins, standingOf }), originsOf(config, ports, standingOf)),
+    sites,
     store,
     disk,
     warm: disk === undefined ? undefined : makeWarm(store, disk),
@@ -87,7 +88,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
       for (const flight of flying) if (flight.primary === primary) flight.outdate()
     },
     coding: new Map(),
-    purges: makePurges(setup.purges ?? []),
+    purges: makePurges(setup.purges ?? [], (what) => heldAs(sites.values(), what)),
     hidesTags: role === 'edge' && config.cache.tags === 'hide',
     countryOf: options.countryOf ?? (() => UNKNOWN_COUNTRY),
     idPrefix: randomBytes(5).toString('hex'),

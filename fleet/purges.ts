@@ -88,8 +88,8 @@ export class PurgeDesk {
     if (this.#known.size <= MOST_PURGES) return
     const oldest = [...this.#known.entries()].slice(0, MOST_PURGES / 2)
     for (const [name] of oldest) this.#known.delete(name)
-    const { number, at } = oldest.at(-1)![1]
-    this.#known.set('all', { kind: 'all', what: '', soft: false, number, at })
+    const { number, at } = oldest.map(([, purge]) => purge).reduce((one, other) => (other.number > one.number ? other : one))
+    this.#known.set('all false ', { kind: 'all', what: '', soft: false, number, at })
   }
 }
 

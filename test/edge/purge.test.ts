@@ -34,7 +34,8 @@ async function makeFleet(t: Test, tags: 'hide' | 'show' = 'hide'): Promise<Fleet
     regionals: { apac: { address: MEMBERS.apac[1], shield: 'tokyo' } },
     shields: { tokyo: { address: MEMBERS.tokyo[1] } },
     origins: { main: { url: `http://127.0.0.1:${origin.port}` } },
-    distributions: { d1: { aliases: ['other.test'], behaviours: [{ path: '/*', origin: 'main' }] } }
+    distributions: { d1: { aliases: ['other.test'], behaviours: [{ path: '/list', origin: 'main', policy: 'list' }, { path: '/*', origin: 'main' }] } },
+    'cache-policies': { list: { query: { only: ['page', 'of'] } } }
   })
   const running = new Map<string, RunningWorker>()
   const purges: Purge[] = []
@@ -94,6 +95,21 @@ t.test('a URL is purged at every tier, with all its variants and under all names
   t.equal((await ask('/a?x')).body, 'first of /a?x')
   t.equal((await ask('/ab')).body, 'first of /ab')
   t.match(cacheOf(await ask('/a')), /^Hit/, 'what came after the purge is held')
+})
+
+t.test('the query of a URL counts as its policy lets it count', async (t) => {
+  const { origin, purge, restart } = await makeFleet(t)
+  origin.answers.set('/list?of=a&page=1', page('first'))
+  t.equal((await ask('/list?page=1&of=a&utm=x')).body, 'first')
+  origin.answers.set('/list?of=a&page=1', page('second'))
+  purge(hard('url', 'd1 /list?page=2&of=a'))
+  t.equal((await ask('/list?page=1&of=a')).body, 'first', 'another page')
+  purge(hard('url', 'd1 /list?page=1&utm=y&of=a'))
+  t.equal((await ask('/list?page=1&of=a&utm=x')).body, 'second')
+  origin.answers.set('/list?of=a&page=1', page('third'))
+  purge(hard('url', 'd1 /list?page=1&of=a'))
+  await restart()
+  t.equal((await ask('/list?page=1&of=a')).body, 'third', 'told at a start')
 })
 
 t.test('a prefix and a tag are purged; tags reach every tier and no viewer', async (t) => {
@@ -186,5 +202,12 @@ t.test('however many purges: an object is subject to those after it was asked fo
   t.equal(find('/b', 'tag 10009', 10_008), 10_009)
   t.ok(find('/b', '', 20)! > 4000, 'what was forgotten holds for everything before it')
   t.equal(find('/b', '', 10_000), undefined)
+  // What stands for those that were forgotten comes to stand before some that are newer, once others are purged again.
+  const again = makePurges([])
+  let number = 0
+  for (; number < 10_001; ) again.add(order(++number, 'tag', `tag ${number}`))
+  for (const which of [5002, 5003]) again.add(order(++number, 'tag', `tag ${which}`))
+  for (; number < 15_003; ) again.add(order(++number, 'tag', `tag ${number}`))
+  t.ok(again.find('d host /b', '', 0)!.number > 9990)
   t.equal(purgedAs('d host /x?y=1\nmore here'), 'd /x?y=1')
 })
