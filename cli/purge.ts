@@ -31,7 +31,11 @@ export const purge: Command = {
     const reply = await admin.post<PurgeReply>('/v1/purge', body)
     if (reply instanceof Refused) return refused(call, reply)
     if (isSet(call, 'json')) io.out(`${JSON.stringify(reply)}\n`)
-    else show(io.out, reply, tag ?? url!, isSet(call, 'soft'))
+    else {
+      const isBare = url !== undefined && /^(?:https?:\/\/)?[^/]+$/i.test(url)
+      show(io.out, reply, isBare ? `${url}/` : (tag ?? url!), isSet(call, 'soft'))
+      if (isBare) io.out(`that is one URL; all of the distribution: nearcast purge '${url}/*'\n`)
+    }
     return reply.silent.length === 0 ? 0 : 1
   }
 }

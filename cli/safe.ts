@@ -7,7 +7,7 @@ import { tableOf } from './table.ts'
 
 export const safe: Command = {
   name: 'safe',
-  summary: 'say whether an edge may be drained now, where its viewers would go, and if there is room for them',
+  summary: 'say whether an edge may be drained now: where its viewers would go, and whether there is room',
   details: [
     'What each edge has to do is shared out as its viewers would be, and held against capacity: of nearcast.yaml.',
     'Nothing is changed. Several edges, and * and ? in names, are taken as drained together.',
