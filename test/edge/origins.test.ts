@@ -270,7 +270,7 @@ distributions: { d1: { behaviours: [{ path: "/*", origin: god }] } }
       '5 origin-groups.main.origins.1: there is no origin mian',
       '5 origin-groups.main.fail-over-on.0: expected some of 403, 404, 500, 502, 503, 504',
       '6 origin-groups.pair.origins.mein: there is no origin mein',
-      '6 origin-groups.pair.balance: expected failover or round-robin or weighted or least-connections or ip-hash or url-hash or response-time, found the text "wighted"',
+      '6 origin-groups.pair.balance: expected failover or round-robin or weighted or least-connections or ip-hash or url-hash or response-time, found the text "wighted" (did you mean weighted?)',
       '7 origin-groups.good.origins.mein: there is no origin mein',
       '8 distributions.d1.behaviours.0.origin: there is no origin or group of origins god'
     ]
