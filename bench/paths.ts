@@ -58,6 +58,9 @@ async function fromBird(folder: string, rounds: number): Promise<void> {
   }
 }
 
+/** Long enough for what a reading has let go to be given back before the next. */
+const EVERY_MS = 2000
+
 /** Resident memory of this process, MiB. */
 const resident = (): number => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]) / 1024
 
@@ -68,7 +71,7 @@ async function measure(name: string, { socket, of }: Pick<PathsThreadData, 'sock
   const watch = setInterval(() => (most = Math.max(most, resident())), 10)
   delay.enable()
   const cpu = process.cpuUsage()
-  const worker = new Worker(new URL('../daemon/paths/thread.js', import.meta.url), { workerData: { socket, of, everyMs: 100, patienceMs: 60_000, rows: 16_384 } satisfies PathsThreadData })
+  const worker = new Worker(new URL('../daemon/paths/thread.js', import.meta.url), { workerData: { socket, of, everyMs: EVERY_MS, patienceMs: 60_000, rows: 16_384 } satisfies PathsThreadData })
   const times: number[] = []
   let last: Read | undefined
   await new Promise<void>((resolve, reject) => {
@@ -82,6 +85,7 @@ async function measure(name: string, { socket, of }: Pick<PathsThreadData, 'sock
   const used = process.cpuUsage(cpu)
   delay.disable()
   clearInterval(watch)
+  await sleep(EVERY_MS / 2)
   const kept = resident()
   await worker.terminate()
   const median = times.sort((a, b) => a - b)[times.length >> 1]!

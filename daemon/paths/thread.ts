@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemAfter, systemClock } from '../../core/clock.ts'
 import { messageOf } from '../../core/trouble.ts'
-import { collector } from '../reclaim.ts'
+import { collector, trimMemory } from '../reclaim.ts'
 import { digestOf } from './digest.ts'
 import { readPaths, type ReadPaths } from './read.ts'
 import { entriesOf, SHARE_OF_IPV4 } from './rows.ts'
@@ -25,6 +25,8 @@ export type FromPathsThread =
 const { socket, of, everyMs, patienceMs, rows: most } = workerData as PathsThreadData
 /** While BIRD cannot be read it is tried more often. */
 const RETRY_MS = 5000
+/** What has been let go is freed by then. */
+const FREED_MS = 250
 
 const say = (message: FromPathsThread, handedOver: readonly ArrayBuffer[] = []): void => parentPort!.postMessage(message, handedOver)
 const collect = collector()
@@ -45,6 +47,7 @@ async function round(): Promise<void> {
   systemAfter(isRead ? everyMs : Math.min(everyMs, RETRY_MS), () => void round())
   // A table is made of several times its size, and this thread has nothing to do for minutes.
   systemAfter(0, collect)
+  systemAfter(FREED_MS, trimMemory)
 }
 
 // What keeps the thread: its timers do not.
