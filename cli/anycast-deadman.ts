@@ -79,7 +79,11 @@ async function watch(call: Call, { config, popKeys }: Configured, folder: string
 
 /** Resolves when its fleet was killed, and everything that was announced has been seen to. */
 async function whenAlone(call: Call, watcher: Deadman): Promise<void> {
-  while (!(fleetIsGone(call) && (watcher.isDone || !watcher.isActing))) await sleep(WAIT_FOR_TURN_MS)
+  while (!(fleetIsGone(call) && (watcher.isDone || !watcher.isActing))) {
+    if (fleetIsGone(call)) watcher.loseFleet()
+    await sleep(WAIT_FOR_TURN_MS)
+  }
+  watcher.loseFleet()
   // The daemon dies with its fleet, and that takes a moment to be seen.
   if (!watcher.isActing) await sleep(END_WITHIN_MS)
   while (watcher.isActing && !watcher.isDone) await sleep(WAIT_FOR_TURN_MS)

@@ -88,6 +88,11 @@ export class Deadman {
     return this.#acting !== undefined && [...this.#acting.intents.values()].every(({ state, alarms }) => state === 'withdrawn' || alarms.length > 0)
   }
 
+  /** The fleet was killed: with the daemon its edges are gone, and what stands for them goes too. */
+  loseFleet(): void {
+    this.#isEnding = true
+  }
+
   /** Ends. Where there is no daemon any more, what is announced is withdrawn first, or demoted where it may not be. Resolves when that is done, within `withinMs`. */
   async end(withinMs: number): Promise<void> {
     const { clock, after } = this.#options

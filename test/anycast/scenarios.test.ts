@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, readFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -183,6 +183,17 @@ scene('the last PoPs fail: they stay announced', async (t, lab) => {
   t.ok(least >= 1, `a router never hears of fewer than ${least}`)
   for (const daemon of daemons.values()) strike(daemon, 'SIGCONT')
   t.ok(await isCalm(lab), 'all come back')
+})
+
+scene('the whole fleet of a PoP is killed: all that it announced goes, and its dead-man ends', async (t, lab) => {
+  const deadman = Number(readFileSync(join(lab.folder, 'iad', 'state', 'deadman', 'lock'), 'latin1').trim())
+  t.ok(existsSync(`/proc/${deadman}`), 'there is a dead-man')
+  lab.signal('iad nearcast', 'SIGKILL')
+  t.ok(await until(async () => (await hears(lab, 'r1', 'iad', [...DNS_PREFIXES, ...EDGE_PREFIXES])) === 'none'), 'the routers hear nothing more from it')
+  t.ok(await until(() => !existsSync(`/proc/${deadman}`)), 'nobody is left')
+  startPop(lab, 'iad')
+  t.ok(await until(async () => (await statusAt(lab, 'iad')) !== undefined, 180_000), 'Nearcast is started again')
+  t.ok(await isCalm(lab), 'and all is as before')
 })
 
 scene('a bad push that kills every daemon at once does not withdraw the last', async (t, lab) => {
