@@ -17,6 +17,7 @@ import { loadConfigured, type Configured } from './keys.ts'
 /** How long an end may take: demoted first, then withdrawn. */
 const END_WITHIN_MS = 2500
 const WAIT_FOR_TURN_MS = 500
+const DIES_WITHIN_MS = 30_000
 
 /** Withdraws what a daemon that crashed has left announced, where nobody watches it. Without a crash nothing is done. */
 export async function release(call: Call): Promise<number> {
@@ -77,16 +78,13 @@ async function watch(call: Call, { config, popKeys }: Configured, folder: string
   process.exit(0)
 }
 
-/** Resolves when its fleet was killed, and everything that was announced has been seen to. */
+/** Resolves when its fleet was killed, and all that was announced is withdrawn. Where the rules forbid that, it is demoted until they no longer do. */
 async function whenAlone(call: Call, watcher: Deadman): Promise<void> {
-  while (!(fleetIsGone(call) && (watcher.isDone || !watcher.isActing))) {
-    if (fleetIsGone(call)) watcher.loseFleet()
-    await sleep(WAIT_FOR_TURN_MS)
-  }
+  while (!fleetIsGone(call)) await sleep(WAIT_FOR_TURN_MS)
   watcher.loseFleet()
   // The daemon dies with its fleet, and that takes a moment to be seen.
-  if (!watcher.isActing) await sleep(END_WITHIN_MS)
-  while (watcher.isActing && !watcher.isDone) await sleep(WAIT_FOR_TURN_MS)
+  for (let waited = 0; !watcher.isActing && waited < DIES_WITHIN_MS; waited += WAIT_FOR_TURN_MS) await sleep(WAIT_FOR_TURN_MS)
+  while (watcher.isActing && !watcher.isWithdrawn) await sleep(WAIT_FOR_TURN_MS)
 }
 
 function fleetIsGone(call: Call): boolean {

@@ -88,6 +88,11 @@ export class Deadman {
     return this.#acting !== undefined && [...this.#acting.intents.values()].every(({ state, alarms }) => state === 'withdrawn' || alarms.length > 0)
   }
 
+  /** Nothing is announced any more. */
+  get isWithdrawn(): boolean {
+    return this.#acting !== undefined && [...this.#acting.intents.values()].every(({ state }) => state === 'withdrawn')
+  }
+
   /** The fleet was killed: with the daemon its edges are gone, and what stands for them goes too. */
   loseFleet(): void {
     this.#isEnding = true

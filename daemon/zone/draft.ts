@@ -105,21 +105,26 @@ function ensure(draft: Draft, apex: number, label: number, text: number, at: num
 }
 
 function find(draft: Draft, label: number): number {
-  const { name, table, nodeAt, nodeSize, nodeText, texts } = draft
-  const mask = table.length / 2 - 1
-  const hash = name.hashes[label]!
+  const { name } = draft
   const start = name.starts[label]!
-  const length = name.length - start
+  return findNamed(draft, name.hashes[label]!, name.lower, start, name.length - start)
+}
+
+/** The node of the name at octets[at…], whose hash is known; 0: there is none in the table. */
+export function findNamed({ table, nodeAt, nodeSize, nodeText, texts }: Draft, hash: number, octets: Uint8Array, at: number, length: number): number {
+  const mask = table.length / 2 - 1
   for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
     const node = table[slot * 2 + 1]!
     if (node === 0) return 0
     if (table[slot * 2] !== hash || (nodeSize[node]! & 0xff) !== length) continue
-    const text = texts[nodeText[node]!]!
-    const stored = nodeAt[node]!
-    let same = 0
-    while (same < length && LOWER[text[stored + same]!] === name.lower[start + same]) same++
-    if (same === length) return node
+    if (isSameName(texts[nodeText[node]!]!, nodeAt[node]!, octets, at, length)) return node
   }
+}
+
+/** Whether two names, or ends of names, are the same whatever their case. */
+export function isSameName(octets: Uint8Array, at: number, others: Uint8Array, other: number, length: number): boolean {
+  for (let octet = 0; octet < length; octet++) if (LOWER[octets[at + octet]!] !== LOWER[others[other + octet]!]) return false
+  return true
 }
 
 /** @param at where the whole of the scanned name stands in the text */

@@ -1,5 +1,5 @@
 import { LOWER, scanName } from '../wire/index.ts'
-import { growTable, list, makeRoom, placeName, type Draft } from './draft.ts'
+import { findNamed, growTable, isSameName, list, makeRoom, placeName, type Draft } from './draft.ts'
 import { slotOrder } from './slot-order.ts'
 import type { ZoneSource } from './zone-source.ts'
 
@@ -78,8 +78,8 @@ function placeDepth(draft: Draft, source: ZoneSource, apex: number, text: number
     const size = sizes[owner]!
     const length = size & 0xff
     const hash = hashes[owner]!
-    if (parent === 0 || nodeHash[parent] !== above[owner] || !isSameName(octets, parentAt, up, length - (up - at))) {
-      parent = length === 1 ? 0 : nodeAbove(draft, above[owner]!, octets, up, length - (up - at))
+    if (parent === 0 || nodeHash[parent] !== above[owner] || !isSameName(octets, parentAt, octets, up, length - (up - at))) {
+      parent = length === 1 ? 0 : findNamed(draft, above[owner]!, octets, up, length - (up - at))
       parentAt = up
     }
     // The zone's own name, and what stands at or beneath a lower zone, or beneath a name that is not there yet.
@@ -116,25 +116,4 @@ function listNodes(draft: Draft, first: number): void {
 function hasCapital(octets: Uint8Array, at: number, length: number): boolean {
   for (let octet = at; octet < at + length; octet++) if (LOWER[octets[octet]!] !== octets[octet]) return true
   return false
-}
-
-/** The node of the name at octets[at…]; 0: there is none in the table. */
-function nodeAbove(draft: Draft, hash: number, octets: Uint8Array, at: number, length: number): number {
-  const { table, nodeSize, nodeText, nodeAt, texts } = draft
-  const mask = table.length / 2 - 1
-  for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-    const node = table[slot * 2 + 1]!
-    if (node === 0) return 0
-    if (table[slot * 2] !== hash || (nodeSize[node]! & 0xff) !== length) continue
-    const text = texts[nodeText[node]!]!
-    const stored = nodeAt[node]!
-    let same = 0
-    while (same < length && LOWER[text[stored + same]!] === LOWER[octets[at + same]!]) same++
-    if (same === length) return node
-  }
-}
-
-function isSameName(octets: Uint8Array, at: number, other: number, length: number): boolean {
-  for (let octet = 0; octet < length; octet++) if (LOWER[octets[at + octet]!] !== LOWER[octets[other + octet]!]) return false
-  return true
 }
