@@ -167,6 +167,8 @@ function renumber(table: Table, same: Uint32Array): void {
 
 /** The number of the name at octets[at…], or -1; names are settled. The octets may be the table's own, at the end of a longer name. */
 export function findName(table: Table, octets: Uint8Array, at: number): number {
+  // Without any there is no table to look in.
+  if (table.settled === 0) return -1
   return table.slots[findSlot(table, octets, at, hashName(octets, at))]! - 1
 }
 
