@@ -84,7 +84,7 @@ export class Deadman {
   }
 
   /** Nothing it holds is on its way any more. */
-  get isDone(): boolean {
+  get #isDone(): boolean {
     return this.#acting !== undefined && [...this.#acting.intents.values()].every(({ state, alarms }) => state === 'withdrawn' || alarms.length > 0)
   }
 
@@ -105,7 +105,7 @@ export class Deadman {
     const until = clock.elapsed() + withinMs
     const pause = (): Promise<void> => new Promise((resolve) => void after(ACTING_EVERY_MS / 2, resolve))
     this.#look()
-    while (this.#acting !== undefined && !this.isDone && clock.elapsed() < until) {
+    while (this.#acting !== undefined && !this.#isDone && clock.elapsed() < until) {
       await pause()
       this.#look()
     }

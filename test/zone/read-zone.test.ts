@@ -167,3 +167,11 @@ t.test('root.zone is the root, without an $ORIGIN', async (t) => {
   t.equal(nameToText(zone!.origin), '.')
   t.same([...zone!.records].map(({ owner }) => nameToText(owner)), ['.', '.', 'a.root-servers.net.'])
 })
+
+t.test('a text in which no name can be read is told of', async (t) => {
+  // The first without a table of names at all, the others with the one that was left by a zone before.
+  for (const text of [';\n', 'a..b A 192.0.2.1\n', '$TTL x\n']) {
+    t.match(complaints(readText(text, {}, 'example.com')), [/error|expected|empty label|has no SOA/], JSON.stringify(text))
+    readText(HEAD)
+  }
+})
