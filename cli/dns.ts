@@ -1,5 +1,6 @@
 import { prepareLoader } from '../daemon/prepare-loader.ts'
 import type { Command } from './command.ts'
+import { zonesFolder } from './folders.ts'
 
 export const dns: Command = {
   name: 'dns',
@@ -24,7 +25,7 @@ export const dns: Command = {
   examples: ['nearcast dns --zones /etc/nsd/zones --port 5301', 'nearcast dns --zones /srv/zones --listen 192.0.2.53,2001:db8::53 --state /var/lib/nearcast', 'nearcast dns --zones /srv/zones --tsig-keys transfer.keys'],
   run: async (call) => {
     // It loads its modules while this thread loads its own.
-    const loader = prepareLoader()
+    const loader = prepareLoader(zonesFolder(call))
     const { serveZones } = await import('./dns-serve.ts')
     try {
       return await serveZones(call, loader)

@@ -4,6 +4,8 @@ import { MessageChannel, parentPort, receiveMessageOnPort, Worker, workerData, t
 interface Early {
   /** Modules that it will need beside its own, by their addresses. */
   readonly loads: readonly string[]
+  /** What it can do something about until it begins. */
+  readonly ahead?: unknown
   /** BEGIN or END. */
   readonly flag: Int32Array
   /** Told once they are loaded. */
@@ -24,9 +26,10 @@ export class EarlyThread {
   readonly #flag = new Int32Array(new SharedArrayBuffer(4))
   #worker: Worker | undefined
 
-  constructor(module: URL, name: string, loads: readonly URL[] = []) {
+  /** @param ahead what the thread is told at once, see `threadData` */
+  constructor(module: URL, name: string, loads: readonly URL[] = [], ahead?: unknown) {
     const { port1, port2 } = new MessageChannel()
-    const early: Early = { loads: loads.map(({ href }) => href), flag: this.#flag, loading: port2 }
+    const early: Early = { loads: loads.map(({ href }) => href), ...(ahead !== undefined && { ahead }), flag: this.#flag, loading: port2 }
     this.#worker = new Worker(module, { workerData: { early }, name, transferList: [port2] })
     this.loaded = new Promise((resolve) => port1.once('message', resolve).once('close', resolve))
     port1.unref()
@@ -109,12 +112,16 @@ export function startThread(module: URL, name: string, data: unknown, transferLi
   return early?.begin(data, transferList) ?? new Worker(module, { workerData: data, name, transferList: [...transferList] })
 }
 
-/** In a thread: what it is to work with. Waits for that where it began early. */
-export async function threadData<T>(): Promise<T> {
+/**
+ * In a thread: what it is to work with. Waits for that where it began early.
+ * @param meanwhile what it does before, where it was told anything to do that with; it has no other effect
+ */
+export async function threadData<T, Ahead = never>(meanwhile?: (ahead: Ahead) => void): Promise<T> {
   if (!isEarly(workerData)) return workerData as T
-  const { loads, flag, loading } = workerData.early
+  const { loads, ahead, flag, loading } = workerData.early
   await Promise.all(loads.map((module) => import(module)))
   loading.postMessage('loaded')
+  if (ahead !== undefined) meanwhile?.(ahead as Ahead)
   // It does nothing else until then, and nothing that is said meanwhile is lost: it stays at the port.
   Atomics.wait(flag, 0, 0)
   if (Atomics.load(flag, 0) === END) process.exit()

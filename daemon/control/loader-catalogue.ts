@@ -9,7 +9,7 @@ import { writeBack } from './flush.ts'
 import { keepsNothing, openLastGood, type Texts } from './last-good.ts'
 import { changeZone, expireZone, replaceZone, restoreSecondaries, type Changed, type ChangedBy } from './loader-changes.ts'
 import { beginBatch, dropZone, holdNothing, putZone, type Batch } from './loader-contents.ts'
-import { shownAs, wholeFault } from './loader-files.ts'
+import { isZoneFile, shownAs, wholeFault } from './loader-files.ts'
 import { nothingOver } from './loader-over.ts'
 import { noPolicies, POLICIES, readPolicyFile, restorePolicies, type Policies, type PolicyAttempt } from './loader-policies.ts'
 import { contextOf, isOther, putEntry, resultOf, type CatalogueOptions, type Change, type Entry, type LoadResult, type State } from './loader-state.ts'
@@ -43,8 +43,6 @@ export interface Catalogue {
   /** Keeps copies of what loads have taken since, for the next start. Returns why it could not. */
   flush(): string | undefined
 }
-
-export const isZoneFile = (name: string): boolean => /^[^.].*\.zone$/.test(name)
 
 /** Opens what was kept under the state folder, if there is one; the first `load` then reads what is there now. */
 export function openCatalogue(options: CatalogueOptions): Catalogue {
@@ -106,6 +104,7 @@ function load(state: State, request: LoadRequest): LoadResult {
     }
   }
   const isFirst = !state.hasLoaded
+  options.preread?.forget()
   state.hasLoaded = true
   const batch = beginBatch(state.held)
   // What was restored is told with the first load: nobody has been told of it yet.

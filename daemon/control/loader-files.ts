@@ -15,6 +15,8 @@ export interface Folder {
   readonly stamps?: Map<string, string>
 }
 
+export const isZoneFile = (name: string): boolean => /^[^.].*\.zone$/.test(name)
+
 /** A file was not there, or could not be read. */
 export type Missing = { readonly isGone: boolean; readonly reason: string }
 

@@ -10,6 +10,7 @@ import type { ZoneOver } from './loader-over.ts'
 import type { Policies, PolicyOptions } from './loader-policies.ts'
 import { PRIMARIES, statusOf, type Secondaries } from './loader-transfers.ts'
 import type { ZoneContext, ZoneFile } from './loader-zone.ts'
+import type { Preread } from './preread.ts'
 import type { SecondaryStore } from './secondary-store.ts'
 
 // What the loader knows of the zones and of what is wrong with them, and how it tells it.
@@ -19,6 +20,8 @@ export interface CatalogueOptions extends PolicyOptions {
   /** Names of the zones that have primaries, without final dot. */
   readonly secondaries?: readonly string[]
   readonly over?: ZoneOver
+  /** For the first load. */
+  readonly preread?: Preread
 }
 
 /** Lines that one load may log of what it changed: a folder may have very many zones. */
@@ -111,7 +114,7 @@ export interface Change {
 }
 
 export const contextOf = ({ options, policies, over, held }: State): ZoneContext => ({
-  folder: options.folder, policies: policies.names, over, image: () => held.contents.image, differs: (zone) => isOther(held.contents.image, zone)
+  folder: options.folder, ...(options.preread !== undefined && { preread: options.preread }), policies: policies.names, over, image: () => held.contents.image, differs: (zone) => isOther(held.contents.image, zone)
 })
 
 /** Whether a zone holds other records than an image has under its name, the SOA apart. */

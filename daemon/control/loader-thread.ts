@@ -9,13 +9,14 @@ import type { PathSource } from '../paths/index.ts'
 import type { Target } from '../routing/index.ts'
 import { openJournals } from './journals.ts'
 import type { FlushReply } from './api.ts'
-import { isZoneFile, openCatalogue, type Catalogue, type LoadRequest } from './loader-catalogue.ts'
+import { openCatalogue, type Catalogue, type LoadRequest } from './loader-catalogue.ts'
 import { makeNetworksKeeper, type FreshNetworks } from './loader-networks.ts'
 import { makePlacesReader, type BroughtPlaces, type GeoSettings } from './loader-places.ts'
 import type { Changed, ChangedBy, ChangeReply } from './loader-changes.ts'
-import type { Folder } from './loader-files.ts'
+import { isZoneFile, type Folder } from './loader-files.ts'
 import { POLICIES } from './loader-policies.ts'
 import type { LoadResult } from './loader-state.ts'
+import { preread, type Preread } from './preread.ts'
 import { FileWatcher } from './watch.ts'
 import { unpackRecords, type PackedRecords, type ZoneChange } from '../zone/index.ts'
 
@@ -66,7 +67,8 @@ const LARGE = 8 << 20
 const FREED_MS = 250
 
 const port = parentPort!
-const { folder: place, stateFolder, targets, checks, mostTargets, secondaries, autoSerials, geo } = await threadData<LoaderData>()
+let early: Preread | undefined
+const { folder: place, stateFolder, targets, checks, mostTargets, secondaries, autoSerials, geo } = await threadData<LoaderData, Folder>((zones) => void (early = preread(zones)))
 /** Whatever is read is known to the watcher as it was then. */
 const folder: Folder & Required<Pick<Folder, 'stamps'>> = { ...place, stamps: new Map() }
 const say = (message: FromLoader): void => port.postMessage(message)
@@ -120,7 +122,7 @@ function asDatabase(): string | undefined {
 
 function openFiles(): Catalogue {
   const over = openJournals({ auto: new Set(autoSerials), ...(stateFolder !== undefined && { folder: join(stateFolder, 'journal') }) })
-  return openCatalogue({ folder, targets, checks, mostTargets, hasAsDatabase: () => asDatabase() !== undefined, secondaries, over, ...(stateFolder !== undefined && { stateFolder }) })
+  return openCatalogue({ folder, targets, checks, mostTargets, hasAsDatabase: () => asDatabase() !== undefined, secondaries, over, ...(early !== undefined && { preread: early }), ...(stateFolder !== undefined && { stateFolder }) })
 }
 
 function run(): void {

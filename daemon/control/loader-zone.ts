@@ -3,6 +3,7 @@ import { nameToText, TYPE } from '../wire/index.ts'
 import { applyChange, LARGE_TEXT, lowerName, packZone, readRecords, readZone, rereadZone, serialIn, TYPE_ALIAS, TYPE_ROUTE, withOtherSoa, type KeptText, type PolicyNames, type Zone, type ZoneChange, type ZoneImage, type ZoneReading, type ZoneRecord } from '../zone/index.ts'
 import { fingerprint, type Texts } from './last-good.ts'
 import type { FreshZone, ZoneOver } from './loader-over.ts'
+import type { Preread } from './preread.ts'
 import { danglingTarget, FORCE_HINT, isBlank, readingFromDisk, readingFromTexts, shownAs, tryRead, wholeFault, type Folder, type Reading } from './loader-files.ts'
 
 /** A zone file that has been read without a fault, and what is asked of it when others change. */
@@ -47,6 +48,7 @@ export interface ZoneContext {
   /** Names of the policies that ROUTE may name. */
   readonly policies: PolicyNames
   readonly over: ZoneOver
+  readonly preread?: Preread
   /** What is served. */
   image(): ZoneImage
   /** Whether a zone holds other records than are served under its name, the SOA apart. */
@@ -85,9 +87,9 @@ export function readZoneFile(context: ZoneContext, name: string, current: ZoneFi
 }
 
 /** Reads a text: what has changed of it, where that says enough, else all of it. */
-function readText({ policies, image }: ZoneContext, shown: string, text: Buffer, reading: Reading, current: ZoneFile | undefined): Pick<ZoneReading, 'zone' | 'faults' | 'kept'> {
+function readText({ policies, image, preread }: ZoneContext, shown: string, text: Buffer, reading: Reading, current: ZoneFile | undefined): Pick<ZoneReading, 'zone' | 'faults' | 'kept'> {
   const whole = (keeps: boolean): ZoneReading => readZone({ file: shown, read: reading.read, policies, ...(keeps && { keeps: LARGE_TEXT }) })
-  if (current?.kept === undefined) return whole(true)
+  if (current?.kept === undefined) return (policies.size === 0 ? preread?.take(shown, text) : undefined) ?? whole(true)
   const { kept, wire: origin, records } = current
   const reread = rereadZone({ kept, text, image: image(), origin, records, policies, whole: () => whole(false).zone! })
   return reread === undefined ? whole(true) : { ...reread, faults: [] }

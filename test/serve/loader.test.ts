@@ -10,6 +10,7 @@ import type { ZoneOver } from '../../daemon/control/loader-over.ts'
 import type { Catalogue } from '../../daemon/control/loader-catalogue.ts'
 import { openWhole } from './catalogue.ts'
 import type { LoadResult } from '../../daemon/control/loader-state.ts'
+import { preread, type Preread } from '../../daemon/control/preread.ts'
 import { FileWatcher } from '../../daemon/control/watch.ts'
 import { nameFromText, nameToText, TYPE } from '../../daemon/wire/index.ts'
 import { openZoneImage, zoneRecords, type SharedZones } from '../../daemon/zone/index.ts'
@@ -21,7 +22,7 @@ interface Bench {
   readonly zones: string
   write(name: string, text: string): string
   /** A catalogue as after a start of the daemon. */
-  open(over?: ZoneOver): Catalogue
+  open(over?: ZoneOver, preread?: Preread): Catalogue
 }
 
 function makeBench(t: Test): Bench {
@@ -35,7 +36,7 @@ function makeBench(t: Test): Bench {
       writeFileSync(join(zones, name), text)
       return join(zones, name)
     },
-    open: (over) => openWhole({ ...(over !== undefined && { over }), folder: { path: zones, label: 'zones' }, targets: [edge('a'), edge('b')], mostTargets: 100, stateFolder: join(root, 'state') })
+    open: (over, early) => openWhole({ ...(over !== undefined && { over }), ...(early !== undefined && { preread: early }), folder: { path: zones, label: 'zones' }, targets: [edge('a'), edge('b')], mostTargets: 100, stateFolder: join(root, 'state') })
   }
 }
 
@@ -269,4 +270,35 @@ t.test('a link that leads nowhere is told, once, and no more when it leads somew
   const second = catalogue.load({ changed: new Set([join(zones, 'two.test.zone')]) })
   t.same(states(second), ['one.test. 3 current', 'two.test. 3 current'])
   t.same(lines(second), [])
+})
+
+t.test('a large file that was read ahead is taken as it was, where it is so still', (t) => {
+  const { zones, write, open } = makeBench(t)
+  const folder = { path: zones, label: 'zones' }
+  const large = (last: string): string => `${SOA}${Array.from({ length: 30_000 }, (_, index) => `host-number-${index} 300 A 10.0.${index >> 8}.${index & 255}\n`).join('')}${last}`
+  const shown = 'zones/large.test.zone'
+  write('small.test.zone', SOA)
+  t.equal(preread(folder), undefined, 'nothing takes long to read')
+
+  for (const last of ['$INCLUDE small.test.zone\n', 'www 300 A 192.0.2\n', 'www 300 ROUTE video\n']) {
+    write('large.test.zone', large(last))
+    t.equal(preread(folder)!.take(shown, Buffer.from(large(last))), undefined, `it does not stand for itself: ${last}`)
+  }
+  const text = large('www 300 A 192.0.2.1\n')
+  write('large.test.zone', text)
+  const ahead = preread(folder)!
+  t.equal(ahead.take('zones/small.test.zone', Buffer.from(SOA)), undefined, 'another file')
+  t.equal(ahead.take(shown, Buffer.from(text))?.zone?.records.length, 30_004)
+  t.equal(ahead.take(shown, Buffer.from(text)), undefined, 'once')
+
+  const load = (early: Preread | undefined): LoadResult => open(undefined, early).load({})
+  const without = recordsOf(load(undefined).zoneImage!)
+  t.equal(recordsOf(load(preread(folder)).zoneImage!), without)
+  const old = preread(folder)
+  write('large.test.zone', large('www 300 A 192.0.2.2\n'))
+  t.match(recordsOf(load(old).zoneImage!), /www.*c0000202/, 'it was edited meanwhile')
+  write('policies.yaml', 'policies:\n  video: { simple: [a] }\n')
+  t.equal(preread(folder), undefined, 'policies have a say')
+  t.equal(preread({ path: join(zones, 'nowhere'), label: 'nowhere' }), undefined)
+  t.end()
 })
