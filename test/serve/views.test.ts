@@ -46,7 +46,7 @@ async function dig(from: string, name: string, ...words: string[]): Promise<stri
 }
 const nearcast = (...words: string[]): Promise<{ out: string; err: string }> => run(process.execPath, [join(root, 'bin/nearcast.js'), ...words, ...(words[0] === 'check' ? ['--config', join(folder, 'nearcast.yaml'), '--zones', join(folder, 'zones')] : ['--state', join(folder, 'state')])])
 
-t.test('the same name, and names that only some have', { bail: true }, async (t) => {
+t.test('the same name, and names that only some have', async (t) => {
   await until('an answer', PATIENCE, async () => (await dig(OUTSIDE, 'www.example.test')) === 'NOERROR, A 192.0.2.1')
   const cases: readonly (readonly [from: string, name: string, words: readonly string[], wanted: string])[] = [
     [INSIDE, 'www.example.test', [], 'NOERROR, A 10.0.0.1'],
