@@ -137,7 +137,8 @@ export class Lab {
     // What these have started and left behind: all that still is in one of our namespaces.
     await end(inhabitants(Object.values(spaces)))
     await end([...Object.values(spaces), ...(above === undefined ? [] : [above])])
-    rmSync(this.folder, { recursive: true, force: true })
+    // What has just ended may have left something a moment ago.
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10 })
   }
 
   async #wire(): Promise<void> {
