@@ -68,7 +68,7 @@ attach(async (setup, channel) => {
     ...elsewhere({ vantage, paths, anycast }),
     queries: { total: sumOf(counters, 'queries'), perSecond: rate.perSecond(), counters: { ...readCounters(...counters), ...serving.traffic() } }
   })
-  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, everywhere, latencies, anycast, status, explain: (question) => withReasons(explainer.explain(question), health, vantage, paths), traffic: makeSurveyor(explainer.image), asked: counting.asked, reload: service.reload, flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
+  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, everywhere, latencies, anycast, status, explain: (question) => withReasons(explainer.explain(question), health, vantage, paths), policiesAt: (at) => loader.policiesAt(at), traffic: makeSurveyor(explainer.image), asked: counting.asked, reload: service.reload, flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
   announce(channel, serving, loader, admin.url)
   const stop = async (withinMs: number): Promise<void> => {
     await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close(), everywhere?.close(), latencies?.close(), paths?.close(), counting.close(), anycast?.close()])
@@ -144,6 +144,8 @@ function count(setup: Setup, { tallies, counters }: Service, world: WorldImage, 
   return counting
 }
 
+const NOT_KEPT = { kind: 'unknown', reason: 'policies of views are not kept' } as const
+
 /** Explains what is answered to those in a view by its zones where they have the name. */
 function makeExplainer(): ReturnType<typeof makeOwnExplainer> {
   const all = makeOwnExplainer()
@@ -159,7 +161,9 @@ function makeExplainer(): ReturnType<typeof makeOwnExplainer> {
     },
     explain: (question) => {
       const found = viewAt(all.image()?.views ?? [], question.from)
-      const own = found && views.get(found.image.name)!.explain(question)
+      // Of the policies of views nothing is kept.
+      const past = question.past && { ...question.past, policies: NOT_KEPT }
+      const own = found && views.get(found.image.name)!.explain({ ...question, ...(past && { past }) })
       if (own === undefined || typeof own === 'string' || own.outcome === 'notours') return all.explain(question)
       return { ...own, steps: [{ depth: 0, text: `${own.question.from} is in ${found!.network}, and so in view ${found!.image.name}: its own zones come first` }, ...own.steps] }
     }

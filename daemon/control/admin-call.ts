@@ -17,7 +17,7 @@ export interface Call {
   answer(input: unknown, control: Control): Promise<Reply> | Reply
 }
 
-export type Control = Pick<AdminOptions, 'setup' | 'everywhere' | 'traffic' | 'asked' | 'health' | 'fleet' | 'clock' | 'log' | 'status' | 'explain' | 'reload' | 'refresh' | 'flush' | 'latencies' | 'anycast'> & { readonly stops: Stops }
+export type Control = Pick<AdminOptions, 'setup' | 'everywhere' | 'traffic' | 'asked' | 'health' | 'fleet' | 'clock' | 'log' | 'status' | 'explain' | 'policiesAt' | 'reload' | 'refresh' | 'flush' | 'latencies' | 'anycast'> & { readonly stops: Stops }
 
 /** `{error}` with this status: one line that says what was expected. */
 export const refuse = (status: number, error: string): Reply => ({ status, body: { error } })

@@ -150,7 +150,8 @@ async function explain(input: { name: string; from: string; type: string; assume
   const past = at === undefined ? undefined : await control.health.past(at)
   if (typeof past === 'string') return refuse(409, past)
   const since = control.status().since ?? { zones: {} }
-  const explanation = control.explain({ name: input.name, type: input.type, from, ...(input.assume === undefined ? {} : { assume: input.assume }), ...(past && { past: { ...past, since } }) })
+  const policies = past && (await control.policiesAt(past.at))
+  const explanation = control.explain({ name: input.name, type: input.type, from, ...(input.assume === undefined ? {} : { assume: input.assume }), ...(past && { past: { ...past, since, policies: policies! } }) })
   if (typeof explanation !== 'string') return { status: 200, body: explanation }
   return refuse(explanation.startsWith(NOT_KNOWN) ? 409 : 400, explanation)
 }

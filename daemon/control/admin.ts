@@ -15,6 +15,7 @@ import type { Everywhere } from './everywhere.ts'
 import type { ExplainQuestion } from './explain.ts'
 import type { Health } from './health.ts'
 import type { Latencies } from './latencies.ts'
+import type { PastPolicies } from './past-policies.ts'
 import type { Anycast } from '../anycast/index.ts'
 import type { Answer, Asked, Question, Trouble } from '../traffic/index.ts'
 
@@ -34,6 +35,8 @@ export interface AdminOptions {
   status(): DaemonStatus
   /** A text says what is wrong with the question. */
   explain(question: ExplainQuestion): Explanation | string
+  /** The policies of a wall time. */
+  policiesAt(at: number): Promise<PastPolicies>
   reload(force: boolean): Promise<ReloadReply>
   /** Questions about all viewers; for people, and answered apart from what serves. */
   traffic(question: Question): Promise<Answer | Trouble>

@@ -319,6 +319,8 @@ export interface Explanation {
   readonly unsettled: boolean
   /** With `at`: what of the answer is as of now, since when that has been in service, and whether it was at that time. */
   readonly asOfNow?: readonly { readonly text: string; readonly since?: number; readonly isSame: boolean }[]
+  /** With `at`, where the policies were others then: wall times at which those came into service and left it. */
+  readonly policiesOfThen?: { readonly since: number; readonly until: number }
   /** What the answerer itself said to this question. */
   readonly answer: {
     readonly rcode: string

@@ -1,12 +1,16 @@
 import { momentText } from '../../core/moment.ts'
+import { openNetworks } from '../../geodb/index.ts'
 import { makeHealthTable, type HealthTable } from '../../healthchecks/index.ts'
-import { checkedName, type Target } from '../routing/index.ts'
+import { checkedName, openRouting, type Target } from '../routing/index.ts'
+import type { World } from '../world.ts'
 import type { Explanation, InService } from './api.ts'
 import { untilText, wordOfPast, type PastHealth } from './events.ts'
+import type { PastPolicies } from './past-policies.ts'
 
-/** Since when what is not kept by time has been in service, and how health stood. */
+/** Since when what is not kept by time has been in service, and how health and policies stood. */
 export interface Past extends PastHealth {
   readonly since: InService
+  readonly policies: PastPolicies
 }
 
 /** What a text begins with when the journal does not reach that far. */
@@ -22,6 +26,19 @@ export interface PastTable {
 
 /** How many targets that were not simply up are named. */
 const MOST_NAMED = 8
+
+/** The world of now with the policies of then, where those were others. */
+export function worldOfThen(live: World, policies: PastPolicies): World {
+  if (policies.kind !== 'other') return live
+  const { kept, networks, ...rest } = live
+  const known = policies.networks && openNetworks(policies.networks)
+  return { ...rest, routing: openRouting(policies.routing, live.places, known), targets: policies.routing.targets, ...(known && { networks: known }) }
+}
+
+/** Of the policies, where they were others: a line. */
+export function policiesLines(policies: PastPolicies): string[] {
+  return policies.kind === 'other' ? [`policies as of then, in service from ${momentText(policies.since)} to ${momentText(policies.until)}`] : []
+}
 
 export function pastTable({ at, targets: past, later }: PastHealth, live: HealthTable, targets: readonly Target[]): PastTable {
   const health: HealthTable = { ...makeHealthTable(live.words.length), generation: live.generation }
@@ -47,15 +64,16 @@ export function pastTable({ at, targets: past, later }: PastHealth, live: Health
 }
 
 /** What of an answer is as of now, and since when that has been so. */
-export function nowLines({ at, since }: Past, { zone, policy, place, network }: { readonly [Key in 'zone' | 'policy' | 'place' | 'network']?: Explanation[Key] | undefined }): NonNullable<Explanation['asOfNow']> {
+export function nowLines({ at, since, policies }: Past, { zone, policy, place, network }: { readonly [Key in 'zone' | 'policy' | 'place' | 'network']?: Explanation[Key] | undefined }): NonNullable<Explanation['asOfNow']> {
   const rows: (readonly [what: string, since: number | undefined])[] = []
   if (zone !== undefined) rows.push([`zone ${zone.origin}`, since.zones[zone.origin.toLowerCase()] ?? since.zones['']])
-  if (policy !== undefined) rows.push(['policies', since.policies])
+  if (policy !== undefined && policies.kind !== 'other') rows.push(['policies', policies.kind === 'same' ? policies.since : since.policies])
   if (place !== undefined) rows.push(['places', since.places])
   if (network !== undefined) rows.push(['networks', since.networks])
   return rows.map(([what, from]) => {
     const isSame = from !== undefined && from <= at
-    const text = isSame ? `the same since ${momentText(from)}` : `in service only since ${from === undefined ? 'now' : momentText(from)}: what was before it is not kept`
+    const reason = what === 'policies' && policies.kind === 'unknown' ? policies.reason : 'what was before it is not kept'
+    const text = isSame ? `the same since ${momentText(from)}` : `in service only since ${from === undefined ? 'now' : momentText(from)}: ${reason}`
     return { text: `${what}: as of now, ${text}`, ...(from !== undefined && { since: from }), isSame }
   })
 }

@@ -9,7 +9,7 @@ import type { World } from '../world.ts'
 import { lookup, makeFinding } from '../zone/index.ts'
 import type { Explanation } from './api.ts'
 import { assumeHealth } from '../traffic/index.ts'
-import { nowLines, pastTable, type Past } from './explain-past.ts'
+import { NOT_KNOWN, nowLines, pastTable, policiesLines, worldOfThen, type Past, type PastTable } from './explain-past.ts'
 import { readReply, writeQuery } from './explain-answer.ts'
 import { findNetworks } from './explain-network.ts'
 import { closestEncloser, meantName, nearName, showName, showRrset, typesAt, zoneOf, type ShownRrset } from './explain-zone.ts'
@@ -61,24 +61,22 @@ export function explainName(live: World, ask: Ask, question: ExplainQuestion): E
     const near = nearest(question.type, MNEMONIC_LIST)
     return `type: there is no type ${question.type}${near === undefined ? '; TYPE123 stands for any number' : ` (did you mean ${near}?)`}`
   }
-  const past = question.past && pastTable(question.past, live.health, live.targets)
-  const base = past === undefined ? live : { ...live, health: past.health }
-  const assumed = question.assume === undefined ? undefined : assumeHealth(base.health, live.targets, question.assume)
-  if (typeof assumed === 'string') return assumed
-  const world = assumed === undefined ? base : { ...live, health: assumed.health }
+  const supposed = suppose(live, question)
+  if (typeof supposed === 'string') return supposed
+  const { world, lines, assumed, unknown } = supposed
   const walk: Walk = { world, from: question.from, type, steps: [], records: [], ttl: Number.POSITIVE_INFINITY, candidates: [], failOpen: false, unsettled: false }
-  if (past !== undefined) tell(walk, 0, past.text)
-  if (assumed !== undefined) tell(walk, 0, `assumed: ${assumed.text}; all else as it is`)
+  for (const line of lines) tell(walk, 0, line)
   const outcome = follow(walk, name)
   const reply = ask(writeQuery(name, type, question.from), question.from, world)
   const answer = reply === undefined ? { rcode: 'silence', authoritative: false, answers: [], authorities: [] } : readReply(reply)
   if (outcome === 'routed' && answer.ttl !== undefined) tellTtl(walk, answer.ttl)
   const { zone, place, network, policy, records, steps, failOpen, unsettled } = walk
-  const lost = walk.candidates.flatMap(({ target }) => past?.unknown.get(target) ?? [])[0]
+  const lost = walk.candidates.flatMap(({ target }) => unknown?.get(target) ?? [])[0]
   if (lost !== undefined) return lost
+  if (question.past?.policies.kind === 'other' && policy !== undefined && world.routing.find(policy) === undefined) return `${NOT_KNOWN}: ${records.at(-1)} stands in its zone now, and there was no policy ${policy} then`
   const asOfNow = question.past && nowLines(question.past, walk)
   for (const { text } of asOfNow ?? []) tell(walk, 0, text)
-  const candidates = assumed === undefined ? walk.candidates : walk.candidates.map((each) => (assumed.names.has(each.target) ? { ...each, state: `${each.state} (assumed)` } : each))
+  const candidates = assumed === undefined ? walk.candidates : walk.candidates.map((each) => (assumed.has(each.target) ? { ...each, state: `${each.state} (assumed)` } : each))
   return {
     question: { name: nameToText(name), type: typeToText(type), from: formatAddress(question.from.bytes), ...(question.assume === undefined ? {} : { assume: question.assume }), ...(question.past && { at: momentText(question.past.at) }) },
     outcome,
@@ -92,8 +90,32 @@ export function explainName(live: World, ask: Ask, question: ExplainQuestion): E
     failOpen,
     unsettled,
     ...(asOfNow && { asOfNow }),
+    ...(question.past?.policies.kind === 'other' && { policiesOfThen: { since: question.past.policies.since, until: question.past.policies.until } }),
     answer
   }
+}
+
+/** A world to be asked in the place of the live one. */
+interface Supposed {
+  readonly world: World
+  /** What is other than it is now, for people. */
+  readonly lines: readonly string[]
+  /** Names of targets whose health was supposed. */
+  readonly assumed?: ReadonlySet<string>
+  /** Targets of whose health nothing was known then, with a line that says so. */
+  readonly unknown?: PastTable['unknown']
+}
+
+/** As it was, where that is asked, and then as it is assumed to be; a text says what is wrong with that. */
+function suppose(live: World, { past, assume }: ExplainQuestion): Supposed | string {
+  const then = past === undefined ? live : worldOfThen(live, past.policies)
+  const table = past && pastTable(past, live.health, then.targets)
+  const base = table === undefined ? then : { ...then, health: table.health }
+  const lines = past === undefined ? [] : [table!.text, ...policiesLines(past.policies)]
+  if (assume === undefined) return { world: base, lines, ...(table && { unknown: table.unknown }) }
+  const assumed = assumeHealth(base.health, base.targets, assume)
+  if (typeof assumed === 'string') return assumed
+  return { world: { ...base, health: assumed.health }, lines: [...lines, `assumed: ${assumed.text}; all else as it ${past === undefined ? 'is' : 'was'}`], assumed: assumed.names, ...(table && { unknown: table.unknown }) }
 }
 
 function follow(walk: Walk, first: Uint8Array): Explanation['outcome'] {

@@ -1,7 +1,6 @@
 import { readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { messageOf, type Fault } from '../../core/trouble.ts'
-import type { NetworkPlan } from '../routing/index.ts'
 import { nameToText } from '../wire/index.ts'
 import { buildZoneImage, openZoneImage, type PlainRecord, type PolicyNames, type ZoneChange, type ZoneStep } from '../zone/index.ts'
 import type { FlushReply } from './api.ts'
@@ -36,8 +35,8 @@ export interface Catalogue {
   expire(origin: Uint8Array): Changed
   /** Writes updates back into zone files, and reads those again: of one zone, by its name with its final dot, or of all. */
   writeBack(zone: string | undefined, isDry: boolean): { readonly reply: FlushReply; readonly result?: LoadResult }
-  /** What the policies in service go by beside places. */
-  networks(): NetworkPlan
+  /** Those in service. */
+  policies(): Policies
   /** Files outside the folder, or in it by other names, that zones include. */
   follows(): Set<string>
   /** Keeps copies of what loads have taken since, for the next start. Returns why it could not. */
@@ -64,7 +63,7 @@ export function openCatalogue(options: CatalogueOptions): Catalogue {
       const { reply, changed } = writeBack(state, zone, isDry)
       return changed.size === 0 ? { reply } : { reply, result: load(state, { changed }) }
     },
-    networks: () => state.policies.networks,
+    policies: () => state.policies,
     follows: () => new Set([...state.policyFollows, ...[...state.including].flatMap((name) => [...followsOf(state.zones.get(name))])]),
     flush: () => {
       const trouble = lastGood.flush()

@@ -22,13 +22,20 @@ export interface NetworksKeeper {
   paths(sources: readonly PathSource[]): FreshNetworks
   /** The database of autonomous systems may have changed; undefined when nobody goes by it. */
   refresh(): FreshNetworks | undefined
+  /** What there would be for another plan; nothing is put in the place of anything. */
+  beside(plan: NetworkPlan): FreshNetworks
+}
+
+/** What there is to tell of networks whatever policies go by. */
+interface Told {
+  readonly measured?: LatencyImage | undefined
+  readonly paths?: ReturnType<typeof readDigests>
 }
 
 /** @param geo.folder where databases are dropped, absolute, and `geo.asn` */
-export function makeNetworksKeeper(geo: { readonly folder: string; readonly asn: string }): NetworksKeeper {
+export function makeNetworksKeeper(geo: { readonly folder: string; readonly asn: string }, told: Told = {}): NetworksKeeper {
   let plan = NO_PLAN
-  let measured: LatencyImage | undefined
-  let paths: ReturnType<typeof readDigests> = []
+  let { measured, paths = [] } = told
   /** What the database said of the systems that were asked for when it was read. */
   let known: ReadonlyMap<number, PrefixList> = new Map()
   let faults: readonly Fault[] = []
@@ -73,13 +80,12 @@ export function makeNetworksKeeper(geo: { readonly folder: string; readonly asn:
       if (wanted().length === 0) return undefined
       readSystems()
       return build()
-    }
+    },
+    beside: (other) => makeNetworksKeeper(geo, { measured, paths }).plan(other)
   }
 }
 
 /** Networks as a daemon of this configuration would have them for a plan, for whoever is none. @param measured round trips to go by */
 export function bringNetworks(plan: NetworkPlan, config: Pick<Config, 'geo'>, measured?: LatencyImage): FreshNetworks {
-  const keeper = makeNetworksKeeper(geoSettings(config))
-  if (measured !== undefined) keeper.measured(measured)
-  return keeper.plan(plan)
+  return makeNetworksKeeper(geoSettings(config), measured?.prefixes.length === 0 ? {} : { measured }).plan(plan)
 }

@@ -74,6 +74,7 @@ export function noPolicies(options: PolicyOptions): Policies {
 
 /** The policies as they were kept, when they still pass. */
 export function restorePolicies(options: PolicyOptions, kept: Texts): Policies | undefined {
+  if (kept.size === 0) return noPolicies(options)
   const reading = readingFromTexts(options.folder, kept)
   const text = tryRead(reading, shownAs(options.folder, POLICIES))
   return Buffer.isBuffer(text) ? judge(options, text.toString('utf8'), reading).policies : undefined

@@ -14,8 +14,9 @@ import { makeNetworksKeeper, type FreshNetworks } from './loader-networks.ts'
 import { makePlacesReader, type BroughtPlaces, type GeoSettings } from './loader-places.ts'
 import type { Changed, ChangedBy, ChangeReply } from './loader-changes.ts'
 import { isZoneFile, type Folder } from './loader-files.ts'
-import { POLICIES } from './loader-policies.ts'
+import { POLICIES, type Policies } from './loader-policies.ts'
 import type { LoadResult } from './loader-state.ts'
+import { makePolicyKeeper, type PastPolicies, type PolicyKeeper } from './past-policies.ts'
 import { preread, type Preread } from './preread.ts'
 import { FileWatcher } from './watch.ts'
 import { unpackRecords, type PackedRecords, type ZoneChange } from '../zone/index.ts'
@@ -49,6 +50,7 @@ export type FromLoader =
   | { readonly kind: 'trouble'; readonly reason: string }
   /** What came of a flush. What was read again with it is told before. */
   | { readonly kind: 'flushed'; readonly id: number; readonly reply: FlushReply }
+  | { readonly kind: 'past'; readonly id: number; readonly policies: PastPolicies }
   /** There is no database of places, or the thread cannot go on for another reason that a restart does not mend. */
   | { readonly kind: 'refused'; readonly reason: string }
 
@@ -60,6 +62,8 @@ export type ToLoader =
   | { readonly kind: 'flush'; readonly id: number; readonly zone?: string; readonly isDry: boolean }
   | { readonly kind: 'measured'; readonly measured: LatencyImage }
   | { readonly kind: 'paths'; readonly sources: readonly PathSource[] }
+  /** The policies of a wall time are asked for. */
+  | { readonly kind: 'past'; readonly id: number; readonly at: number }
   | { readonly kind: 'stop' }
 
 /** Octets of an image that is worth collecting the garbage of its making at once. */
@@ -101,12 +105,14 @@ try {
 }
 
 /** What is done behind a load, when nobody waits for it any more: its copies are kept, and its garbage is collected. */
-function makeSettler(catalogue: Pick<Catalogue, 'flush'>): (result: LoadResult) => void {
+function makeSettler(catalogue: Pick<Catalogue, 'flush'>, keeper: PolicyKeeper): (result: LoadResult, policies: Policies) => void {
   const collect = collector()
   let build = 0
-  return ({ zoneImage }) => {
+  return ({ zoneImage, routing }, policies) => {
     const trouble = catalogue.flush()
     if (trouble !== undefined) say({ kind: 'trouble', reason: trouble })
+    const untold = routing && keeper.note(policies)
+    if (untold !== undefined) say({ kind: 'trouble', reason: `the policies could not be kept for explain --at: ${untold}` })
     if (zoneImage === undefined || zoneImage.build === build || zoneImage.byteLength < LARGE) return
     // What a large zone was read into is larger than its image, and this thread may have nothing to do for days.
     build = zoneImage.build
@@ -120,13 +126,14 @@ function asDatabase(): string | undefined {
   return findAsDatabase({ folder: geo.folder, setting: geo.asn })
 }
 
-function openFiles(): Catalogue {
+function openFiles(): { readonly catalogue: Catalogue; readonly keeper: PolicyKeeper } {
   const over = openJournals({ auto: new Set(autoSerials), ...(stateFolder !== undefined && { folder: join(stateFolder, 'journal') }) })
-  return openCatalogue({ folder, targets, checks, mostTargets, hasAsDatabase: () => asDatabase() !== undefined, secondaries, over, ...(early !== undefined && { preread: early }), ...(stateFolder !== undefined && { stateFolder }) })
+  const options = { folder, targets, checks, mostTargets, hasAsDatabase: () => asDatabase() !== undefined, ...(stateFolder !== undefined && { stateFolder }) }
+  return { catalogue: openCatalogue({ ...options, secondaries, over, ...(early !== undefined && { preread: early }) }), keeper: makePolicyKeeper(options, systemClock) }
 }
 
 function run(): void {
-  const catalogue = openFiles()
+  const { catalogue, keeper } = openFiles()
   // Before the first load, so that what changes during it is seen.
   const watcher = new FileWatcher({ folder: folder.path, wants: (name) => name === POLICIES || isZoneFile(name), changed: (changed, moving) => load({ changed, moving }), stamps: folder.stamps, clock: systemClock, after: systemAfter })
   const geoWatcher = new FileWatcher({ folder: geo.folder, wants: reader.wants, changed: (files) => refreshGeo(files), clock: systemClock, after: systemAfter })
@@ -136,15 +143,16 @@ function run(): void {
     // Loads are told in their order, and policies not before the places they speak of.
     said = said.then(() => ready).then(() => say(message()))
   }
-  const settle = makeSettler(catalogue)
+  const settle = makeSettler(catalogue, keeper)
   const networks = makeNetworksKeeper(geo)
   const tellLoad = (result: LoadResult, more: { readonly id?: number; readonly reply?: ChangeReply }): void => {
     const ready = result.usesPolicies ? (places ??= bringPlaces().catch((error: unknown) => say({ kind: 'refused', reason: messageOf(error) }))) : undefined
     // Policies and the networks they go by are put in service together.
-    const fresh = result.routing === undefined ? undefined : networks.plan(catalogue.networks())
+    const policies = catalogue.policies()
+    const fresh = result.routing === undefined ? undefined : networks.plan(policies.networks)
     tell(() => ({ kind: 'loaded', ...more, ...result, ...(fresh !== undefined && { networks: fresh }) }), ready)
     // Nobody waits for the copies: they are for the next start.
-    said = said.then(() => settle(result))
+    said = said.then(() => settle(result, policies))
   }
   const load = (request: LoadRequest, id?: number): void => {
     const result = catalogue.load(request)
@@ -183,6 +191,8 @@ function run(): void {
       case 'flush': return flush(message.id, message.zone, message.isDry)
       case 'measured': return tellNetworks(networks.measured(message.measured))
       case 'paths': return tellNetworks(networks.paths(message.sources))
+      // Behind what has been loaded by now.
+      case 'past': return tell(() => ({ kind: 'past', id: message.id, policies: keeper.find(message.at, (plan) => networks.beside(plan).image) }))
       case 'stop':
         watcher.close()
         geoWatcher.close()

@@ -18,6 +18,7 @@ import type { ChangedBy, ChangeReply } from './loader-changes.ts'
 import type { FreshNetworks } from './loader-networks.ts'
 import { geoSettings, type BroughtPlaces } from './loader-places.ts'
 import { errorLines, sortedStatuses, takeReport, type LoadReport } from './loader-state.ts'
+import type { PastPolicies } from './past-policies.ts'
 import type { FromLoader, LoaderData, ToLoader } from './loader-thread.ts'
 
 export type LoaderSetup = Pick<Setup, 'config' | 'zonesFolder' | 'zonesLabel'> & Partial<Pick<Setup, 'stateFolder'>>
@@ -59,6 +60,7 @@ export class Loader {
   readonly #waiting = new Map<number, (reply: ReloadReply) => void>()
   readonly #changing = new Map<number, (reply: ChangeReply) => void>()
   readonly #flushing = new Map<number, { resolve(reply: FlushReply): void; reject(error: Error): void }>()
+  readonly #asked = new Map<number, (policies: PastPolicies) => void>()
   readonly #parts: { places?: PlacesImage; networks?: NetworksImage | undefined; zones?: SharedZones; routing?: RoutingImage } = {}
   #report: LoadReport = { zones: [], isFirst: true, gone: [], faults: [], names: [], routedTtl: 0, changes: [] }
   readonly #zones = new Map<string, ZoneStatus>()
@@ -155,6 +157,17 @@ export class Loader {
     this.#worker?.postMessage({ kind: 'paths', sources } satisfies ToLoader)
   }
 
+  /** The policies of a wall time, of the last day. */
+  policiesAt(at: number): Promise<PastPolicies> {
+    const worker = this.#worker
+    if (worker === undefined) return Promise.resolve(NOT_KEPT)
+    return new Promise((resolve) => {
+      const id = ++this.#lastId
+      this.#asked.set(id, resolve)
+      worker.postMessage({ kind: 'past', id, at } satisfies ToLoader)
+    })
+  }
+
   #ask(message: (id: number) => ToLoader, handedOver: readonly ArrayBuffer[] = []): Promise<ChangeReply> {
     const worker = this.#worker
     if (worker === undefined) return Promise.resolve(LOADER_DIED)
@@ -189,6 +202,9 @@ export class Loader {
       else if (message.kind === 'flushed') {
         this.#flushing.get(message.id)?.resolve(message.reply)
         this.#flushing.delete(message.id)
+      } else if (message.kind === 'past') {
+        this.#asked.get(message.id)?.(message.policies)
+        this.#asked.delete(message.id)
       } else this.#refuse(message.reason)
     })
     worker.on('error', (error) => log.error(`the loader died: ${error.stack ?? error.message}`))
@@ -218,6 +234,8 @@ export class Loader {
     this.#changing.clear()
     for (const { reject } of this.#flushing.values()) reject(new Error('the loader died while it wrote: reload, and see what the files say'))
     this.#flushing.clear()
+    for (const resolve of this.#asked.values()) resolve(NOT_KEPT)
+    this.#asked.clear()
     setTimeout(() => (this.#worker = this.#start()), RESTART_MS).unref()
   }
 
@@ -307,6 +325,8 @@ const LOADER_DIED: ChangeReply = {
   isTrouble: true,
   faults: [{ file: 'zones', line: 1, column: 1, severity: 'error', reason: 'the loader died and is being started again; what was served before is served on' }]
 }
+
+const NOT_KEPT: PastPolicies = { kind: 'unknown', reason: 'the loader died and is being started again' }
 
 const isError = ({ severity }: Fault): boolean => severity === 'error'
 

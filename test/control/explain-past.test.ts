@@ -1,11 +1,15 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { createHash, randomBytes } from 'node:crypto'
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { momentText, parseMoment } from '../../core/moment.ts'
 import { parseAddress } from '../../core/address.ts'
 import { makeAnswerer } from '../../daemon/answer.ts'
 import { openEvents, type Events, type PastHealth } from '../../daemon/control/events.ts'
+import type { PastPolicies } from '../../daemon/control/past-policies.ts'
+import { BOUNDS, openPolicyHistory, type FoundPolicies, type HistoryBounds, type PolicyHistory, type PolicySource } from '../../daemon/control/policy-history.ts'
 import { explainName, type Ask, type Explanation } from '../../daemon/control/index.ts'
 import { openRouting, readPolicies, type Target } from '../../daemon/routing/index.ts'
 import type { World } from '../../daemon/world.ts'
@@ -129,7 +133,7 @@ t.test('what was answered then, and what of it is as of now', async (t) => {
   const explain = async (name: string, minutes: number, assume?: string): Promise<Explanation | string> => {
     const past = (await events.past(START + minutes * MINUTE)) as PastHealth
     const since = { policies: START, zones: { '': START, 'a.test.': START + 2 * MINUTE } }
-    return explainName(world, ask, { name, type: 'A', from: parseAddress('192.0.2.1')!, past: { ...past, since }, ...(assume !== undefined && { assume }) })
+    return explainName(world, ask, { name, type: 'A', from: parseAddress('192.0.2.1')!, past: { ...past, since, policies: { kind: 'same', since: START } }, ...(assume !== undefined && { assume }) })
   }
   const before = world.health.words.slice()
   const down = await explain('f.a.test', 1.5)
@@ -146,6 +150,90 @@ t.test('what was answered then, and what of it is as of now', async (t) => {
   t.match(await explain('w.a.test', 2.5, '192.0.2.7=up'), { answer: { answers: [/192\.0\.2\.7$/] } })
   t.same(world.health.words, before, 'the live table is only read')
   await events.close()
+})
+
+t.test('policies of then', async (t) => {
+  const { time, open } = makeJournal(t)
+  const { events, tell } = open()
+  for (const name of ['icn', 'fra', 'old']) tell(name, 'UP')
+  await time.turn(MINUTE)
+  tell('old', 'DOWN', 'none', 'worn out')
+  await time.turn(MINUTE)
+  const world = makeWorld()
+  const ask: Ask = (query, { family, bytes }, asked) => {
+    const out = new Uint8Array(1232)
+    return out.slice(0, makeAnswerer({ world: asked }).answer(query, 0, query.length, { family, bytes, at: 0 }, 'udp', out, 0, out.length))
+  }
+  // An edge that is no more, in a place of its own among those of then.
+  const targets = ['fra', 'old', 'icn'].map((name, number): Target => ({ name, checked: true, ipv4: [Uint8Array.of(127, 0, 10, 50 + number)], ipv6: [], at: [0, 0] }))
+  const read = readPolicies({ file: 'p', text: 'policies: { f: { failover: [old, icn] } }', targets })
+  const policies: PastPolicies = { kind: 'other', since: START, until: START + 2 * MINUTE, routing: read.image!, networks: undefined }
+  const explain = async (name: string, minutes: number, assume?: string): Promise<Explanation | string> => {
+    const past = (await events.past(START + minutes * MINUTE)) as PastHealth
+    return explainName(world, ask, { name, type: 'A', from: parseAddress('192.0.2.1')!, past: { ...past, since: { zones: { '': START } }, policies }, ...(assume !== undefined && { assume }) })
+  }
+  const first = await explain('f.a.test', 0.5)
+  t.match(first, { policiesOfThen: { since: START, until: START + 2 * MINUTE }, answer: { ttl: 20, answers: [/127\.0\.10\.51$/] }, candidates: [{ target: 'old', chosen: true }, { target: 'icn' }] })
+  t.match((first as Explanation).steps[1], { text: 'policies as of then, in service from 2026-11-21T15:00:00Z to 2026-11-21T15:02:00Z' })
+  t.same((first as Explanation).asOfNow?.map(({ text }) => text), ['zone a.test.: as of now, the same since 2026-11-21T15:00:00Z'])
+  t.match(await explain('f.a.test', 1.5), { unsettled: true, answer: { ttl: 5, answers: [/127\.0\.10\.52$/] } }, 'health of then at the places of then')
+  t.match(await explain('f.a.test', 1.5, 'icn=down'), { failOpen: true, answer: { answers: [/127\.0\.10\.51$/] } })
+  t.equal(await explain('w.a.test', 1.5), 'not known: w.a.test. 20 ROUTE w stands in its zone now, and there was no policy w then')
+  t.match(explainName(world, ask, { name: 'f.a.test', type: 'A', from: parseAddress('192.0.2.1')! }), { answer: { answers: [/127\.0\.10\.1$/] } }, 'the live world is only read')
+  await events.close()
+})
+
+t.test('policies are kept for a day, within bounds, and what is damaged is not taken', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'nearcast-policies-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  const time = makeManualClock(START)
+  const fleet = Buffer.from('fleet')
+  const source = (text: string, list?: Buffer): PolicySource => ({ fleet, texts: new Map([['policies.yaml', Buffer.from(text)], ...(list === undefined ? [] : [['list.txt', list] as const])]) })
+  const files = (): string[] => readdirSync(join(folder, 'policies')).filter((name) => name.endsWith('.gz'))
+  const textOf = (found: FoundPolicies): string => (found.kind === 'other' ? found.texts.get('policies.yaml')!.toString() : found.kind)
+  const open = (bounds?: Partial<HistoryBounds>): PolicyHistory => openPolicyHistory(folder, time.clock, { ...BOUNDS, ...bounds })
+  const history = open()
+  const list = randomBytes(5000)
+  for (let hour = 0; hour < 40; hour++) {
+    t.equal(history.note(source(`hour ${hour}`, list)), undefined)
+    t.equal(history.note(source(`hour ${hour}`, list)), undefined, 'the same again is no other')
+    await time.turn(60 * MINUTE)
+  }
+  const now = time.clock.now()
+  t.equal(files().length, 28, 'one each of 26 texts, the list and the fleet: what was in force a day ago is there')
+  for (const again of [history, open()]) {
+    t.equal(textOf(again.find(now)), 'same')
+    t.equal(textOf(again.find(START + 38.5 * 60 * MINUTE)), 'hour 38')
+    t.equal(textOf(again.find(START + 15.5 * 60 * MINUTE)), 'hour 15')
+    t.equal(textOf(again.find(START + 13.5 * 60 * MINUTE)), 'unknown')
+  }
+  t.same(open().find(START + 20 * 60 * MINUTE), { kind: 'other', since: START + 20 * 60 * MINUTE, until: START + 21 * 60 * MINUTE, fleet, texts: source('hour 20', list).texts })
+  const path = join(folder, 'policies', `${createHash('sha256').update('hour 20').digest('hex')}.gz`)
+  writeFileSync(path, gzipSync('hour 99'))
+  t.match(open().find(START + 20.5 * 60 * MINUTE), { kind: 'unknown', reason: /the copy is damaged/ })
+  rmSync(path)
+  t.match(open().find(START + 20.5 * 60 * MINUTE), { kind: 'unknown', reason: /cannot be read/ })
+  appendFileSync(join(folder, 'policies/versions.jsonl'), '{"at":"2026-11-2')
+  t.equal(textOf(open().find(now)), 'same', 'a line cut short costs no other')
+
+  await time.turn(MINUTE)
+  t.equal(open({ versions: 3 }).note(source('one more', list)), undefined)
+  t.equal(textOf(open().find(now)), 'hour 39')
+  t.equal(files().length, 5, 'three texts, the list and the fleet')
+  const size = (): number => files().reduce((sum, name) => sum + statSync(join(folder, 'policies', name)).size, 0)
+  await time.turn(MINUTE)
+  t.equal(open({ octets: 9000 }).note(source('another list', randomBytes(5000))), undefined)
+  t.ok(size() < 9000, `${size()} octets`)
+  await time.turn(MINUTE)
+  t.equal(open({ octets: 3000 }).note(source('a list too large', randomBytes(5000))), undefined)
+  t.ok(size() < 3000, `${size()} octets`)
+  await time.turn(MINUTE)
+  const last = open()
+  last.note(source('small'))
+  t.match(last.find(time.clock.now() - 1), { kind: 'unknown', reason: /too large/ })
+  rmSync(join(folder, 'policies'), { recursive: true })
+  writeFileSync(join(folder, 'policies'), 'in the way')
+  t.match(last.note(source('nowhere to be kept')), /EEXIST|ENOTDIR/)
 })
 
 t.test('checks and forces of a fleet come into the journal', async (t) => {

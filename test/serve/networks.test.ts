@@ -6,6 +6,7 @@ import { ipv4Number, parseAddress } from '../../core/address.ts'
 import { systemClock } from '../../core/clock.ts'
 import { configSchema } from '../../core/config.ts'
 import { makeLogger } from '../../core/log.ts'
+import { worldOfThen } from '../../daemon/control/explain-past.ts'
 import { Loader } from '../../daemon/control/index.ts'
 import { openWorld, type World } from '../../daemon/world.ts'
 import { makeHealthTable } from '../../healthchecks/index.ts'
@@ -92,4 +93,44 @@ t.test('autonomous systems count once a database knows them', LONG, async (t) =>
   await until('the fault is told', () => loader.status().reload.faults.some((line) => line.includes('as-64500: no database says which networks are whose')))
   write(join(root, 'as.mmdb'), writeMmdb([['198.51.100.0/24', { autonomous_system_number: 64500 }], ['203.0.113.0/24', { autonomous_system_number: 64501 }], ['192.0.2.0/24', { autonomous_system_number: 64502 }]], { ipVersion: 6 }))
   await until('all three', (world) => ['198.51.100.7', '203.0.113.7', '192.0.2.7'].map((from) => answerTo(world, from)).join() === '10.0.0.1,10.0.0.2,10.0.0.9')
+})
+
+t.test('the policies of the last day are kept, with the lists that they went by', LONG, async (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'nearcast-past-'))
+  t.teardown(() => rmSync(root, { recursive: true, force: true }))
+  mkdirSync(join(root, 'zones/networks'), { recursive: true })
+  const [list, policies] = [join(root, 'zones/networks/office.txt'), join(root, 'zones/policies.yaml')]
+  write(list, '192.0.2.0/25\n')
+  write(policies, 'policies:\n  web: { view: { office: 10.0.0.1, default: 10.0.0.9 } }\nnetworks: { office: { file: networks/office.txt } }\n')
+  const { loader, until } = await startLoader(t, root)
+  const live = await until('the first', (world) => answerTo(world, '192.0.2.1') === '10.0.0.1')
+  const kept = async (from: Loader, at: number): Promise<string> => {
+    const found = await from.policiesAt(at)
+    return found.kind === 'other' ? answerTo(worldOfThen(live, found), '192.0.2.1') : found.kind === 'same' ? 'as now' : found.reason
+  }
+  /** They are kept behind what is put in service. */
+  const untilKept = async (from: Loader): Promise<number> => {
+    for (;;) {
+      const now = systemClock.now()
+      const found = await from.policiesAt(now)
+      if (found.kind === 'same' && found.since > last) return (last = now)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+  let last = systemClock.now() - 1e6
+  const first = await untilKept(loader)
+  write(list, '192.0.2.128/25\n')
+  await until('another list', (world) => answerTo(world, '192.0.2.1') === '10.0.0.9')
+  const second = await untilKept(loader)
+  write(policies, 'policies:\n  web: 10.0.0.77\n')
+  await until('other policies', (world) => answerTo(world, '192.0.2.1') === '10.0.0.77')
+  const third = await untilKept(loader)
+  for (const turn of [0, 1]) {
+    if (turn === 1) await loader.close()
+    const from = turn === 0 ? loader : (await startLoader(t, root)).loader
+    t.equal(await kept(from, first), '10.0.0.1', 'the list of then')
+    t.equal(await kept(from, second), '10.0.0.9')
+    t.equal(await kept(from, third), 'as now', 'over a restart too')
+    t.match(await kept(from, first - 1e6), /^policies are kept since 2/)
+  }
 })
