@@ -30,7 +30,7 @@ const MOST_NAMED = 8
 /** The world of now with the policies of then, where those were others. */
 export function worldOfThen(live: World, policies: PastPolicies): World {
   if (policies.kind !== 'other') return live
-  const { kept, networks, ...rest } = live
+  const { kept: _kept, networks: _networks, ...rest } = live
   const known = policies.networks && openNetworks(policies.networks)
   return { ...rest, routing: openRouting(policies.routing, live.places, known), targets: policies.routing.targets, ...(known && { networks: known }) }
 }

@@ -154,11 +154,11 @@ function run(): void {
     // Nobody waits for the copies: they are for the next start.
     said = said.then(() => settle(result, policies))
   }
-  const load = (request: LoadRequest, id?: number): void => {
-    const result = catalogue.load(request)
+  const taken = (result: LoadResult, more: { readonly id?: number } = {}): void => {
     watcher.follow(catalogue.follows())
-    tellLoad(result, id === undefined ? {} : { id })
+    tellLoad(result, more)
   }
+  const load = (request: LoadRequest, id?: number): void => taken(catalogue.load(request), id === undefined ? {} : { id })
   const tellNetworks = (fresh: FreshNetworks | undefined): void => void (fresh !== undefined && tell(() => ({ kind: 'networks', ...fresh })))
   /** Policies that were refused for want of a database may be taken now. */
   const refreshGeo = (files: ReadonlySet<string>): void => {
@@ -174,10 +174,7 @@ function run(): void {
   }
   const flush = (id: number, zone: string | undefined, isDry: boolean): void => {
     const { reply, result } = catalogue.writeBack(zone, isDry)
-    if (result !== undefined) {
-      watcher.follow(catalogue.follows())
-      tellLoad(result, {})
-    }
+    if (result !== undefined) taken(result)
     tell(() => ({ kind: 'flushed', id, reply }))
   }
   port.on('message', (message: ToLoader) => {
