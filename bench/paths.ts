@@ -5,11 +5,10 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { Worker } from 'node:worker_threads'
 import { systemClock } from '../core/clock.ts'
 import { buildNetworks, openNetworks } from '../geodb/index.ts'
-import { readDigests } from '../daemon/paths/index.ts'
-import type { FromPathsThread, PathsThreadData } from '../daemon/paths/thread.ts'
+import { piecesOf, readDigests, startThread } from '../daemon/paths/index.ts'
+import type { FromPathsThread, PathsThreadData, ToPathsThread } from '../daemon/paths/thread.ts'
 import type { BenchOptions } from './main.ts'
 
 // What it costs to read the AS paths of a full table from BIRD: time, CPU and memory of the process that reads, and how long its
@@ -71,13 +70,15 @@ async function measure(name: string, { socket, of }: Pick<PathsThreadData, 'sock
   const watch = setInterval(() => (most = Math.max(most, resident())), 10)
   delay.enable()
   const cpu = process.cpuUsage()
-  const worker = new Worker(new URL('../daemon/paths/thread.js', import.meta.url), { workerData: { socket, of, everyMs: EVERY_MS, patienceMs: 60_000, rows: 16_384 } satisfies PathsThreadData })
+  const worker = startThread({ socket, of, everyMs: EVERY_MS, patienceMs: 60_000, rows: 16_384 })
   const times: number[] = []
   let last: Read | undefined
   await new Promise<void>((resolve, reject) => {
     worker.on('message', (message: FromPathsThread) => {
       if (message.kind === 'trouble') return reject(new Error(message.reason))
-      // As the daemon does: the new one in the place of the old one.
+      // As the daemon does: the new one in the place of the old one, whose memory goes back.
+      const pieces: ToPathsThread = last === undefined ? [] : piecesOf(last.tables)
+      worker.postMessage(pieces, pieces.map(({ buffer }) => buffer))
       last = message
       if (times.push(message.tookMs) === rounds) resolve()
     })
@@ -90,7 +91,7 @@ async function measure(name: string, { socket, of }: Pick<PathsThreadData, 'sock
   await worker.terminate()
   const median = times.sort((a, b) => a - b)[times.length >> 1]!
   const { v4, v6, tables, rows, entries } = last!
-  const cells = [name.padEnd(34), `${(median / 1000).toFixed(2)} s`.padEnd(7), `${((used.user + used.system) / 1e6 / rounds).toFixed(2)} s`.padEnd(8), (tables.byteLength / (v4 + v6)).toFixed(1).padEnd(13), `${(most - before).toFixed(0)} MiB, ${(kept - before).toFixed(0)} MiB`.padEnd(27), `${(delay.max / 1e6).toFixed(0)} ms at most`]
+  const cells = [name.padEnd(34), `${(median / 1000).toFixed(2)} s`.padEnd(7), `${((used.user + used.system) / 1e6 / rounds).toFixed(2)} s`.padEnd(8), (piecesOf(tables).reduce((sum, piece) => sum + piece.byteLength, 0) / (v4 + v6)).toFixed(1).padEnd(13), `${(most - before).toFixed(0)} MiB, ${(kept - before).toFixed(0)} MiB`.padEnd(27), `${(delay.max / 1e6).toFixed(0)} ms at most`]
   const from = systemClock.elapsed()
   const networks = openNetworks(buildNetworks({ named: [], paths: readDigests(['icn', 'fra', 'iad'].map((edge) => ({ edges: [edge], values: [...entries.values()] }))) })!)
   process.stdout.write(`${cells.join(' ')}\n  ${v4 + v6} read; digest of ${rows} rows, ${entries.size} entries, ${[...entries.values()].reduce((sum, value) => sum + value.length, 0)} octets; three such digests laid out for policies in ${Math.round(systemClock.elapsed() - from)} ms, ${networks.size} networks\n`)

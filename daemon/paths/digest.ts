@@ -1,5 +1,5 @@
 import type { Prefix } from '../../core/address.ts'
-import { maskWord, type FamilyTable } from './table.ts'
+import { lengthAt, maskWord, pathAt, wordAt, type FamilyTable } from './routes.ts'
 
 /** The way to all addresses of a prefix that no longer one speaks of. */
 export interface DigestRow {
@@ -19,50 +19,60 @@ const CUTS: Readonly<Record<1 | 4, readonly number[]>> = {
  */
 export function digestOf(table: FamilyTable, most: number): DigestRow[] {
   for (const cut of CUTS[table.width]) {
-    const rows = cutAt(table, cut, most)
-    if (rows !== undefined) return rows
+    // Counted first: rows of cuts that do not fit would be a multiple of those that are kept.
+    if (!cutAt(table, cut, most, () => undefined)) continue
+    const rows: DigestRow[] = []
+    cutAt(table, cut, most, (at, length, path) => void rows.push(rowOf(table, at, length, path)))
+    return rows
   }
   return []
 }
 
-function cutAt(table: FamilyTable, cut: number, most: number): DigestRow[] | undefined {
-  const { count, width, starts, lengths, paths } = table
-  const rows: DigestRow[] = []
+/** Calls back for every row: the route that begins where it does, its length and path. @returns whether that was all, and not more than `most` */
+function cutAt(table: FamilyTable, cut: number, most: number, found: (at: number, length: number, path: number) => void): boolean {
+  const { count } = table
+  let rows = 0
   /** Rows around the one at hand, the nearest last. */
   const around: { readonly at: number; readonly length: number; readonly path: number }[] = []
   const weights = new Float64Array(256)
   let at = 0
   while (at < count) {
     const first = at
-    const length = Math.min(cut, lengths[at]!)
-    let path = paths[at]!
+    const length = Math.min(cut, lengthAt(table, at))
+    let path = pathAt(table, at)
     at++
-    if (lengths[first]! >= cut) {
+    if (lengthAt(table, first) >= cut) {
       let total = 0
-      let most = 0
+      let longest = 0
       weights.fill(0)
-      for (at = first; at < count && lengths[at]! >= cut && isWithin(table, at, first, cut); at++) {
-        const weight = 2 ** (cut - lengths[at]!)
-        weights[paths[at]!]! += weight
+      for (at = first; at < count && lengthAt(table, at) >= cut && isWithin(table, at, first, cut); at++) {
+        const weight = 2 ** (cut - lengthAt(table, at))
+        weights[pathAt(table, at)]! += weight
         total += weight
-        most = Math.max(most, paths[at]!)
+        longest = Math.max(longest, pathAt(table, at))
       }
-      path = medianOf(weights, total, most)
+      path = medianOf(weights, total, longest)
     }
     while (around.length > 0 && !isWithin(table, first, around.at(-1)!.at, around.at(-1)!.length)) around.pop()
     if (around.at(-1)?.path === path) continue
     around.push({ at: first, length, path })
-    if (rows.length === most) return undefined
-    const bytes = new Uint8Array(width * 4)
-    for (let word = 0; word < width; word++) new DataView(bytes.buffer).setUint32(word * 4, maskWord(starts[first * width + word]!, length - word * 32))
-    rows.push({ prefix: { family: width === 1 ? 4 : 6, bytes, length }, path })
+    if (++rows > most) return false
+    found(first, length, path)
   }
-  return rows
+  return true
 }
 
-function isWithin({ width, starts }: FamilyTable, inner: number, outer: number, length: number): boolean {
+function rowOf(table: FamilyTable, at: number, length: number, path: number): DigestRow {
+  const { width } = table
+  const bytes = new Uint8Array(width * 4)
+  const view = new DataView(bytes.buffer)
+  for (let word = 0; word < width; word++) view.setUint32(word * 4, maskWord(wordAt(table, at, word), length - word * 32))
+  return { prefix: { family: width === 1 ? 4 : 6, bytes, length }, path }
+}
+
+function isWithin(table: FamilyTable, inner: number, outer: number, length: number): boolean {
   for (let word = 0; word * 32 < length; word++) {
-    if (maskWord(starts[inner * width + word]!, length - word * 32) !== maskWord(starts[outer * width + word]!, length - word * 32)) return false
+    if (maskWord(wordAt(table, inner, word), length - word * 32) !== maskWord(wordAt(table, outer, word), length - word * 32)) return false
   }
   return true
 }

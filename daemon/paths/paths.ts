@@ -6,8 +6,8 @@ import type { Config } from '../../core/config.ts'
 import type { Logger } from '../../core/log.ts'
 import { messageOf } from '../../core/trouble.ts'
 import { MOST_ROWS, type PathSource } from './rows.ts'
-import { findRoute, prefixText, type PathTables } from './table.ts'
-import type { FromPathsThread, PathsThreadData } from './thread.ts'
+import { findRoute, piecesOf, prefixText, type PathTables } from './table.ts'
+import type { FromPathsThread, PathsThreadData, ToPathsThread } from './thread.ts'
 
 /** What other PoPs are told and say of this kind. */
 export interface PathsChannel {
@@ -93,13 +93,18 @@ export function startPaths({ config, channel, clock, after, log }: PathsOptions)
     const { tables, v4, v6, rows, tookMs, left, entries } = message
     if (now.tables === undefined || now.status.trouble !== undefined) log.info(`AS paths to ${v4 + v6} prefixes are read from BIRD`)
     if (left > 0) log.warn(`BIRD has ${left} routes more than are kept`)
+    if (now.tables !== undefined) giveBack(now.tables)
     now.tables = tables
     now.status = { routes: { ipv4: v4, ipv6: v6 }, readAt: clock.now(), tookMs: Math.round(tookMs), rows }
     takeOwn(entries)
   }
+  const giveBack = (tables: PathTables): void => {
+    const pieces: ToPathsThread = piecesOf(tables)
+    worker.postMessage(pieces, pieces.map(({ buffer }) => buffer))
+  }
   let worker = start()
   function start(): Worker {
-    const started = new Worker(new URL('./thread.js', import.meta.url), { workerData: data })
+    const started = startThread(data)
     started.on('message', take)
     started.on('error', (error) => log.error(`the reader of AS paths died: ${messageOf(error)}`))
     started.on('exit', () => {
@@ -131,6 +136,9 @@ export function startPaths({ config, channel, clock, after, log }: PathsOptions)
     }
   }
 }
+
+/** The thread that reads, as `thread.ts` has it. Its tables lie outside of its heap, and what it throws away for each route is collected soon. */
+export const startThread = (workerData: PathsThreadData): Worker => new Worker(new URL('./thread.js', import.meta.url), { workerData, resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 } })
 
 /** What BIRD is asked to list. */
 function listed({ tables, upstreams }: NonNullable<Config['paths']>): string[] {

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import type { After, Clock } from '../../core/clock.ts'
 import { makeListing } from './listing.ts'
+import type { Piece } from './routes.ts'
 import { makeTableBuilder, type PathTables } from './table.ts'
 
 /** What was read of BIRD, and what that took. */
@@ -20,6 +21,8 @@ export interface ReadOptions {
   readonly of: readonly string[]
   /** BIRD may be silent so long. */
   readonly patienceMs: number
+  /** Memory of a table that is no longer used; what is needed of it is taken. */
+  readonly spare?: Piece[]
   readonly clock: Clock
   readonly after: After
 }
@@ -28,10 +31,10 @@ export interface ReadOptions {
 const PIECE = 256 * 1024
 
 /** Reads all that BIRD has a path to. Rejects with one line when that is not to be had. */
-export function readPaths({ socket: path, of, patienceMs, clock, after }: ReadOptions): Promise<ReadPaths> {
+export function readPaths({ socket: path, of, patienceMs, spare, clock, after }: ReadOptions): Promise<ReadPaths> {
   return new Promise((resolve, reject) => {
     const from = clock.elapsed()
-    const table = makeTableBuilder()
+    const table = makeTableBuilder(spare)
     const count = { v4: 0, v6: 0 }
     const listing = makeListing((route) => {
       count[route.family === 4 ? 'v4' : 'v6']++
@@ -41,13 +44,19 @@ export function readPaths({ socket: path, of, patienceMs, clock, after }: ReadOp
     const commands = ['restrict', ...of.map((what) => `show route primary all ${what}`)]
     let asked = -1
     let cancel = (): void => undefined
+    let isOver = false
     const end = (failure?: string): void => {
+      // The close of the connection that follows is no failure any more.
+      if (isOver) return
+      isOver = true
       cancel()
       socket.destroy()
-      if (failure !== undefined) return reject(new Error(failure))
+      if (failure !== undefined) {
+        table.drop()
+        return reject(new Error(failure))
+      }
       const tables = table.finish()
-      const [v4, v6] = new Uint32Array(tables, 0, 2) as unknown as [number, number]
-      resolve({ tables, v4, v6, left: table.left, tookMs: clock.elapsed() - from })
+      resolve({ tables, v4: tables.v4.count, v6: tables.v6.count, left: table.left, tookMs: clock.elapsed() - from })
     }
     const wait = (): void => {
       cancel()

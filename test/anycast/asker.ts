@@ -11,6 +11,8 @@ export interface Asked {
   readonly lost: number
   /** Between the first query that was lost and the last, milliseconds. */
   readonly lostForMs: number
+  /** When each of these was sent, wall time. */
+  readonly lostAt: readonly number[]
   /** Answers, by who gave them. */
   readonly by: Readonly<Record<string, number>>
 }
@@ -22,7 +24,8 @@ const QUESTION = Buffer.from('00000000000100000000000002696406736572766572000010
 const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4')
 const waiting = new Map<number, { readonly at: number; readonly cancel: NodeJS.Timeout }>()
 const by: Record<string, number> = {}
-let [sent, answered, lost, firstLost, lastLost, next] = [0, 0, 0, 0, 0, 0]
+const lostAt: number[] = []
+let [sent, answered, next] = [0, 0, 0]
 const from = performance.now()
 
 function ask(): void {
@@ -39,9 +42,7 @@ function ask(): void {
 function lose(id: number): void {
   const { at } = waiting.get(id)!
   waiting.delete(id)
-  lost++
-  if (firstLost === 0) firstLost = at
-  lastLost = at
+  lostAt.push(Math.round(performance.timeOrigin + at))
 }
 
 socket.on('error', () => undefined)
@@ -63,7 +64,7 @@ const timer = setInterval(() => {
 process.on('SIGTERM', () => {
   clearInterval(timer)
   setTimeout(() => {
-    writeFileSync(file, JSON.stringify({ sent, answered, lost, lostForMs: Math.round(lastLost - firstLost), by } satisfies Asked))
+    writeFileSync(file, JSON.stringify({ sent, answered, lost: lostAt.length, lostForMs: (lostAt.at(-1) ?? 0) - (lostAt[0] ?? 0), lostAt, by } satisfies Asked))
     process.exit(0)
   }, Number(patience) + 50)
 })

@@ -10,7 +10,8 @@ import { CLIENTS, neighboursOf, POPS, ROUTERS, SERVICE } from './map.ts'
 const options = readToolOptions('lab', 'three PoPs, two routers and two clients in network namespaces of this machine, to play in', {
   down: { about: 'end the one that is up, and remove every trace of it' },
   plain: { about: 'with BIRD alone, without Nearcast' },
-  measure: { about: 'measure how soon a failure is out of the routers, and end; takes ten minutes' },
+  measure: { about: 'measure how soon a failure is out of the routers, and end: 50 rounds of each, in a quarter of an hour or so' },
+  minutes: { value: 'N', about: 'with --measure: end after so long, with the rounds that were played (40)' },
   state: { value: 'DIR', about: 'folder of what it writes (state/lab)' }
 })
 const folder = resolve(options.state ?? 'state/lab')
@@ -31,7 +32,7 @@ try {
     const lab = await Lab.build(folder, { outlives: true })
     if (options.plain === undefined) await startFleet(lab, { isQuick: options.measure !== undefined })
     if (options.measure === undefined) process.stdout.write(mapOf(options.plain === undefined))
-    else await measure(lab, (line) => process.stdout.write(`${line}\n`)).finally(() => lab.down())
+    else await measure(lab, (line) => process.stdout.write(`${line}\n`), Number(options.minutes ?? 40)).finally(() => lab.down())
   }
 } catch (error) {
   process.stderr.write(`lab: ${(error as Error).message}\n`)

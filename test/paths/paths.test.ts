@@ -9,7 +9,7 @@ import { digestOf, type DigestRow } from '../../daemon/paths/digest.ts'
 import { makeListing } from '../../daemon/paths/listing.ts'
 import { readPaths } from '../../daemon/paths/read.ts'
 import { entriesOf, MOST_ROWS, readDigests, rowsIn } from '../../daemon/paths/rows.ts'
-import { columnsOf, findRoute, makeTableBuilder, prefixText, type PathTables } from '../../daemon/paths/table.ts'
+import { findRoute, makeTableBuilder, prefixText, type PathTables } from '../../daemon/paths/table.ts'
 import { buildNetworks, openNetworks } from '../../geodb/index.ts'
 import { listenAsBird, routeText } from './bird.ts'
 
@@ -74,9 +74,9 @@ t.test('the longest prefix is found; a digest keeps to its size, and says the sa
       if ((routes.get(key)?.path ?? Infinity) > path) routes.set(key, { bytes, length, path })
     }
     const tables = tableOf(`${list.map(({ address, length, path }) => routeText(`${formatAddress(maskBytes(address, length))}/${length}`, Array.from({ length: path }, (_, hop) => 64500 + hop).join(' '))).join('')}0000 \n`)
-    const rows = digestOf(columnsOf(tables)[0], most)
+    const rows = digestOf(tables.v4, most)
     if (rows.length > most) throw new Error(`${rows.length} rows`)
-    const isWhole = digestOf(columnsOf(tables)[0], 1000)
+    const isWhole = digestOf(tables.v4, 1000)
     for (const { address } of list) {
       const holds = (prefix: { bytes: Uint8Array; length: number }): boolean => Buffer.compare(maskBytes(address, prefix.length), prefix.bytes) === 0
       const best = [...routes.values()].filter(holds).sort((a, b) => b.length - a.length)[0]!
@@ -100,7 +100,7 @@ t.test('what other PoPs say is believed in bounds', async (t) => {
 })
 
 t.test('digests of several PoPs become the ways to their edges, by the longest prefix that each of them has', async (t) => {
-  const digest = (prefix: string, path: string): Uint8Array[] => [...entriesOf(digestOf(columnsOf(tableOf(`${routeText(prefix, path)}0000 \n`))[0], 100)).values()]
+  const digest = (prefix: string, path: string): Uint8Array[] => [...entriesOf(digestOf(tableOf(`${routeText(prefix, path)}0000 \n`).v4, 100)).values()]
   const rows = readDigests([{ edges: ['icn', 'nrt'], values: digest('192.0.0.0/16', '64500 64501') }, { edges: ['fra'], values: digest('192.0.2.0/24', '64500') }])
   const networks = openNetworks(buildNetworks({ named: [], paths: rows })!)
   const paths = (address: string): unknown => networks.network(networks.find4(parseAddress(address)!.bytes.reduce((sum, octet) => sum * 256 + octet, 0)) >>> 8).paths
