@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../core/clock.ts'
 import { buildNetworks, openNetworks } from '../geodb/index.ts'
-import { piecesOf, readDigests, startThread } from '../daemon/paths/index.ts'
-import type { FromPathsThread, PathsThreadData, ToPathsThread } from '../daemon/paths/thread.ts'
+import { giveBack, piecesOf, readDigests, startThread } from '../daemon/paths/index.ts'
+import type { FromPathsThread, PathsThreadData } from '../daemon/paths/thread.ts'
 import type { BenchOptions } from './main.ts'
 
 // What it costs to read the AS paths of a full table from BIRD: time, CPU and memory of the process that reads, and how long its
@@ -77,8 +77,7 @@ async function measure(name: string, { socket, of }: Pick<PathsThreadData, 'sock
     worker.on('message', (message: FromPathsThread) => {
       if (message.kind === 'trouble') return reject(new Error(message.reason))
       // As the daemon does: the new one in the place of the old one, whose memory goes back.
-      const pieces: ToPathsThread = last === undefined ? [] : piecesOf(last.tables)
-      worker.postMessage(pieces, pieces.map(({ buffer }) => buffer))
+      if (last !== undefined) giveBack(worker, last.tables)
       last = message
       if (times.push(message.tookMs) === rounds) resolve()
     })

@@ -8,6 +8,6 @@
 //
 // Must never hold up the daemon's main thread, grow without bound whatever BIRD or a PoP says, or change anything in BIRD.
 export { readDigests, type PathSource } from './rows.ts'
-export { startPaths, startThread, type PathFound, type Paths, type PathsStatus } from './paths.ts'
+export { giveBack, startPaths, startThread, type PathFound, type Paths, type PathsStatus } from './paths.ts'
 export { piecesOf } from './table.ts'
 export { tellPath } from './tell.ts'

@@ -93,14 +93,10 @@ export function startPaths({ config, channel, clock, after, log }: PathsOptions)
     const { tables, v4, v6, rows, tookMs, left, entries } = message
     if (now.tables === undefined || now.status.trouble !== undefined) log.info(`AS paths to ${v4 + v6} prefixes are read from BIRD`)
     if (left > 0) log.warn(`BIRD has ${left} routes more than are kept`)
-    if (now.tables !== undefined) giveBack(now.tables)
+    if (now.tables !== undefined) giveBack(worker, now.tables)
     now.tables = tables
     now.status = { routes: { ipv4: v4, ipv6: v6 }, readAt: clock.now(), tookMs: Math.round(tookMs), rows }
     takeOwn(entries)
-  }
-  const giveBack = (tables: PathTables): void => {
-    const pieces: ToPathsThread = piecesOf(tables)
-    worker.postMessage(pieces, pieces.map(({ buffer }) => buffer))
   }
   let worker = start()
   function start(): Worker {
@@ -139,6 +135,12 @@ export function startPaths({ config, channel, clock, after, log }: PathsOptions)
 
 /** The thread that reads, as `thread.ts` has it. Its tables lie outside of its heap, and what it throws away for each route is collected soon. */
 export const startThread = (workerData: PathsThreadData): Worker => new Worker(new URL('./thread.js', import.meta.url), { workerData, resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 } })
+
+/** Its memory takes in the next table. */
+export function giveBack(worker: Worker, tables: PathTables): void {
+  const pieces: ToPathsThread = piecesOf(tables)
+  worker.postMessage(pieces, pieces.map(({ buffer }) => buffer))
+}
 
 /** What BIRD is asked to list. */
 function listed({ tables, upstreams }: NonNullable<Config['paths']>): string[] {
