@@ -14,6 +14,7 @@ export const edge = z.strictObject({
   parent: labels('regional cache, or shield, that it fetches from; several regionals share the keys on a ring; absent: straight from the origin').optional(),
   check: checkName,
   pop,
+  workers: z.int().min(1).max(64).default(1).meta({ description: 'threads that serve on its port, each for a core, and are one cache: they share its memory, its disk and the limits of `http`' }),
   capacity: z.int().min(1).default(5000).meta({ description: 'requests per second that it can take' })
 })
 
@@ -65,9 +66,9 @@ const LEAST_DISK = 16 * 1024 * 1024
 
 export const cache = z
   .strictObject({
-    memory: size('memory for stored responses, per worker; objects and their overhead together', '64MiB'),
+    memory: size('memory for stored responses, of each edge, regional and shield; objects and their overhead together', '64MiB'),
     eviction: z.enum(EVICTIONS).default('s3-fifo').meta({ description: 'which stored responses leave when memory is full' }),
-    disk: size('disk for responses that were asked for more than once, per worker, in `cache/` of the state folder; they outlast a restart; 0B: none', '0B').refine((octets) => octets === 0 || octets >= LEAST_DISK, { message: 'expected 0B or at least 16MiB' }),
+    disk: size('disk for responses that were asked for more than once, of each edge, regional and shield, in `cache/` of the state folder; they outlast a restart; 0B: none', '0B').refine((octets) => octets === 0 || octets >= LEAST_DISK, { message: 'expected 0B or at least 16MiB' }),
     tags: z.enum(['hide', 'show']).default('hide').meta({ description: 'whether edges show viewers the Cache-Tag of a response, by which it can be purged' }),
     'largest-object': size('larger responses pass through unstored', '16MiB')
   })

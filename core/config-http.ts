@@ -13,8 +13,8 @@ export const http = z
     'head-timeout': duration('a request head must be complete within this long', '10s'),
     upgrade: z.array(z.string().regex(/^[a-z0-9-]+$/, { message: 'expected the name of a protocol in lower case' }).refine((name) => !/^(?:h2c?|http|tls)$/.test(name), { message: 'HTTP itself goes on by this: requests in it would pass unseen' })).default(['websocket']).meta({ description: 'protocols that a request may be upgraded to, through all tiers to the origin; never one by which HTTP itself goes on, such as h2c', unit: 'list of protocols' }),
     'tunnel-idle': duration('a connection that was upgraded is closed when neither side says anything for this long', '10m'),
-    tunnels: z.int().min(0).max(1_000_000).default(4096).meta({ description: 'upgraded connections that a worker holds at once' }),
-    clients: z.int().min(1).max(10_000_000).default(50_000).meta({ description: 'connections that a worker holds at once; beyond that new ones are closed at once' }),
+    tunnels: z.int().min(0).max(1_000_000).default(4096).meta({ description: 'upgraded connections that an edge, regional or shield holds at once' }),
+    clients: z.int().min(1).max(10_000_000).default(50_000).meta({ description: 'connections that an edge, regional or shield holds at once; beyond that new ones are closed at once' }),
     'clients-per-address': z.int().min(1).max(1_000_000).default(1000).meta({ description: 'connections that an edge holds at once from one address' })
   })
   .prefault({})

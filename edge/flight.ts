@@ -89,8 +89,9 @@ export interface Desk {
   readonly largestObject: number
   readonly asker: Asker
   readonly counters: Counters
-  /** Requests to parents and origins under way. */
+  /** Requests to parents and origins under way, and how many there may be. */
   underWay: number
+  readonly mostFlights: number
   /** Fetches under way, those that cannot be joined among them. */
   readonly flying: Set<Flight>
   /** Of the next mark of variants. */
@@ -100,7 +101,7 @@ export interface Desk {
   readonly hidesTags: boolean
 }
 
-/** Fetches under way at once; clients that ask and leave must not pile them up. */
+/** Fetches under way at once, of all workers of a member; clients that ask and leave must not pile them up. */
 export const MOST_FLIGHTS = 4096
 
 /** Errors that a response held may stand in for (RFC 5861 §4). */

@@ -24,7 +24,7 @@ export function answerOwn(worker: Worker, viewers: Viewers, request: RequestHead
   const isRead = method === 'GET' || method === 'HEAD'
   const { script } = viewers
   if (isRead && request.content !== 0) return say(worker, request, reply, { status: 400, text: `a ${method} request with a body is not taken` })
-  if (path === LATENCY_PATH && isRead) return tellRows(worker, viewers, request, reply, query < 0 ? undefined : target.slice(query + 1))
+  if (path === LATENCY_PATH && isRead) return worker.crew?.carryToFirst(request, reply) === true ? undefined : tellRows(worker, viewers, request, reply, query < 0 ? undefined : target.slice(query + 1))
   if (script === undefined || (path !== LATENCY_PATH && path !== `${OWN_PATHS}beacon.gif` && path !== `${OWN_PATHS}latency.js`)) return say(worker, request, reply, { status: 404, text: 'there is nothing of this name' })
   if (method === 'OPTIONS') return put(worker, request, reply, 204, `${FOR_ALL}Access-Control-Allow-Methods: GET, POST\r\nAccess-Control-Allow-Headers: content-type\r\nAccess-Control-Max-Age: 86400\r\n`)
   if (path === LATENCY_PATH) return method === 'POST' ? takeReport(worker, viewers, request, reply) : refuseMethod(worker, request, reply, 'POST')

@@ -1,6 +1,5 @@
 import type { Viewer } from './asked.ts'
 import { Fill, primaryKey } from './cache/index.ts'
-import { MOST_FLIGHTS } from './flight.ts'
 import { interimHead, renderHead, type Way } from './head.ts'
 import { requestField, fieldName, type Fetching, type RequestHead, type UpstreamTrouble } from './http/index.ts'
 import { fieldOf, toLines, type FieldList } from './message/index.ts'
@@ -28,7 +27,7 @@ const statusOf = (worker: Worker, { behaviour, request }: Viewer): string => (up
 export function pass(worker: Worker, viewer: Viewer, site: Site): void {
   const { request, reply, behaviour } = viewer
   const id = viewer.id!
-  if (worker.underWay >= MOST_FLIGHTS) {
+  if (worker.underWay >= worker.mostFlights) {
     worker.counters.errors++
     return say(worker, request, reply, BUSY, viewer.nonce, id)
   }
@@ -38,7 +37,9 @@ export function pass(worker: Worker, viewer: Viewer, site: Site): void {
     if (isUnderWay) worker.underWay--
     isUnderWay = false
   }
+  let isGone = false
   const stop = (): void => {
+    isGone = true
     done()
     fetching.abort()
   }
@@ -60,8 +61,15 @@ export function pass(worker: Worker, viewer: Viewer, site: Site): void {
         tunnel = openTunnel(worker, viewer, protocol!, fields, fetching)
         return
       }
-      if (!SAFE.has(request.method) && status >= 200 && status < 400) invalidate(worker, viewer, site, fields)
-      answerPassed(worker, viewer, status, fields, fill, stop)
+      const changed = SAFE.has(request.method) || status < 200 || status >= 400 ? [] : changedBy(viewer, site, fields)
+      for (const primary of changed) worker.forget(primary)
+      if (worker.crew === undefined || changed.length === 0) return answerPassed(worker, viewer, status, fields, fill, stop)
+      fetching.pause()
+      worker.crew.forget(changed, () => {
+        if (isGone) return
+        answerPassed(worker, viewer, status, fields, fill, stop)
+        fetching.resume()
+      })
     },
     data: (piece) => (tunnel === undefined ? fill.push(piece) : tunnel.data(piece)),
     end: () => {
@@ -123,10 +131,9 @@ function answerTrouble(worker: Worker, viewer: Viewer, trouble: UpstreamTrouble,
   say(worker, request, reply, { ...noAnswer(trouble, parent), lines: `Cache-Status: ${worker.node}; ${statusOf(worker, viewer)}; detail=${trouble.kind}\r\n` }, viewer.nonce, viewer.id)
 }
 
-/** Forgets what is held of the target, and of what the answer says is elsewhere on the same host (RFC 9111 §4.4). */
-function invalidate(worker: Worker, viewer: Viewer, site: Site, fields: FieldList): void {
-  const { request } = viewer
-  forget(worker, site, request.host, request.target)
+/** What an answer to a request that may have an effect makes void: what is held of the target, and of what the answer says is elsewhere on the same host (RFC 9111 §4.4). */
+function changedBy({ request }: Viewer, site: Site, fields: FieldList): string[] {
+  const changed = heldOf(site, request.host, request.target)
   for (const name of ['location', 'content-location']) {
     const value = fieldOf(fields, name)
     const base = `http://${request.host}${request.target}`
@@ -134,13 +141,11 @@ function invalidate(worker: Worker, viewer: Viewer, site: Site, fields: FieldLis
     const url = new URL(value, base)
     const target = url.pathname + url.search
     const isOurs = url.hostname === request.host || behavioursFor(site, target).some(({ origin }) => origin.host === url.hostname)
-    if (isOurs) forget(worker, site, request.host, target)
+    if (isOurs) changed.push(...heldOf(site, request.host, target))
   }
+  return changed
 }
 
-/** Forgets what is held of a target under any behaviour that requests for it may fall under. */
-function forget(worker: Worker, site: Site, viewerHost: string, target: string): void {
-  for (const { policy, origin } of behavioursFor(site, target)) {
-    worker.forget(primaryKey({ distribution: site.distribution, host: origin.host ?? viewerHost, target: readTarget(policy, target).held }))
-  }
-}
+/** The primary keys of a target under all behaviours that requests for it may fall under. */
+const heldOf = (site: Site, viewerHost: string, target: string): string[] =>
+  behavioursFor(site, target).map(({ policy, origin }) => primaryKey({ distribution: site.distribution, host: origin.host ?? viewerHost, target: readTarget(policy, target).held }))

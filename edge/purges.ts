@@ -10,6 +10,8 @@ export interface Purges {
   add(purge: Purge): void
   /** The strongest of those above a number that an object is subject to. @param tags as its Cache-Tag said */
   find(primary: string, tags: string, above: number): Purge | undefined
+  /** The latest of each, for whoever begins now. */
+  all(): readonly Purge[]
 }
 
 /** @param heldAs what a URL's responses are held under, where policies leave out or sort parts of the query */
@@ -54,6 +56,7 @@ export function makePurges(known: readonly Purge[], heldAs: (what: string) => re
       return last
     },
     add,
+    all: () => [...latest.values()],
     find: (primary, tags, above) => {
       let found: Purge | undefined
       for (const { kind, what } of candidates(primary, tags)) {

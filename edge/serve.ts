@@ -5,7 +5,7 @@ import { answerPage, pageFor } from './answer-page.ts'
 import { chooseBehaviour, viewerOf, type Viewer } from './asked.ts'
 import { bringUp } from './bring.ts'
 import { collect, inCoding, mustDecode } from './coded.ts'
-import { Flight, MOST_FLIGHTS, type Coming, type Outcome, type Plan, type Waiter } from './flight.ts'
+import { Flight, type Coming, type Outcome, type Plan, type Waiter } from './flight.ts'
 import { hitEnd, hitFrame, hitStatus, interimHead, makeId, renderHead, type Way } from './head.ts'
 import { fieldName, mayHaveField, requestField, type Connection, type RequestHead } from './http/index.ts'
 import { fieldOf, fromLines } from './message/index.ts'
@@ -68,7 +68,11 @@ export function serve(worker: Worker, request: RequestHead, reply: Connection): 
   if (refusal !== undefined || site === undefined || behaviour === undefined) return say(worker, request, reply, refusal!, nonce)
 
   const viewer = viewerOf(worker, site, behaviour, { request, reply, nonce })
-  if ((request.method === 'GET' || request.method === 'HEAD') && !behaviour.bypass && !(request.upgrades && upgradeOf(worker, request) !== undefined)) return answer(worker, viewer)
+  if ((request.method === 'GET' || request.method === 'HEAD') && !behaviour.bypass && !(request.upgrades && upgradeOf(worker, request) !== undefined)) {
+    const turn = worker.crew?.turn(viewer)
+    if (turn === undefined) return answer(worker, viewer)
+    return turn === 'carried' ? undefined : hit(turn.desk, viewer, turn.key, turn.object, worker.clock.now())
+  }
   nameRequest(worker, viewer)
   pass(worker, viewer, site)
 }
@@ -117,6 +121,7 @@ function refusalOf(worker: Worker, request: RequestHead, site: Site | undefined,
 /** Answers from memory. The plain case renders nothing and is one copy and one write. */
 function hit(worker: Worker, viewer: Viewer, key: string, object: StoredObject, now: number): void {
   const { request, reply } = viewer
+  worker.crew?.lend(viewer, key, object)
   const plain = request.method === 'GET' && request.minor === 1 && viewer.nonce === undefined && !reply.closesAfter && object.body.length <= ONE_GO && object.status < 400 && viewer.page === undefined
   if (plain && !mayHaveField(request, NOT_PLAIN)) {
     if (viewer.behaviour.compression === undefined) {
@@ -164,7 +169,7 @@ const BEHIND_MS = 1000
 
 /** Fetches anew what has just answered, for those who come later. */
 function refreshBehind(worker: Worker, viewer: Viewer, key: string, object: StoredObject, now: number): void {
-  if (now - object.askedAt < BEHIND_MS || worker.flights.has(key) || worker.underWay >= MOST_FLIGHTS) return
+  if (now - object.askedAt < BEHIND_MS || worker.flights.has(key) || worker.underWay >= worker.mostFlights) return
   object.askedAt = now
   // Where nobody can be asked it is told before there is a flight.
   let isThere = false
@@ -211,7 +216,7 @@ function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object
   }
   const underWay = open ? worker.flights.get(key) : undefined
   const joined = underWay?.mayJoin(worker.clock.now()) === true ? underWay : undefined
-  if (joined === undefined && worker.underWay >= MOST_FLIGHTS) {
+  if (joined === undefined && worker.underWay >= worker.mostFlights) {
     worker.counters.errors++
     return say(worker, request, reply, BUSY, viewer.nonce, id)
   }

@@ -1,12 +1,14 @@
+import type { MessagePort } from 'node:worker_threads'
 import type { Counters, Injection, Setup } from '../core/channel.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
 import type { Logger } from '../core/log.ts'
 import { ownTls } from '../core/own-tls.ts'
+import { joinMemory, makeCrew, type CrewPlace } from './crew/index.ts'
 import { openCountries } from './country.ts'
 import type { Purge } from '../core/purge.ts'
 import { MOST_FLIGHTS } from './flight.ts'
-import { HttpServer, type ServerLimits } from './http/index.ts'
+import { HttpServer, type Handler, type ServerLimits } from './http/index.ts'
 import { makeInjector } from './inject.ts'
 import { purge } from './purges.ts'
 import { serve } from './serve.ts'
@@ -21,21 +23,31 @@ export interface RunningWorker {
   inject(injection: Injection | undefined): void
   /** These origins are down by their checks, and the others are not: they are asked last. */
   downOrigins(names: readonly string[]): void
-  /** What is held, on its way or on disk, and is subject to it is answered no more. */
-  purge(purge: Purge): void
-  /** Finishes what is under way within this long. */
-  close(withinMs: number): Promise<void>
+  /** What is held, on its way or on disk, and is subject to it is answered no more, at once or when this resolves. */
+  purge(purge: Purge): void | Promise<void>
+  /** Finishes what is under way within this long. @param drained waited for before it lets go of what it fetches with */
+  close(withinMs: number, drained?: () => Promise<void>): Promise<void>
+}
+
+/** One of several of an edge. */
+export interface RunningMate extends RunningWorker {
+  /** A way to another one. */
+  join(worker: number, port: MessagePort): void
 }
 
 /** Starts an edge, regional or shield; throws, in words for the operator, when it cannot listen. */
-export async function startWorker(options: { setup: Setup; clock: Clock; log: Logger }): Promise<RunningWorker> {
-  const { setup, clock, log } = options
+export async function startWorker(options: { setup: Setup; clock: Clock; log: Logger; place?: CrewPlace }): Promise<RunningMate> {
+  const { clock, log, place } = options
+  const parts = partsOf(options.setup.config, place)
+  const setup = { ...options.setup, config: parts.config }
   const { config, ports, role, name } = setup
   const addresses = membersOf(config, role)?.[name]?.address
   if (addresses === undefined) throw new Error(`the configuration has no ${role} ${name}`)
   const countryOf = role === 'edge' ? await openCountries(config, setup.stateFolder) : undefined
-  const worker = makeWorker({ ...options, countryOf })
-  const injector = makeInjector(worker, (request, reply) => {
+  const limits = limitsOf(config, role)
+  const shares = place && joinMemory(place.memory, { ...place, clients: limits.clients, perAddress: limits.clientsPerAddress })
+  const worker = makeWorker({ ...options, setup, countryOf, shares, measured: (row) => worker.crew?.measured(row) })
+  const handle: Handler = (request, reply) => {
     try {
       serve(worker, request, reply)
     } catch (error) {
@@ -44,27 +56,33 @@ export async function startWorker(options: { setup: Setup; clock: Clock; log: Lo
       log.error({ err: error, host: request.host, target: request.target }, 'a request could not be served')
       reply.abort()
     }
-  })
+  }
+  if (place !== undefined) worker.crew = makeCrew(worker, { place, shares: shares!, lentMemory: parts.lent, seed: Number.parseInt(setup.tierSecret.slice(0, 8), 16), handle, hear: (row) => worker.viewers?.hear(row) })
+  const injector = makeInjector(worker, handle)
   const server = new HttpServer({
-    limits: limitsOf(config, role),
+    limits,
     clock,
+    seats: shares?.seats,
     ...(worker.viewers !== undefined && { connected: worker.viewers.connected }),
     handle: injector.handle
   })
-  const listening = await server.listen({ addresses, port: ports.http })
+  const shared = place !== undefined
+  const listening = await server.listen({ addresses, port: ports.http, shared })
   const certificates = role === 'edge' && config.https !== undefined ? await openCertificates(options, config.https) : undefined
-  if (certificates !== undefined) listening.push(...(await server.listen({ addresses, port: ports.https ?? config.https!.port, tls: certificates })))
+  if (certificates !== undefined) listening.push(...(await server.listen({ addresses, port: ports.https ?? config.https!.port, tls: certificates, shared })))
   return {
     listening,
-    counters: () => ({ ...worker.counters, bytesSent: server.bytesSent, stored: worker.store.size, objects: worker.store.count }),
+    counters: () => ({ ...worker.counters, bytesSent: server.bytesSent, stored: worker.store.size + (worker.crew?.lentOctets ?? 0), objects: worker.store.count }),
     inject: injector.use,
     purge: (order) => purge(worker, order),
     downOrigins: (names) => {
       for (const origin of Object.keys(config.origins)) worker.standingOf('origin', origin).isDown = names.includes(origin)
     },
-    close: async (withinMs) => {
+    join: (mate, port) => worker.crew?.join(mate, port),
+    close: async (withinMs, drained) => {
       certificates?.close()
       await server.close(withinMs)
+      await drained?.()
       worker.asker.client.close()
       await worker.disk?.close()
     }
@@ -84,6 +102,18 @@ function limitsOf({ http, https }: Config, role: Setup['role']): ServerLimits {
   if (role === 'edge') return { headSize: http['header-size'], fields: http['header-count'], urlLength, clientsPerAddress: http['clients-per-address'], ...times }
   const clientsPerAddress = Math.max(http['clients-per-address'], 2 * MOST_FLIGHTS)
   return { headSize: http['header-size'] + ADDED.octets, fields: http['header-count'] + ADDED.fields, urlLength, clientsPerAddress, ...times }
+}
+
+/** Of a worker's memory, for what others have lent it. */
+const LENT_PART = 1 / 8
+
+/** What one worker of several has of the memory and the disk of its edge. */
+function partsOf(config: Config, place: CrewPlace | undefined): { readonly config: Config; readonly lent: number } {
+  if (place === undefined) return { config, lent: 0 }
+  const { memory, disk } = config.cache
+  const part = Math.floor(memory / place.workers)
+  const lent = Math.floor(part * LENT_PART)
+  return { config: { ...config, cache: { ...config.cache, memory: part - lent, disk: Math.floor(disk / place.workers) } }, lent }
 }
 
 function membersOf(config: Config, role: Setup['role']): Record<string, { address: string[] }> | undefined {

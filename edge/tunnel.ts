@@ -7,11 +7,39 @@ import type { Worker } from './worker.ts'
 // Connections that leave HTTP (RFC 9110 §7.8), WebSocket above all: from the client through every tier to the origin, octet by octet.
 
 /** What a worker has of them. */
-export interface Tunnels {
+export interface Tunnels extends TunnelCount {
   /** Protocols that a request may be upgraded to, in lower case. */
   readonly protocols: ReadonlySet<string>
   readonly most: number
-  open: number
+}
+
+interface TunnelCount {
+  /** How many are open now. */
+  readonly open: number
+  /** One more is open, or one less. */
+  count(change: 1 | -1): void
+}
+
+/** @param count where they are counted, if that is not here alone */
+export function makeTunnels(protocols: readonly string[], most: number, count: TunnelCount = makeCount()): Tunnels {
+  return {
+    protocols: new Set(protocols),
+    most,
+    get open() {
+      return count.open
+    },
+    count: (change) => count.count(change)
+  }
+}
+
+function makeCount(): TunnelCount {
+  let open = 0
+  return {
+    get open() {
+      return open
+    },
+    count: (change) => void (open += change)
+  }
 }
 
 /** What is told of the far side of a tunnel. */
@@ -34,10 +62,10 @@ export function upgradeOf({ tunnels }: Worker, request: RequestHead): string | u
 export function openTunnel(worker: Worker, viewer: Viewer, protocol: string, fields: FieldList, fetching: Fetching): Tunnel {
   const { reply, nonce } = viewer
   const { tunnels } = worker
-  tunnels.open++
+  tunnels.count(1)
   let isOpen = true
   const close = (): void => {
-    if (isOpen) tunnels.open--
+    if (isOpen) tunnels.count(-1)
     isOpen = false
   }
   if (fieldOf(fields, 'upgrade')?.toLowerCase() !== protocol) {

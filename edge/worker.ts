@@ -3,15 +3,16 @@ import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import type { Counters, Role, Setup } from '../core/channel.ts'
 import type { Logger } from '../core/log.ts'
-import type { Desk, Flight } from './flight.ts'
+import { MOST_FLIGHTS, type Desk, type Flight } from './flight.ts'
 import type { StoredObject } from './cache/index.ts'
 import { UNKNOWN_COUNTRY, type CountryOf } from './country.ts'
 import { UpstreamClient } from './http/index.ts'
 import { makePurges } from './purges.ts'
 import { heldAs, makeSites, type Site } from './sites.ts'
 import { makeWarm, MemoryStore, openDisk, type DiskTier, type Warm } from './store/index.ts'
-import type { Tunnels } from './tunnel.ts'
-import { makeViewers, type Viewers } from './viewers/index.ts'
+import type { Crew, CrewPlace, Shares } from './crew/index.ts'
+import { makeTunnels, type Tunnels } from './tunnel.ts'
+import { makeViewers, type MeasuredRow, type Viewers } from './viewers/index.ts'
 import { equalsOf, makeBudget, makeLiveness, makeStandings, makeTierAuth, originsOf, routeOf, type Standing, type TierAuth } from './tiers/index.ts'
 
 /** All that one worker of the CDN works with; its configuration is fixed, its cache and counters live. */
@@ -34,18 +35,21 @@ export interface Worker extends Desk {
   /** Bodies that are being compressed or decompressed, by what they will be held under. */
   readonly coding: Map<string, Promise<StoredObject>>
   readonly tunnels: Tunnels
+  /** The others, where it is one of several of its edge. */
+  crew: Crew | undefined
   /** First half of every request id of this process. */
   readonly idPrefix: string
   /** Second half: counts up, and never over: 2 to the 48 requests. */
   nextId: number
 }
 
-export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; countryOf?: CountryOf | undefined }): Worker {
-  const { setup, clock, log } = options
+/** @param options `place` and `shares` where it is one of several; `measured` is told of viewers that it measured */
+export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; countryOf?: CountryOf | undefined; place?: CrewPlace | undefined; shares?: Shares | undefined; measured?: (row: MeasuredRow) => void }): Worker {
+  const { setup, clock, log, place, shares } = options
   const { config, ports, role, name } = setup
   const counters: Counters = { requests: 0, hits: 0, fetches: 0, errors: 0, bytesSent: 0, stored: 0, objects: 0 }
   const auth = makeTierAuth(setup.tierSecret)
-  const disk = config.cache.disk === 0 ? undefined : openDisk({ folder: join(setup.stateFolder, 'cache', `${role}-${name}`), limit: config.cache.disk, say: (text) => log.warn(text) })
+  const disk = config.cache.disk === 0 ? undefined : openDisk({ folder: join(setup.stateFolder, 'cache', folderOf(role, name, place)), limit: config.cache.disk, say: (text) => log.warn(text) })
   const store = new MemoryStore(config.cache.memory, config.cache.eviction, disk)
   const flying = new Set<Flight>()
   const standingOf = makeStandings(config.tiers['retry-share'])
@@ -63,7 +67,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     flights: new Map(),
     largestObject: config.cache['largest-object'],
     auth,
-    viewers: role === 'edge' ? makeViewers({ config, name, httpPort: ports.http, clock }) : undefined,
+    viewers: role === 'edge' ? makeViewers({ config, name, httpPort: ports.http, clock, also: options.measured }) : undefined,
     asker: {
       client: new UpstreamClient(),
       auth,
@@ -76,8 +80,9 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
       sent: () => void counters.fetches++
     },
     counters,
-    tunnels: { protocols: new Set(config.http.upgrade), most: config.http.tunnels, open: 0 },
+    tunnels: makeTunnels(config.http.upgrade, config.http.tunnels, shares?.tunnels),
     underWay: 0,
+    mostFlights: Math.ceil(MOST_FLIGHTS / (place?.workers ?? 1)),
     flying,
     standingOf,
     hasEquals: role === 'edge' && equalsOf(config, role, name).length > 1,
@@ -90,11 +95,15 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     coding: new Map(),
     purges: makePurges(setup.purges ?? [], (what) => heldAs(sites.values(), what)),
     hidesTags: role === 'edge' && config.cache.tags === 'hide',
+    crew: undefined,
     countryOf: options.countryOf ?? (() => UNKNOWN_COUNTRY),
     idPrefix: randomBytes(5).toString('hex'),
     nextId: 1
   }
 }
+
+/** Each worker has a folder; the first that which the edge had as it was alone. */
+const folderOf = (role: Role, name: string, place: CrewPlace | undefined): string => `${role}-${name}${place === undefined || place.worker === 0 ? '' : `.${place.worker + 1}`}`
 
 const COMPLAINT_MS = 1000
 

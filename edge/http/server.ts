@@ -6,6 +6,8 @@ import { Http1Connection, makeScratch } from './connection.ts'
 import { Http2Connection } from './http2.ts'
 import { readInto } from './read-into.ts'
 import type { Handler } from './reply.ts'
+import { makeSeats, type Seats } from './seats.ts'
+import { bindSharedPort } from './shared-port.ts'
 import type { ConnectionLimits, Held, Surroundings } from './surroundings.ts'
 
 export interface ServerLimits extends ConnectionLimits {
@@ -23,6 +25,8 @@ export interface Listening {
   readonly port: number
   /** Absent: plain HTTP. */
   readonly tls?: Certificates
+  /** Others listen on the same port. */
+  readonly shared?: boolean
 }
 
 const SWEEP_MS = 250
@@ -37,13 +41,13 @@ export class HttpServer {
   /** Every plain connection is read into this one: what is read is dealt with before the next is. */
   readonly #readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
   readonly #connections = new Set<Held>()
-  readonly #perAddress = new Map<string, number>()
-  #clients = 0
+  readonly #seats: Seats
   readonly #sweeper: NodeJS.Timeout
   readonly #connected: (socket: Socket) => void
 
-  /** @param options `connected` is told of each connection that is taken, before anything is read from it */
-  constructor(options: { limits: ServerLimits; clock: Clock; handle: Handler; connected?: (socket: Socket) => void }) {
+  /** @param options `connected` is told of each connection that is taken, before anything is read from it; `seats` stands for the limits of clients where they are shared */
+  constructor(options: { limits: ServerLimits; clock: Clock; handle: Handler; connected?: (socket: Socket) => void; seats?: Seats | undefined }) {
+    this.#seats = options.seats ?? makeSeats({ clients: options.limits.clients, perAddress: options.limits.clientsPerAddress })
     this.#connected = options.connected ?? (() => undefined)
     this.#clock = options.clock
     this.#limits = options.limits
@@ -75,7 +79,8 @@ export class HttpServer {
       this.#servers.push(server)
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject)
-        server.listen({ host: address, port: listening.port, backlog: BACKLOG, exclusive: true }, () => {
+        const where = listening.shared === true ? { fd: bindSharedPort(address, listening.port) } : { host: address, port: listening.port }
+        server.listen({ ...where, backlog: BACKLOG, exclusive: true }, () => {
           server.off('error', reject)
           // Accepting may fail for want of file descriptors; what is held is served on.
           server.on('error', () => undefined)
@@ -139,22 +144,14 @@ export class HttpServer {
   /** Whether a new connection is within the limits of its address; else it is dropped. */
   #admit(socket: Socket): boolean {
     const address = socket.remoteAddress
-    const held = address === undefined ? 0 : (this.#perAddress.get(address) ?? 0)
     // An address is missing when the client is gone already.
-    if (address === undefined || held >= this.#limits.clientsPerAddress || this.#clients >= this.#limits.clients || this.#around.closing) {
+    if (address === undefined || this.#around.closing || !this.#seats.take(address)) {
       socket.on('error', () => undefined)
       socket.destroy()
       return false
     }
-    this.#perAddress.set(address, held + 1)
-    this.#clients++
     this.#connected(socket)
-    socket.once('close', () => {
-      this.#clients--
-      const left = this.#perAddress.get(address)! - 1
-      if (left === 0) this.#perAddress.delete(address)
-      else this.#perAddress.set(address, left)
-    })
+    socket.once('close', () => this.#seats.leave(address))
     return true
   }
 

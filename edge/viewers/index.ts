@@ -8,4 +8,4 @@
 // a viewer is, nor what is done with the figures.
 export { LONGEST_REPORT } from './reports.ts'
 export { BEACON } from './script.ts'
-export { makeViewers, type Viewers } from './viewers.ts'
+export { makeViewers, type MeasuredRow, type Viewers } from './viewers.ts'

@@ -9,6 +9,15 @@ import { makeTurnstile, readReport } from './reports.ts'
 import { openRoundTrip } from './round-trip.ts'
 import { edgeUrls, latencyScript } from './script.ts'
 
+/** A round trip to one viewer, as it is kept. */
+export interface MeasuredRow {
+  readonly network: string
+  /** Number of the edge. */
+  readonly target: number
+  readonly voter: number
+  readonly ms: number
+}
+
 export interface Viewers {
   /** A viewer has connected. */
   connected(socket: Socket): void
@@ -16,6 +25,8 @@ export interface Viewers {
   readonly script: string | undefined
   /** Takes a report of a browser at this address; a text says why it is not taken. */
   report(address: string, text: string): 'taken' | 'too soon' | { readonly wrong: string }
+  /** Takes what another worker of this edge has measured. */
+  hear(row: MeasuredRow): void
   /** What has changed since an earlier answer; `since` is its `boot` and `at`, joined by a full stop. */
   rows(since: string | undefined): LatencyReport
 }
@@ -28,7 +39,8 @@ const MOST_REPORTERS = 4096
 /** Longer round trips are no way to a viewer, but a client that does not answer. */
 const LONGEST_MS = 4000
 
-export function makeViewers(options: { readonly config: Config; readonly name: string; readonly httpPort: number; readonly clock: Clock }): Viewers | undefined {
+/** @param options `also` is told of each that was measured here */
+export function makeViewers(options: { readonly config: Config; readonly name: string; readonly httpPort: number; readonly clock: Clock; readonly also?: ((row: MeasuredRow) => void) | undefined }): Viewers | undefined {
   const { config, name, httpPort, clock } = options
   const { latency } = config
   if (!latency.measure) return undefined
@@ -40,6 +52,10 @@ export function makeViewers(options: { readonly config: Config; readonly name: s
   const roundTrip = openRoundTrip()
   const mayReport = makeTurnstile(REPORT_EVERY_MS, MOST_REPORTERS)
   const counts = (network: string): boolean => latency.local || !isSpecialNetwork(network)
+  const add = (network: string, target: number, voter: number, ms: number, now: number): void => {
+    medians.add(network, target, voter, ms, now)
+    options.also?.({ network, target, voter, ms })
+  }
   let second = -1
   let looked = 0
 
@@ -55,7 +71,7 @@ export function makeViewers(options: { readonly config: Config; readonly name: s
     if (found === undefined || medians.isFresh(found.key, self, found.voter, now) || !counts(found.key)) return
     looked++
     const ms = roundTrip!(socket)
-    if (ms !== undefined && ms <= LONGEST_MS) medians.add(found.key, self, found.voter, ms, now)
+    if (ms !== undefined && ms <= LONGEST_MS) add(found.key, self, found.voter, ms, now)
   }
 
   return {
@@ -68,9 +84,10 @@ export function makeViewers(options: { readonly config: Config; readonly name: s
       const report = readReport(text, (edge) => edges.includes(edge))
       if (typeof report === 'string') return { wrong: report }
       // The kernel knows the way to this edge better, where it can be asked.
-      if (counts(found.key)) for (const [edge, ms] of report) if (edge !== name || roundTrip === undefined) medians.add(found.key, edges.indexOf(edge), found.voter, ms, now)
+      if (counts(found.key)) for (const [edge, ms] of report) if (edge !== name || roundTrip === undefined) add(found.key, edges.indexOf(edge), found.voter, ms, now)
       return 'taken'
     },
+    hear: ({ network, target, voter, ms }) => medians.add(network, target, voter, ms, clock.elapsed()),
     rows(since) {
       const at = Math.floor(clock.elapsed())
       const [from, moment] = (since ?? '').split('.')

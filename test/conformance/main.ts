@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { systemClock } from '../../core/clock.ts'
-import { configOf, startMember } from '../edge/workers.ts'
+import { configOf, startEdge, startMember } from '../edge/workers.ts'
 
 // Plays the public conformance suite of HTTP caches (http-cache-tests) through one edge, or with `--tiers` through edge, regional
-// and shield, and holds the outcome against exceptions.txt: a failure that stands not there, and an exception that is none, fail.
+// and shield, with `--workers N` through an edge of several workers, and holds the outcome against exceptions.txt: a failure that stands not there, and an exception that is none, fail.
 // With `--only ID` one test is played and what was said is printed; with `--tests FILE` those of another definition are.
 
 interface SuiteTest {
@@ -71,8 +71,9 @@ async function freePort(): Promise<number> {
 /** Starts what stands between the client and the origin; returns where the client asks. */
 async function startCache(origin: number, tiers: boolean): Promise<string> {
   const above = { regionals: { apac: { address: '127.20.1.1', shield: 'tokyo' } }, shields: { tokyo: { address: '127.20.2.1' } } }
+  const workers = Number(valueAfter('--workers') ?? 1)
   const config = configOf({
-    edges: { icn: { address: '127.0.0.1', city: 'Seoul', at: [37, 126], ...(tiers ? { parent: 'apac' } : {}) } },
+    edges: { icn: { address: '127.0.0.1', city: 'Seoul', at: [37, 126], workers, ...(tiers ? { parent: 'apac' } : {}) } },
     ...(tiers ? above : {}),
     origins: { main: { url: `http://127.0.0.1:${origin}` } },
     distributions: { d1: { behaviours: [{ path: '/*', origin: 'main' }] } }
@@ -82,7 +83,8 @@ async function startCache(origin: number, tiers: boolean): Promise<string> {
     await startMember({ role: 'shield', name: 'tokyo', config, port, clock: systemClock })
     await startMember({ role: 'regional', name: 'apac', config, port, clock: systemClock })
   }
-  await startMember({ role: 'edge', name: 'icn', config, port, clock: systemClock })
+  if (workers > 1) await startEdge({ name: 'icn', config, port })
+  else await startMember({ role: 'edge', name: 'icn', config, port, clock: systemClock })
   return `http://127.0.0.1:${port}`
 }
 

@@ -1,0 +1,235 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { Viewer } from '../asked.ts'
+import type { StoredObject } from '../cache/index.ts'
+import type { Connection, Handler, RequestHead } from '../http/index.ts'
+import { hashText } from '../tiers/index.ts'
+import type { Worker } from '../worker.ts'
+import { Carried } from './carried.ts'
+import { LARGEST_LENT, makeLent, type Lent, type LentObject } from './lent.ts'
+import { Mate } from './mate.ts'
+import type { MateWord, Octets } from './messages.ts'
+import type { MeasuredRow } from '../viewers/index.ts'
+import { ownerOf } from './owner.ts'
+import type { Shares } from './shared.ts'
+
+/** A worker's way to the others of its edge. */
+export interface Crew {
+  /** Whose a request is: of GET or HEAD, that could be answered from what is held. Undefined: ours. */
+  turn(viewer: Viewer): 'carried' | LentObject | undefined
+  /** Has the first worker answer what the edge knows but once; false where that is this one, or is not there. */
+  carryToFirst(request: RequestHead, reply: Connection): boolean
+  /** Lends what has just been looked up, where whoever asked for it wants that. */
+  lend(viewer: Viewer, key: string, object: StoredObject): void
+  /** Has all others forget what is held under these, and voids what was lent of it. @param done told when nobody answers with it any more */
+  forget(primaries: readonly string[], done: () => void): void
+  measured(row: MeasuredRow): void
+  join(worker: number, port: MessagePort): void
+  /** Octets of what is lent. */
+  readonly lentOctets: number
+}
+
+export interface CrewOptions {
+  readonly place: { readonly worker: number; readonly workers: number }
+  readonly shares: Shares
+  /** Octets for what is lent. */
+  readonly lentMemory: number
+  /** Chooses who has which key; the same in all workers, and after a restart. */
+  readonly seed: number
+  /** Answers a request here. */
+  readonly handle: Handler
+  /** Told what another worker has measured. */
+  readonly hear: (row: MeasuredRow) => void
+}
+
+/** A worker that is told to forget and does not say so within this long hangs, and answers nobody. */
+const FORGET_MS = 1000
+
+export const makeCrew = (worker: Worker, options: CrewOptions): Crew => new Desk(worker, options)
+
+/** A request of ours that another worker answers. */
+interface Asked {
+  readonly mate: Mate
+  readonly request: RequestHead
+  readonly reply: Connection
+  begun: boolean
+  /** Octets that the client has not taken yet. */
+  owed: number
+}
+
+class Desk implements Crew {
+  readonly #worker: Worker
+  readonly #options: CrewOptions
+  readonly #lent: Lent
+  readonly #mates: (Mate | undefined)[] = []
+  readonly #asked = new Map<number, Asked>()
+  readonly #forgetting = new Map<number, { readonly waiting: Set<Mate>; readonly done: () => void }>()
+  #nextId = 1
+
+  constructor(worker: Worker, options: CrewOptions) {
+    this.#worker = worker
+    this.#options = options
+    this.#lent = makeLent(worker, options.shares, options.lentMemory)
+  }
+
+  get lentOctets(): number {
+    return this.#lent.size
+  }
+
+  turn(viewer: Viewer): 'carried' | LentObject | undefined {
+    if (viewer.reply instanceof Carried) return undefined
+    const { place } = this.#options
+    const hash = this.#hashOf(viewer.primary)
+    const mate = this.#mates[ownerOf(hash, place.workers, (worker) => worker === place.worker || this.#mates[worker] !== undefined)]
+    if (mate === undefined) return undefined
+    const lent = this.#lent.find(viewer, hash)
+    if (lent !== undefined) return lent
+    this.#carry(mate, viewer.request, viewer.reply, this.#lent.isWanted(hash))
+    return 'carried'
+  }
+
+  carryToFirst(request: RequestHead, reply: Connection): boolean {
+    const first = this.#mates[0]
+    if (first === undefined || reply instanceof Carried) return false
+    this.#carry(first, request, reply, false)
+    return true
+  }
+
+  lend({ reply, primary }: Viewer, key: string, object: StoredObject): void {
+    if (!(reply instanceof Carried) || !reply.isWanted || object.status >= 400 || object.body.length > LARGEST_LENT) return
+    const { body, ...rest } = object
+    const held = key === primary ? undefined : this.#worker.store.get(primary)
+    const copy = Uint8Array.prototype.slice.call(body)
+    const word: MateWord = { kind: 'lent', primary, changes: this.#options.shares.changesOf(this.#hashOf(primary)), vary: held?.kind === 'vary' ? held : undefined, key, object: { ...rest, frame: '', frameAge: -1 }, body: copy }
+    reply.isWanted = false
+    reply.say(word, copy.buffer as ArrayBuffer)
+  }
+
+  forget(primaries: readonly string[], done: () => void): void {
+    const waiting = new Set(this.#mates.filter((mate) => mate !== undefined))
+    const number = this.#nextId++
+    const finish = (): void => {
+      clearTimeout(timer)
+      if (!this.#forgetting.delete(number)) return
+      for (const primary of primaries) this.#options.shares.changed(this.#hashOf(primary))
+      done()
+    }
+    const timer = setTimeout(finish, FORGET_MS)
+    this.#forgetting.set(number, { waiting, done: finish })
+    if (waiting.size === 0) return finish()
+    for (const mate of waiting) mate.say({ kind: 'forget', number, primaries })
+  }
+
+  measured(row: MeasuredRow): void {
+    this.#mates[0]?.say({ kind: 'measured', row })
+  }
+
+  join(worker: number, port: MessagePort): void {
+    const mate: Mate = new Mate(port, (word) => this.#hear(mate, word), () => this.#lost(worker, mate))
+    const before = this.#mates[worker]
+    this.#mates[worker] = mate
+    before?.close()
+  }
+
+  readonly #hashOf = (primary: string): number => hashText(primary, this.#options.seed)
+
+  #carry(mate: Mate, request: RequestHead, reply: Connection, wanted: boolean): void {
+    const id = this.#nextId++
+    // It is counted where it is answered.
+    this.#worker.counters.requests--
+    this.#asked.set(id, { mate, request, reply, begun: false, owed: 0 })
+    reply.watch({ drained: () => undefined, gone: () => this.#gone(id) })
+    mate.say({ kind: 'ask', id, request, address: reply.remoteAddress, closes: reply.closesAfter, wanted })
+  }
+
+  #gone(id: number): void {
+    const asked = this.#asked.get(id)
+    this.#asked.delete(id)
+    asked?.mate.say({ kind: 'gone', id })
+  }
+
+  #hear(mate: Mate, word: MateWord): void {
+    switch (word.kind) {
+      case 'ask':
+        return this.#answer(mate, word)
+      case 'gone':
+        return mate.carried.get(word.id)?.gone()
+      case 'took':
+        return mate.carried.get(word.id)?.took(word.octets)
+      case 'lent':
+        return this.#lent.take(word, this.#hashOf(word.primary))
+      case 'forget':
+        for (const primary of word.primaries) this.#worker.forget(primary)
+        return mate.say({ kind: 'forgotten', number: word.number })
+      case 'forgotten':
+        return this.#forgotten(word.number, mate)
+      case 'measured':
+        return this.#options.hear(word.row)
+      default: {
+        const asked = this.#asked.get(word.id)
+        if (asked !== undefined) this.#pass(word, asked)
+      }
+    }
+  }
+
+  /** Answers for another worker. */
+  #answer(mate: Mate, { id, request, address, closes, wanted }: Extract<MateWord, { kind: 'ask' }>): void {
+    const reply = new Carried({ id, address, closes, wanted, say: (word, transfer) => mate.say(word, transfer), over: () => mate.carried.delete(id) })
+    mate.carried.set(id, reply)
+    this.#options.handle(request, reply)
+  }
+
+  /** Passes on what another worker answers. */
+  #pass(word: Extract<MateWord, { kind: 'inform' | 'whole' | 'open' | 'piece' | 'finish' | 'abort' }>, asked: Asked): void {
+    const { reply, mate } = asked
+    const { id } = word
+    switch (word.kind) {
+      case 'inform':
+        return reply.inform(word.head)
+      case 'whole':
+        this.#asked.delete(id)
+        return reply.whole(word.head, word.body === undefined ? undefined : bodyOf(word.body))
+      case 'open':
+        asked.begun = true
+        return reply.open(word.head, word.framing, {
+          drained: () => {
+            if (asked.owed > 0) mate.say({ kind: 'took', id, octets: asked.owed })
+            asked.owed = 0
+          },
+          gone: () => this.#gone(id)
+        })
+      case 'piece': {
+        const piece = bodyOf(word.octets)
+        if (reply.write(piece)) mate.say({ kind: 'took', id, octets: piece.length })
+        else asked.owed += piece.length
+        return
+      }
+      case 'finish':
+        this.#asked.delete(id)
+        return reply.finish()
+      case 'abort':
+        this.#asked.delete(id)
+        return reply.abort()
+      default:
+    }
+  }
+
+  #forgotten(number: number, mate: Mate): void {
+    const forgetting = this.#forgetting.get(number)
+    if (forgetting?.waiting.delete(mate) === true && forgetting.waiting.size === 0) forgetting.done()
+  }
+
+  /** Another worker is gone: what it was asked and had not begun to answer is answered otherwise, and nobody waits for what it asked. */
+  #lost(worker: number, mate: Mate): void {
+    if (this.#mates[worker] === mate) this.#mates[worker] = undefined
+    for (const number of this.#forgetting.keys()) this.#forgotten(number, mate)
+    for (const carried of mate.carried.values()) carried.gone()
+    for (const [id, asked] of this.#asked) {
+      if (asked.mate !== mate) continue
+      this.#asked.delete(id)
+      if (asked.begun) asked.reply.abort()
+      else this.#options.handle(asked.request, asked.reply)
+    }
+  }
+}
+
+const bodyOf = (octets: Octets): Buffer => (typeof octets === 'string' ? Buffer.from(octets, 'latin1') : Buffer.from(octets.buffer, octets.byteOffset, octets.length))

@@ -1,0 +1,14 @@
+// Several workers of one edge: threads that listen on one port, and are one cache.
+//
+//   Lead (main thread) ── starts, watches and tells ──> threads, each a whole worker with a store of its own
+//   worker <── asks and answers (messages.ts) ──> worker
+//
+// Each key has its owner (owner.ts), by its hash; whoever takes a request for a key of another has that one answer it, and passes
+// the answer on as it comes (Mates, Carried). So there is one fetch for a key, whichever connection asks. What is asked for again
+// and again is lent for a second (lent.ts). Limits are counted in memory that all share (shared.ts).
+//
+// It must never know what a request is for, or whether an answer may be held.
+export { makeCrew, type Crew } from './crew.ts'
+export { startCrew, type RunningCrew } from './lead.ts'
+export { joinMemory, type Shares } from './shared.ts'
+export type { CrewPlace } from './messages.ts'

@@ -1,0 +1,82 @@
+import { randomInt } from 'node:crypto'
+import type { Seats } from '../http/index.ts'
+import { hashText } from '../tiers/index.ts'
+import type { Tunnels } from '../tunnel.ts'
+
+/** What the workers of one edge have in common, to be read and written by each without a lock. */
+export interface CrewMemory {
+  /** Of each worker: its connections, its tunnels, then `ROWS` times `places` counts of the connections of addresses. */
+  readonly counts: SharedArrayBuffer
+  readonly places: number
+  /** Which place an address has in a row, nobody outside can tell. */
+  readonly seeds: readonly number[]
+  /** How often something under each hash was changed by a request: what was lent before that is void. */
+  readonly changes: SharedArrayBuffer
+}
+
+/** What one worker makes of it. */
+export interface Shares {
+  readonly seats: Seats
+  /** Upgraded connections of all workers. */
+  readonly tunnels: Pick<Tunnels, 'open' | 'count'>
+  /** @param hash of a primary key */
+  changesOf(hash: number): number
+  changed(hash: number): void
+}
+
+/** An address counts as the least of its places says: others may share one with it, but hardly all. */
+const ROWS = 3
+const CHANGES = 2 ** 16
+const CLIENTS = 0
+const TUNNELS = 1
+const OWN = 2
+
+export function makeMemory({ workers, clients }: { readonly workers: number; readonly clients: number }): CrewMemory {
+  // Memory that nobody writes to takes none.
+  const places = 2 ** Math.min(22, Math.ceil(Math.log2(clients * 4)))
+  const seeds = Array.from({ length: ROWS }, () => randomInt(2 ** 32))
+  return { counts: new SharedArrayBuffer(workers * sizeOf(places)), places, seeds, changes: new SharedArrayBuffer(CHANGES * 4) }
+}
+
+const sizeOf = (places: number): number => 4 * (OWN + ROWS * places)
+
+/** What a worker that is gone has counted counts no more. */
+export function leaveMemory({ counts, places }: CrewMemory, worker: number): void {
+  new Int32Array(counts, worker * sizeOf(places), OWN + ROWS * places).fill(0)
+}
+
+/** @param options the worker, of how many; the most `clients` of all addresses, and `perAddress` of one */
+export function joinMemory({ counts, places, seeds, changes }: CrewMemory, options: { readonly worker: number; readonly workers: number; readonly clients: number; readonly perAddress: number }): Shares {
+  const { worker, workers, clients, perAddress } = options
+  const all = Array.from({ length: workers }, (_, each) => new Int32Array(counts, each * sizeOf(places), OWN + ROWS * places))
+  const own = all[worker]!
+  const marks = new Uint32Array(changes)
+  const sum = (at: number): number => all.reduce((total, each) => total + Atomics.load(each, at), 0)
+  const placesOf = (address: string): number[] => seeds.map((seed, row) => OWN + row * places + (hashText(address, seed) & (places - 1)))
+  const leave = (address: string): void => {
+    Atomics.sub(own, CLIENTS, 1)
+    for (const at of placesOf(address)) Atomics.sub(own, at, 1)
+  }
+  return {
+    seats: {
+      // Counted first and then looked at: two that come at once may both be refused, but never both be taken.
+      take(address) {
+        Atomics.add(own, CLIENTS, 1)
+        const at = placesOf(address)
+        for (const place of at) Atomics.add(own, place, 1)
+        if (sum(CLIENTS) <= clients && Math.min(...at.map(sum)) <= perAddress) return true
+        leave(address)
+        return false
+      },
+      leave
+    },
+    tunnels: {
+      get open() {
+        return sum(TUNNELS)
+      },
+      count: (change) => void Atomics.add(own, TUNNELS, change)
+    },
+    changesOf: (hash) => Atomics.load(marks, hash & (CHANGES - 1)),
+    changed: (hash) => void Atomics.add(marks, hash & (CHANGES - 1), 1)
+  }
+}

@@ -1,0 +1,221 @@
+import { createServer, type AddressInfo } from 'node:net'
+import t, { type Test } from 'tap'
+import type { Purge, PurgeOrder } from '../../core/purge.ts'
+import { systemClock } from '../../core/clock.ts'
+import { canSharePort, type RunningCrew } from '../../edge/index.ts'
+import { connectClient, type Client, type Reply } from './client.ts'
+import { startOrigin, type Answer, type Origin } from './origin.ts'
+import { configOf, startEdge } from './workers.ts'
+
+// An edge of several workers for real: threads on one port, and an origin that counts what it is asked.
+
+const ADDRESS = '127.26.0.1'
+const HOST = 'd1.nearcast.test'
+const skip = canSharePort() ? false : 'several workers need Linux and koffi'
+
+interface Edge {
+  readonly origin: Origin
+  readonly crew: RunningCrew
+  readonly failed: Promise<void>
+  connect(): Promise<Client>
+  /** On a connection of its own, so that any worker may have it. */
+  ask(target: string, fields?: string, method?: string): Promise<Reply>
+  purge(order: Pick<PurgeOrder, 'kind' | 'what'>): Promise<void>
+  /** Asks on so many new connections that each worker is met. */
+  askAll(target: string): Promise<Reply[]>
+}
+
+async function makeEdge(t: Test, workers: number, keys: Record<string, unknown> = {}): Promise<Edge> {
+  const origin = await startOrigin()
+  const config = configOf({
+    edges: { icn: { address: ADDRESS, city: 'Seoul', at: [37, 126], workers } },
+    log: 'error',
+    origins: { main: { url: `http://127.0.0.1:${origin.port}` } },
+    distributions: { d1: { behaviours: [{ path: '/*', origin: 'main' }] } },
+    ...keys
+  })
+  const port = await freePort()
+  let fail: () => void = () => undefined
+  const failed = new Promise<void>((resolve) => (fail = resolve))
+  const crew = await startEdge({ name: 'icn', config, port, failed: fail })
+  t.teardown(async () => {
+    await crew.close(0)
+    await origin.close()
+  })
+  const connect = (): Promise<Client> => connectClient(ADDRESS, port)
+  const ask = async (target: string, fields = '', method = 'GET'): Promise<Reply> => {
+    const client = await connect()
+    client.send(`${method} ${target} HTTP/1.1\r\nHost: ${HOST}\r\n${fields}\r\n`)
+    const reply = await client.reply(method === 'HEAD')
+    client.close()
+    return reply
+  }
+  let number = systemClock.now()
+  return {
+    origin,
+    crew,
+    failed,
+    connect,
+    ask,
+    purge: async (order) => crew.purge({ ...order, soft: false, number: ++number, at: systemClock.now() } satisfies Purge),
+    askAll: async (target) => {
+      const replies: Reply[] = []
+      // Of forty connections none of three workers is without one.
+      while (replies.length < 40) replies.push(...(await Promise.all(Array.from({ length: 10 }, () => ask(target)))))
+      return replies
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, ADDRESS, resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = systemClock.elapsed() + 30_000; systemClock.elapsed() < end; await new Promise((resolve) => setTimeout(resolve, 20))) if (await isSo()) return
+  throw new Error(`${what} within 30 s`)
+}
+
+const page = (body: string, ...fields: readonly (readonly [string, string])[]): Answer => ({ status: 200, fields: [['Cache-Control', 'max-age=600'], ...fields], body })
+const bodies = (replies: readonly Reply[]): string[] => [...new Set(replies.map(({ body }) => body))]
+
+for (const workers of [2, 4]) {
+  t.test(`a thousand cold clients at ${workers} workers: one fetch`, { skip }, async (t) => {
+    const { origin, connect, crew } = await makeEdge(t, workers, { http: { 'clients-per-address': 2000 } })
+    let open: () => void = () => undefined
+    const gate = new Promise<void>((resolve) => (open = resolve))
+    origin.answers.set('/cold', { ...page('x'.repeat(300_000)), gate })
+    const clients: Client[] = []
+    for (let count = 0; count < 1000; count++) clients.push(await connect())
+    const replies = clients.map((client) => {
+      client.send(`GET /cold HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`)
+      return client.reply()
+    })
+    await until('all are asking', () => crew.counters().requests === 1000)
+    open()
+    const answered = await Promise.all(replies)
+    t.equal(answered.filter(({ body, broken }) => !broken && body === 'x'.repeat(300_000)).length, 1000, 'each has all of it')
+    t.equal(origin.asked.length, 1, 'one fetch')
+    for (const client of clients) client.close()
+  })
+}
+
+t.test('viewers see one edge', { skip }, async (t) => {
+  const { origin, ask, askAll, crew } = await makeEdge(t, 3)
+  origin.answers.set('/page', { ...page('hello', ['ETag', '"one"']), etag: '"one"' })
+  t.match((await ask('/page')).fields.get('x-cache'), 'Miss')
+  const replies = await askAll('/page')
+  t.same([...new Set(replies.map(({ fields }) => fields.get('x-cache')))], ['Hit from nearcast'])
+  t.same([...new Set(replies.map(({ fields }) => fields.get('via')))], ['1.1 nearcast-icn'])
+  t.ok(replies.every(({ fields }) => /^nearcast-icn; hit; ttl=\d+$/.test(fields.get('cache-status')!)), 'one member of Cache-Status')
+  t.equal(new Set(replies.map(({ fields }) => fields.get('x-nearcast-request-id'))).size, replies.length, 'no two have the same id')
+  t.equal((await ask('/page', '', 'HEAD')).fields.get('content-length'), '5')
+  t.equal((await ask('/page', 'If-None-Match: "one"\r\n')).status, 304)
+  t.same([(await ask('/page', 'Range: bytes=1-2\r\n')).body, origin.asked.length], ['el', 1])
+  await until('all are counted once', () => crew.counters().requests === 44 && crew.counters().hits === 43)
+})
+
+t.test('what varies, is compressed, streamed or too large to be lent is the same at all workers', { skip }, async (t) => {
+  const { origin, ask, connect } = await makeEdge(t, 2)
+  const large = Array.from({ length: 400_000 }, (_, at) => String(at % 10)).join('')
+  origin.answers.set('/large', page(large))
+  origin.answers.set('/streamed', { ...page(large), chunked: true })
+  origin.answers.set('/broken', { ...page('y'.repeat(5000)), breakAfter: 1000 })
+  origin.answers.set('/tongue', page('either', ['Vary', 'Accept-Language']))
+  for (let count = 0; count < 12; count++) {
+    t.equal((await ask('/large')).body, large)
+    t.equal((await ask('/streamed')).body, large)
+    t.equal((await ask('/tongue', `Accept-Language: ${count % 2 === 0 ? 'ko' : 'fr'}\r\n`)).body, 'either')
+  }
+  t.same(origin.asked.map(({ url }) => url).sort(), ['/large', '/streamed', '/tongue', '/tongue'])
+  for (let count = 0; count < 8; count++) t.ok((await ask('/broken')).broken, 'what breaks off is seen to')
+  // One connection asks for much at once, in order, and takes it slowly.
+  const client = await connect()
+  client.send(Array.from({ length: 8 }, (_, at) => `GET /${at % 2 === 0 ? 'large' : 'tongue'} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`).join(''))
+  client.socket.pause()
+  setTimeout(() => client.socket.resume(), 100)
+  for (let count = 0; count < 8; count++) t.equal((await client.reply()).body, count % 2 === 0 ? large : 'either')
+  client.close()
+})
+
+t.test('a purge reaches all workers', { skip }, async (t) => {
+  const { origin, askAll, purge } = await makeEdge(t, 3)
+  for (let round = 0; round < 3; round++) {
+    origin.answers.set('/page', page(`round ${round}`))
+    t.same(bodies(await askAll('/page')), [`round ${round}`])
+    await purge({ kind: 'url', what: 'd1 /page' })
+  }
+  t.equal(origin.asked.length, 3)
+})
+
+t.test('what an unsafe request changes is forgotten by all before it is answered', { skip }, async (t) => {
+  const { origin, ask, askAll } = await makeEdge(t, 3)
+  for (let round = 0; round < 6; round++) {
+    origin.answers.set('/page', page(`round ${round}`))
+    const { status } = await ask('/page', 'Content-Length: 0\r\n', 'POST')
+    t.equal(status, 200)
+    t.same(bodies([await ask('/page'), await ask('/page'), await ask('/page'), await ask('/page')]), [`round ${round}`])
+  }
+  t.same(bodies(await askAll('/page')), ['round 5'])
+})
+
+t.test('limits of clients hold for the edge as a whole', { skip }, async (t) => {
+  const { origin, connect } = await makeEdge(t, 4, { http: { 'clients-per-address': 10 } })
+  origin.answers.set('/page', page('hello'))
+  const all = await Promise.all(Array.from({ length: 40 }, async () => {
+    const client = await connect().catch(() => undefined)
+    client?.send(`GET /page HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`)
+    const reply = await client?.reply()
+    return reply?.status === 200 ? client : undefined
+  }))
+  const held = all.filter((client) => client !== undefined)
+  t.ok(held.length > 0 && held.length <= 10, `${held.length} of 40 were taken, 10 may be`)
+  for (const client of held) client.close()
+  await until('ten find a place again', async () => {
+    const clients = await Promise.all(Array.from({ length: 10 }, () => connect()))
+    const statuses = await Promise.all(clients.map(async (client) => {
+      client.send(`GET /page HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`)
+      return (await client.reply()).status
+    }))
+    for (const client of clients) client.close()
+    return statuses.every((status) => status === 200)
+  })
+})
+
+t.test('a worker that dies is missed by nobody for long; the last one takes the edge with it', { skip }, async (t) => {
+  const { origin, askAll, crew, purge, failed } = await makeEdge(t, 2)
+  origin.answers.set('/page', page('hello'))
+  await askAll('/page')
+  crew.kill(1)
+  await until('it is seen', () => crew.serving === 1)
+  await purge({ kind: 'url', what: 'd1 /page' })
+  origin.answers.set('/page', page('changed'))
+  t.same(bodies(await askAll('/page')), ['changed'], 'the other answers for all')
+  await until('it is back', () => crew.serving === 2)
+  const { requests } = crew.counters()
+  t.same(bodies(await askAll('/page')), ['changed'])
+  await until('what it had counted counts still', () => crew.counters().requests >= requests + 40)
+  crew.kill(0)
+  crew.kill(1)
+  await failed
+  t.equal(crew.serving, 0)
+})
+
+t.test('an edge that ends lets all its workers finish what is under way', { skip }, async (t) => {
+  const { origin, connect, crew } = await makeEdge(t, 3)
+  let open: () => void = () => undefined
+  const gate = new Promise<void>((resolve) => (open = resolve))
+  for (let at = 0; at < 12; at++) origin.answers.set(`/late${at}`, { ...page(`late ${at}`), gate })
+  const clients = await Promise.all(Array.from({ length: 12 }, () => connect()))
+  for (const [at, client] of clients.entries()) client.send(`GET /late${at} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`)
+  await until('all are asking', () => crew.counters().requests === 12)
+  const closed = crew.close(20_000)
+  setTimeout(open, 300)
+  t.same((await Promise.all(clients.map((client) => client.reply()))).map(({ body }) => body), Array.from({ length: 12 }, (_, at) => `late ${at}`))
+  for (const client of clients) client.close()
+  await closed
+})
