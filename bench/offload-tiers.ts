@@ -3,7 +3,8 @@ import type { Config } from '../core/config.ts'
 import { makeLogger } from '../core/log.ts'
 import { TIER_FIELD } from '../core/tier-auth.ts'
 import { ageAt, lookup, primaryKey, type StoredObject } from '../edge/cache/index.ts'
-import { Flight, type Outcome, type Plan } from '../edge/flight.ts'
+import type { Outcome, Plan } from '../edge/coming.ts'
+import { Flight } from '../edge/flight.ts'
 import type { Fetching, Receiver, UpstreamRequest } from '../edge/http/index.ts'
 import { fieldOf, formatHttpDate, fromLines } from '../edge/message/index.ts'
 import { makeWorker, type Worker } from '../edge/worker.ts'
@@ -168,7 +169,7 @@ function makeMember(role: Role, worker: Worker): Member {
         }
         if (outcome.kind !== 'coming') throw new Error(`${target}: ${outcome.kind}`)
         const { coming } = outcome
-        const reader = { next: 0, wake: () => end() }
+        const reader = { next: 0, at: 0, wake: () => end() }
         const end = (): void => {
           if (coming.fill.state !== 'complete') return
           coming.fill.detach(reader)

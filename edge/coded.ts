@@ -2,7 +2,7 @@ import { messageOf } from '../core/trouble.ts'
 import type { Viewer } from './asked.ts'
 import type { Reader, StoredObject } from './cache/index.ts'
 import { decode, describeCoded, describePlain, encode, wishFor, type Wish } from './coding/index.ts'
-import type { Coming } from './flight.ts'
+import type { Coming } from './coming.ts'
 import { fieldName, requestField } from './http/index.ts'
 import type { Worker } from './worker.ts'
 
@@ -21,6 +21,8 @@ const MOST_AT_WORK = 16
 export function inCoding(worker: Worker, viewer: Viewer, object: StoredObject, tell: (object: StoredObject) => void): void {
   const { request, nonce, behaviour: { compression }, key } = viewer
   if (compression === undefined || nonce !== undefined || requestField(request, RANGE) !== undefined) return tell(object)
+  // What memory cannot hold is not made into anything else.
+  if (object.onDisk !== undefined) return tell(object)
   const wish = wishFor(compression, object, object.body.length, requestField(request, ACCEPT_ENCODING))
   if (wish.kind === 'as it is') return tell(object)
   const name = `${key}\n~${wish.kind === 'encode' ? wish.coding : 'identity'}`
@@ -48,7 +50,7 @@ export function inCoding(worker: Worker, viewer: Viewer, object: StoredObject, t
 function begin(worker: Worker, name: string, wish: Exclude<Wish, { kind: 'as it is' }>, object: StoredObject, lines: () => string): Promise<StoredObject> | undefined {
   if (worker.coding.size >= MOST_AT_WORK) return undefined
   const job = jobOf(name, object)
-  const work = (wish.kind === 'encode' ? encode(wish.coding, object.body) : decode(wish.coding, object.body, worker.largestObject)).then((body) => {
+  const work = (wish.kind === 'encode' ? encode(wish.coding, object.body) : decode(wish.coding, object.body, worker.largestInMemory)).then((body) => {
     worker.coding.delete(job)
     if (body === undefined) {
       worker.store.put(name, { kind: 'pass', until: object.receivedAt })
@@ -76,8 +78,8 @@ function madeOf(object: StoredObject, lines: string, body: Buffer): StoredObject
 }
 
 /** Whether a response that is coming, and will be held, is one that its viewer cannot read as it is. */
-export const mustDecode = ({ request, nonce, behaviour: { compression } }: Viewer, coming: Coming): boolean =>
-  compression !== undefined && nonce === undefined && 'freshness' in coming.stored && wishFor(compression, coming, 0, requestField(request, ACCEPT_ENCODING)).kind === 'decode'
+export const mustDecode = ({ largestInMemory }: Worker, { request, nonce, behaviour: { compression } }: Viewer, coming: Coming): boolean =>
+  compression !== undefined && nonce === undefined && 'freshness' in coming.stored && (coming.length ?? 0) <= largestInMemory && wishFor(compression, coming, 0, requestField(request, ACCEPT_ENCODING)).kind === 'decode'
 
 /** Waits until a response that is coming is here whole; one that breaks off, or is too large to be held, breaks the connection. */
 export function collect(worker: Worker, viewer: Viewer, coming: Coming, leave: () => void, tell: (object: StoredObject) => void): void {
@@ -90,12 +92,13 @@ export function collect(worker: Worker, viewer: Viewer, coming: Coming, leave: (
   let size = 0
   const reader: Reader = {
     next: 0,
+    at: 0,
     wake: () => {
       for (let piece = fill.read(reader); piece !== undefined; piece = fill.read(reader)) {
         pieces.push(piece)
         size += piece.length
       }
-      const isBroken = fill.state === 'broken' || size > worker.largestObject
+      const isBroken = fill.isBrokenFor(reader) || size > worker.largestInMemory
       if (!isBroken && (fill.state !== 'complete' || !fill.isAtEnd(reader))) return
       end()
       if (isBroken) reply.abort()

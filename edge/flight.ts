@@ -1,79 +1,17 @@
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/channel.ts'
-import { Fill, isFresh, judge, mergeFields, POLICY_PARTS, staleFor, varyNames, variantKey, type Freshness, type NoStoreReason, type StoredObject, type Times, type VaryMark, type Verdict } from './cache/index.ts'
-import { describeHeld, type Compression } from './coding/index.ts'
+import { Fill, isFresh, judge, mergeFields, POLICY_PARTS, staleFor, varyNames, variantKey, type Freshness, type StoredObject, type VaryMark, type Verdict } from './cache/index.ts'
+import { describeHeld } from './coding/index.ts'
 import type { Fetching, UpstreamTrouble } from './http/index.ts'
 import { fieldOf, filterFields, formatHttpDate, toLines, type FieldList } from './message/index.ts'
+import type { Coming, Outcome, Plan, Waiter } from './coming.ts'
+import { Keeping } from './keeping.ts'
 import { held, makeObject, validatorsOf } from './make-object.ts'
 import { passedOn } from './passed.ts'
 import { bodyOf, noAnswer, type Words } from './say.ts'
 import type { Purges } from './purges.ts'
-import type { MemoryStore } from './store/index.ts'
-import { ask, type Asker, type Parent, type Route } from './tiers/index.ts'
-
-/** A response that is coming: what is known when its head is here. */
-export interface Coming {
-  /** Under which it is held, if it is. */
-  readonly key: string
-  readonly status: number
-  readonly lines: string
-  /** Field lines for the one who asked, which are not held. */
-  readonly alone: string
-  readonly length: number | undefined
-  readonly etag: string | undefined
-  readonly lastModified: string | undefined
-  readonly fill: Fill
-  /** Cache-Status of the tiers above; undefined when there is none. */
-  readonly statusAbove: string | undefined
-  /** Its Cache-Tag; empty when it has none. */
-  readonly tags: string
-  /** Whole seconds; undefined when it came straight from its origin. */
-  readonly age: number | undefined
-  readonly stored: { readonly freshness: Freshness } | { readonly not: NoStoreReason | 'too-large' | 'outdated' }
-}
-
-/** What a fetch comes to for one of those who wait for it. */
-export type Outcome =
-  | { readonly kind: 'coming'; readonly coming: Coming; readonly leader: boolean }
-  /** What came is an error, for which the stored response may stand in. */
-  | { readonly kind: 'standing-in'; readonly object: StoredObject; readonly instead: string }
-  /** The stored response was good still: 304. */
-  | { readonly kind: 'refreshed'; readonly object: StoredObject; readonly statusAbove: string | undefined; readonly leader: boolean }
-  /** The answer is not for everybody: fetch for yourself. */
-  | { readonly kind: 'released' }
-  /** The answer is for other request fields than yours: look again, now that it is known which count. */
-  | { readonly kind: 'other-variant' }
-  | { readonly kind: 'failed'; readonly trouble: UpstreamTrouble; readonly parent: Parent }
-
-export interface Waiter {
-  /** Its request's value of a field. */
-  valueOf(name: string): string | undefined
-  /** An interim response came; only whoever began the fetch hears of it. */
-  inform?(status: number, fields: FieldList): void
-  tell(outcome: Outcome): void
-}
-
-export interface Plan {
-  readonly primary: string
-  /** Of the variant, when it is known. */
-  readonly key: string
-  readonly host: string
-  readonly target: string
-  /** Of the request to send, less the conditions. */
-  readonly fields: FieldList
-  readonly route: Route
-  /** The cache policy makes further parts of the key. */
-  readonly parted: boolean
-  readonly times: Times
-  readonly defaultIfError: number
-  /** What viewers may get in another coding than it comes in. */
-  readonly compression: Compression | undefined
-  readonly authorized: boolean
-  /** The stale response to ask about. */
-  readonly object: StoredObject | undefined
-  /** Others may join. */
-  readonly open: boolean
-}
+import type { DiskTier, MemoryStore } from './store/index.ts'
+import { ask, type Asker, type Parent } from './tiers/index.ts'
 
 /** What flights work with. */
 export interface Desk {
@@ -83,10 +21,13 @@ export interface Desk {
   /** Logs what clients can bring about again and again: a line a second, which counts those that were left out. */
   complain(text: string): void
   readonly store: MemoryStore
+  readonly disk: DiskTier | undefined
   /** Fetches that a request may join, by key. */
   readonly flights: Map<string, Flight>
   /** In octets; larger bodies are passed on only. */
   readonly largestObject: number
+  /** Likewise, of what memory holds; what is larger is held on disk alone. */
+  readonly largestInMemory: number
   readonly asker: Asker
   readonly counters: Counters
   /** Requests to parents and origins under way, and how many there may be. */
@@ -122,8 +63,7 @@ export class Flight {
   #fetching: Fetching | undefined
   #coming: Coming | undefined
   #freshness: Freshness | undefined
-  #storing = false
-  #reserved = 0
+  #keeping: Keeping | undefined
   #over = false
   #isOutdated = false
   /** Of the last purge when it was sent: what comes may be older than those that follow. */
@@ -179,14 +119,13 @@ export class Flight {
     this.#close()
     if (this.#coming === undefined) return
     this.#stopStoring()
-    this.#coming.fill.dropKept()
     this.stopIfUnwanted()
   }
 
   /** Ends a fetch that nobody reads and that is not stored. */
   stopIfUnwanted(): void {
     const { fill } = this.#coming ?? {}
-    if (fill?.state !== 'open' || fill.readers > 0 || this.#storing) return
+    if (fill?.state !== 'open' || fill.readers > 0 || this.#keeping !== undefined) return
     this.#fetching?.abort()
     this.#finish()
     fill.fail()
@@ -229,8 +168,8 @@ export class Flight {
     const verdict = this.#judge(object.status, [...whole, ...age], receivedAt)
     const merged = held(whole, verdict)
     const freshness = verdict.kind === 'storable' ? verdict.freshness : { lifetime: 0, initialAge: verdict.age, receivedAt, whileRevalidating: 0, ifError: 0 }
-    const { body, status } = object
-    const renewed = makeObject(status, this.#linesOf(status, merged), body, validatorsOf({ etag: fieldOf(merged, 'etag'), lastModified: fieldOf(merged, 'last-modified') }), freshness, { tags: fieldOf(fields, 'cache-tag') ?? object.tags, generation: this.#generation })
+    const { body, onDisk, status } = object
+    const renewed = { ...makeObject(status, this.#linesOf(status, merged), body, validatorsOf({ etag: fieldOf(merged, 'etag'), lastModified: fieldOf(merged, 'last-modified') }), freshness, { tags: fieldOf(fields, 'cache-tag') ?? object.tags, generation: this.#generation }), onDisk }
     if (verdict.kind === 'storable' && !this.#isOutdated) store.put(this.#key, renewed)
     else if (verdict.kind === 'storable' || verdict.reason !== 'authorization') store.delete(this.#key)
     this.#close()
@@ -243,27 +182,29 @@ export class Flight {
   }
 
   #begin(status: number, fields: FieldList): void {
-    const { store, clock, largestObject } = this.#worker
+    const { store, clock, disk, largestObject, largestInMemory } = this.#worker
     const receivedAt = clock.now()
     const passed = passedOn(this.#worker.node, fields, receivedAt)
     if (this.#standsIn(String(status), STOOD_IN_FOR.has(status), receivedAt)) return
     const verdict = this.#judge(status, fields, receivedAt)
     const stated = fieldOf(fields, 'content-length')
     const length = stated === undefined ? (status === 204 ? 0 : undefined) : Number(stated)
-    const tooLarge = length !== undefined && length > largestObject
-    this.#storing = verdict.kind === 'storable' && !tooLarge && !this.#isOutdated
-    if (this.#storing && verdict.kind === 'storable') this.#freshness = verdict.freshness
-    const sharable = this.#storing && verdict.kind === 'storable' && verdict.sharable
+    const tooLarge = length !== undefined && length > (disk?.isResting === false ? largestObject : largestInMemory)
+    const storing = verdict.kind === 'storable' && !tooLarge && !this.#isOutdated
+    if (storing && verdict.kind === 'storable') this.#freshness = verdict.freshness
+    const sharable = storing && verdict.kind === 'storable' && verdict.sharable
     const stored = verdict.kind === 'refused' ? { not: verdict.reason } : tooLarge ? { not: 'too-large' as const } : this.#isOutdated ? { not: 'outdated' as const } : { freshness: verdict.freshness }
-    const fill = new Fill({ kept: this.#storing, flow: { pause: () => this.#fetching?.pause(), resume: () => this.#fetching?.resume() } })
+    const fill = new Fill({ kept: storing, flow: { pause: () => this.#fetching?.pause(), resume: () => this.#fetching?.resume() } })
     const aged = fieldOf(fields, 'age') !== undefined
     const age = verdict.kind === 'storable' ? verdict.freshness.initialAge : verdict.age
     const come = (key: string): Coming => ({ key, status, lines: this.#linesOf(status, held(passed, verdict)), alone: '', length, etag: fieldOf(passed, 'etag'), lastModified: fieldOf(passed, 'last-modified'), fill, statusAbove: fieldOf(fields, 'cache-status'), tags: fieldOf(fields, 'cache-tag') ?? '', age: aged ? Math.floor(age / 1000) : undefined, stored })
-    const mark = this.#storing ? this.#settleKey(varyNames(fields)) : undefined
+    const mark = storing ? this.#settleKey(varyNames(fields)) : undefined
     const coming = (this.#coming = come(this.#key))
+    if (storing) this.#keeping = new Keeping(this.#worker, this.#key, fill, () => this.#stopStoring())
+    this.#keeping?.expect(length)
     if (!sharable) this.#close()
     // An error of the moment neither drops what is held nor marks the key.
-    if (!this.#storing && status < 500 && this.#plan.open) store.put(this.#key, { kind: 'pass', until: receivedAt + PASS_MS })
+    if (!storing && status < 500 && this.#plan.open) store.put(this.#key, { kind: 'pass', until: receivedAt + PASS_MS })
     const own = verdict.kind === 'storable' && verdict.withheld.length > 0 ? { ...coming, alone: toLines(filterFields(passed, (name) => verdict.withheld.includes(name))) } : coming
     this.#tell((waiter) => {
       const leader = waiter === this.#leader
@@ -319,14 +260,7 @@ export class Flight {
   #data(piece: Buffer): void {
     const coming = this.#coming
     if (coming === undefined) return
-    if (this.#storing) {
-      const fits = this.#reserved + piece.length <= this.#worker.largestObject && this.#worker.store.reserve(piece.length)
-      if (fits) this.#reserved += piece.length
-      else {
-        this.#stopStoring()
-        coming.fill.dropKept()
-      }
-    }
+    this.#keeping?.take(piece.length)
     coming.fill.push(piece)
     this.stopIfUnwanted()
   }
@@ -341,10 +275,17 @@ export class Flight {
     this.#finish()
     const coming = this.#coming
     if (coming === undefined) return
-    if (this.#storing && this.#freshness !== undefined) {
-      const body = coming.fill.whole()
-      this.#stopStoring()
-      this.#worker.store.put(this.#key, makeObject(coming.status, coming.lines, body, validatorsOf(coming), this.#freshness, { tags: coming.tags, generation: this.#generation }))
+    const freshness = this.#freshness
+    const { flying, store } = this.#worker
+    if (freshness !== undefined && this.#keeping !== undefined) {
+      // On its way to disk it can be outdated still.
+      flying.add(this)
+      this.#keeping.finish((kept) => {
+        this.#keeping = undefined
+        flying.delete(this)
+        if (kept !== undefined) store.put(this.#key, { ...makeObject(coming.status, coming.lines, kept.body, validatorsOf(coming), freshness, { tags: coming.tags, generation: this.#generation }), onDisk: kept.onDisk })
+        this.#close()
+      })
     }
     coming.fill.end()
   }
@@ -379,9 +320,10 @@ export class Flight {
   }
 
   #stopStoring(): void {
-    this.#storing = false
-    this.#worker.store.release(this.#reserved)
-    this.#reserved = 0
+    const keeping = this.#keeping
+    this.#keeping = undefined
+    keeping?.stop()
+    if (keeping !== undefined) this.#coming?.fill.dropKept()
     this.#close()
   }
 

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { ageAt, type StoredObject } from './cache/index.ts'
+import { ageAt, lengthOf, type StoredObject } from './cache/index.ts'
 import { filterFields, flat, hopByHop, toLines, type FieldList } from './message/index.ts'
 import type { Worker } from './worker.ts'
 
@@ -59,7 +59,7 @@ export function hitFrame(worker: Worker, object: StoredObject, now: number): str
   const age = Math.floor(ageAt(object, now) / 1000)
   if (object.frameAge !== age) {
     const way: Way = { cache: 'Hit', status: hitStatus(worker, object, now), age, id: '', close: false }
-    const head = renderHead(worker, object.status, object.lines, object.status === 204 ? {} : { length: object.body.length }, way)
+    const head = renderHead(worker, object.status, object.lines, object.status === 204 ? {} : { length: lengthOf(object) }, way)
     object.frame = flat(head.slice(0, -END.length) + worker.idPrefix)
     object.frameAge = age
   }

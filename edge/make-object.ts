@@ -7,7 +7,7 @@ export const held = (fields: readonly string[], verdict: Verdict): readonly stri
 
 /** A response to be held, in memory of its own. */
 export function makeObject(status: number, lines: string, body: Buffer, { etag, lastModified }: { etag?: string | undefined; lastModified?: string | undefined }, freshness: Freshness, { tags, generation }: Pick<StoredObject, 'tags' | 'generation'>): StoredObject {
-  return { kind: 'object', status, lines: flat(lines), body, etag, lastModified, tags: flat(tags), generation, ...freshness, frame: '', frameAge: -1, askedAt: -Infinity }
+  return { kind: 'object', status, lines: flat(lines), body, onDisk: undefined, etag, lastModified, tags: flat(tags), generation, ...freshness, frame: '', frameAge: -1, askedAt: -Infinity }
 }
 
 export function validatorsOf({ etag, lastModified }: Pick<StoredObject, 'etag' | 'lastModified'>): Pick<StoredObject, 'etag' | 'lastModified'> {

@@ -8,11 +8,10 @@ import type { Connection, Framing } from './http/index.ts'
  */
 export function relay(reply: Connection, head: string, framing: Framing, fill: Fill, left: () => void, range?: Range): void {
   let full = false
-  let at = 0
-  const isDone = (): boolean => range !== undefined && at > range.last
+  const isDone = (): boolean => range !== undefined && reader.at > range.last
   const send = (piece: Buffer): boolean => {
-    const part = range === undefined ? piece : piece.subarray(Math.max(0, range.first - at), Math.max(0, range.last + 1 - at))
-    at += piece.length
+    const from = reader.at - piece.length
+    const part = range === undefined ? piece : piece.subarray(Math.max(0, range.first - from), Math.max(0, range.last + 1 - from))
     return part.length === 0 || reply.write(part)
   }
   let over = false
@@ -21,10 +20,10 @@ export function relay(reply: Connection, head: string, framing: Framing, fill: F
     fill.detach(reader)
     left()
   }
-  const reader: Reader = { next: 0, wake: () => pump() }
+  const reader: Reader = { next: 0, at: range?.first ?? 0, wake: () => pump() }
   const pump = (): void => {
     if (full || over) return
-    if (fill.state === 'broken') {
+    if (fill.isBrokenFor(reader)) {
       leave()
       return reply.abort()
     }

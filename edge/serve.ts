@@ -1,11 +1,12 @@
 import { OWN_PATHS } from '../core/latency-report.ts'
 import { never } from '../core/trouble.ts'
-import { ageAt, Fill, isNotModified, lookup, mayBeStale, rangeHolds, readRequestControl, staleFor, wantedRange, type Range, type RequestControl, type StoredObject } from './cache/index.ts'
+import { ageAt, Fill, isNotModified, lengthOf, lookup, mayBeStale, rangeHolds, readRequestControl, staleFor, wantedRange, type Range, type RequestControl, type StoredObject } from './cache/index.ts'
 import { answerPage, pageFor } from './answer-page.ts'
 import { chooseBehaviour, viewerOf, type Viewer } from './asked.ts'
 import { bringUp } from './bring.ts'
 import { collect, inCoding, mustDecode } from './coded.ts'
-import { Flight, type Coming, type Outcome, type Plan, type Waiter } from './flight.ts'
+import type { Coming, Outcome, Plan, Waiter } from './coming.ts'
+import { Flight } from './flight.ts'
 import { hitEnd, hitFrame, hitStatus, interimHead, makeId, renderHead, type Way } from './head.ts'
 import { fieldName, mayHaveField, requestField, type Connection, type RequestHead } from './http/index.ts'
 import { fieldOf, fromLines } from './message/index.ts'
@@ -15,6 +16,7 @@ import { pass } from './pass.ts'
 import { mayReach } from './policies/index.ts'
 import { settlePurges } from './purges.ts'
 import { relay } from './relay.ts'
+import { sendFromDisk } from './send-from-disk.ts'
 import { BUSY, noAnswer, say, type Words } from './say.ts'
 import type { Behaviour, Site } from './sites.ts'
 import { hasPassed, HELD_FIELD, TIER_FIELD } from './tiers/index.ts'
@@ -122,7 +124,7 @@ function refusalOf(worker: Worker, request: RequestHead, site: Site | undefined,
 function hit(worker: Worker, viewer: Viewer, key: string, object: StoredObject, now: number): void {
   const { request, reply } = viewer
   worker.crew?.lend(viewer, key, object)
-  const plain = request.method === 'GET' && request.minor === 1 && viewer.nonce === undefined && !reply.closesAfter && object.body.length <= ONE_GO && object.status < 400 && viewer.page === undefined
+  const plain = request.method === 'GET' && request.minor === 1 && viewer.nonce === undefined && !reply.closesAfter && object.onDisk === undefined && object.body.length <= ONE_GO && object.status < 400 && viewer.page === undefined
   if (plain && !mayHaveField(request, NOT_PLAIN)) {
     if (viewer.behaviour.compression === undefined) {
       worker.counters.hits++
@@ -302,7 +304,7 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
     leave()
     return getPart()
   }
-  if (range === undefined && mustDecode(viewer, coming)) return collect(worker, viewer, coming, leave, (object) => answerStored(worker, viewer, object, 'Miss', status, coming.alone))
+  if (range === undefined && mustDecode(worker, viewer, coming)) return collect(worker, viewer, coming, leave, (object) => answerStored(worker, viewer, object, 'Miss', status, coming.alone))
   if (range !== undefined) return relay(reply, partHead(worker, viewer, lines, range, length!, way), 'length', coming.fill, leave, range)
   const bodiless = request.method === 'HEAD' || coming.status === 204
   const framing = length !== undefined || bodiless ? 'length' : request.minor === 1 ? 'chunked' : 'close'
@@ -324,12 +326,13 @@ function answerShown(worker: Worker, viewer: Viewer, object: StoredObject, cache
   const { request, reply } = viewer
   const way = wayOf(worker, viewer, cache, status, Math.floor(ageAt(object, worker.clock.now()) / 1000))
   if (mayAnswer304(worker, viewer, object)) return answer304(worker, viewer, object.lines, way)
-  const range = rangeOf(worker, viewer, object, object.body.length)
-  if (range === 'unsatisfiable') return answerUnsatisfiable(worker, viewer, object.body.length, way.id)
+  const length = lengthOf(object)
+  const range = rangeOf(worker, viewer, object, length)
+  if (range === 'unsatisfiable') return answerUnsatisfiable(worker, viewer, length, way.id)
   if (range !== undefined) return answerPart(worker, viewer, object, range, way)
-  const length = object.body.length
   const head = renderHead(worker, viewer.page?.status ?? object.status, object.lines, object.status === 204 ? {} : { length }, { ...way, proof: proofOf(worker, viewer, object.status) })
   if (request.method === 'HEAD' || length === 0) reply.whole(head)
+  else if (object.onDisk !== undefined) sendFromDisk(worker, viewer, object.onDisk, head, () => answer(worker, viewer))
   else if (length <= ONE_GO) reply.whole(head, object.body)
   else relay(reply, head, 'length', Fill.of(object.body), () => undefined)
 }
@@ -345,9 +348,10 @@ function rangeOf(worker: Worker, viewer: Viewer, response: Pick<StoredObject, 's
 }
 
 /** Answers with a part of a stored response (RFC 9110 §15.3.7). */
-function answerPart(worker: Worker, viewer: Viewer, object: StoredObject, { first, last }: Range, way: Way): void {
-  const part = object.body.subarray(first, last + 1)
-  const head = partHead(worker, viewer, object.lines, { first, last }, object.body.length, way)
+function answerPart(worker: Worker, viewer: Viewer, object: StoredObject, range: Range, way: Way): void {
+  const head = partHead(worker, viewer, object.lines, range, lengthOf(object), way)
+  if (object.onDisk !== undefined) return sendFromDisk(worker, viewer, object.onDisk, head, () => answer(worker, viewer), range)
+  const part = object.body.subarray(range.first, range.last + 1)
   if (part.length <= ONE_GO) viewer.reply.whole(head, part)
   else relay(viewer.reply, head, 'length', Fill.of(part), () => undefined)
 }

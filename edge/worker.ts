@@ -26,8 +26,6 @@ export interface Worker extends Desk {
   readonly standingOf: (kind: 'tier' | 'origin', name: string) => Standing
   /** It is an edge that answers its equals from what it holds. */
   readonly hasEquals: boolean
-  /** What is on disk; absent where nothing is. */
-  readonly disk: DiskTier | undefined
   readonly warm: Warm | undefined
   /** Drops what is held under a primary key, and keeps what is under way from being held. */
   forget(primary: string): void
@@ -65,7 +63,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     disk,
     warm: disk === undefined ? undefined : makeWarm(store, disk),
     flights: new Map(),
-    largestObject: config.cache['largest-object'],
+    ...largestOf(config.cache, disk),
     auth,
     viewers: role === 'edge' ? makeViewers({ config, name, httpPort: ports.http, clock, also: options.measured }) : undefined,
     asker: {
@@ -104,6 +102,12 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
 
 /** Each worker has a folder; the first that which the edge had as it was alone. */
 const folderOf = (role: Role, name: string, place: CrewPlace | undefined): string => `${role}-${name}${place === undefined || place.worker === 0 ? '' : `.${place.worker + 1}`}`
+
+/** The sizes of the largest bodies: with a disk, what would take more than a quarter of memory lies there alone. */
+function largestOf({ memory, 'largest-object': largest }: Setup['config']['cache'], disk: DiskTier | undefined): Pick<Worker, 'largestObject' | 'largestInMemory'> {
+  const largestObject = Math.min(largest, Math.max(memory, disk?.largestBody ?? 0))
+  return { largestObject, largestInMemory: disk === undefined ? largestObject : Math.min(largestObject, Math.floor(memory / 4)) }
+}
 
 const COMPLAINT_MS = 1000
 

@@ -5,11 +5,11 @@
 //
 // It must never know of sockets, clients, tiers or configuration.
 export { isNotModified, type Validators } from './conditional.ts'
-export { Fill, type Reader } from './fill.ts'
+export { Fill, type Backing, type Reader, type Sink } from './fill.ts'
 export { objectId, POLICY_PARTS, primaryKey, variantKey, type Asked, type Varying } from './key.ts'
 export { readRequestControl, type RequestControl } from './control.ts'
 export { ageAt, initialAge, isFresh, judge, LAWFUL, mayBeStale, staleFor, varyNames, type Freshness, type NoStoreReason, type Received, type Times, type Verdict } from './law.ts'
-export type { Held, Holder, PassMark, StoredObject, VaryMark } from './held.ts'
+export { lengthOf, type BodyOnDisk, type Held, type Holder, type PassMark, type StoredObject, type VaryMark } from './held.ts'
 export { lookup, type Found } from './lookup.ts'
 export { rangeHolds, wantedRange, type Range } from './range.ts'
 export { mergeFields } from './refresh.ts'

@@ -30,8 +30,8 @@ const SCRATCH = 64 * 1024 + APART
 /** What lies below memory: told what has earned its place there, and what must not come from there any more. */
 export interface Below {
   has(key: string): boolean
-  /** @param parts the record, which is copied */
-  write(key: string, parts: readonly Buffer[]): void
+  /** @param parts the record, which is copied @param token of a body that lies there already */
+  write(key: string, parts: readonly Buffer[], token?: number): void
   delete(key: string): void
 }
 
@@ -105,11 +105,12 @@ export class MemoryStore {
 
   /** Holds something in place of what was there, making room; false when it does not fit. */
   put(key: string, held: Held): boolean {
-    const isBelow = this.#below?.has(key) === true
+    const isOnDisk = held.kind === 'object' && held.onDisk !== undefined
+    const isBelow = isOnDisk || this.#below?.has(key) === true
     const slot = this.#hold(key, held)
     // What takes the place of something below has earned it as well, but for marks of what is not kept.
     if (isBelow && (slot === 0 || held.kind === 'pass')) this.#below!.delete(key)
-    else if (isBelow) this.#offer(slot, key, this.#recordOf(slot))
+    else if (isBelow) this.#offer(slot, key, this.#recordOf(slot), isOnDisk ? held.onDisk!.token : 0)
     return slot !== 0
   }
 
@@ -168,11 +169,11 @@ export class MemoryStore {
     return record
   }
 
-  #offer(slot: number, key: string, record: Buffer): void {
+  #offer(slot: number, key: string, record: Buffer, token = 0): void {
     this.#isBelow[slot] = 1
     const apart = this.#apart.get(slot)
     const head = record.subarray(0, this.#sizes[slot])
-    this.#below!.write(key, apart === undefined ? [head] : [head, apart])
+    this.#below!.write(key, apart === undefined ? [head] : [head, apart], token)
   }
 
   get #mostLive(): number {

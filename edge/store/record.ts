@@ -1,4 +1,4 @@
-import type { Held, StoredObject } from '../cache/index.ts'
+import { lengthOf, type Held, type StoredObject } from '../cache/index.ts'
 
 // How something held lies in memory, and on disk: a head of numbers, then its key and its texts, one octet a character, then
 // its body where that is not kept apart.
@@ -7,9 +7,11 @@ import type { Held, StoredObject } from '../cache/index.ts'
 export const KEY_AT = 80
 export const KEY_WORD = 1
 /** Places of the fields; those of ETag and Last-Modified have 16 bits, as a response's head is limited to 64 KiB. */
-const [KIND, FLAGS, STATUS, KEY, LINES, ETAG, LAST_MODIFIED, BODY, NUMBERS, TAGS] = [0, 1, 2, 4, 8, 12, 14, 16, 24, 72] as const
+const [KIND, FLAGS, STATUS, KEY, LINES, ETAG, LAST_MODIFIED, BODY, NUMBERS, TAGS, TOKEN] = [0, 1, 2, 4, 8, 12, 14, 16, 24, 72, 76] as const
 const KINDS = { object: 1, vary: 2, pass: 3 } as const
 const [HAS_ETAG, HAS_LAST_MODIFIED] = [1, 2] as const
+
+const NOTHING = Buffer.alloc(0)
 
 /** Octets of what is held under a key, less its body. */
 export function headSize(key: string, held: Held): number {
@@ -38,10 +40,11 @@ export function pack(into: Buffer, key: string, held: Held): number {
     numbers(held.generation)
     text(LINES, held.names.join())
   } else {
-    const { status, lines, body, etag, lastModified, tags, lifetime, initialAge, receivedAt, whileRevalidating, ifError, generation } = held
+    const { status, lines, onDisk, etag, lastModified, tags, lifetime, initialAge, receivedAt, whileRevalidating, ifError, generation } = held
     into[FLAGS] = (etag === undefined ? 0 : HAS_ETAG) | (lastModified === undefined ? 0 : HAS_LAST_MODIFIED)
     into.writeUInt16LE(status, STATUS)
-    into.writeDoubleLE(body.length, BODY)
+    into.writeDoubleLE(lengthOf(held), BODY)
+    into.writeUInt32LE(onDisk?.token ?? 0, TOKEN)
     numbers(lifetime, initialAge, receivedAt, whileRevalidating, ifError, generation)
     text(LINES, lines)
     text(ETAG, etag ?? '')
@@ -67,11 +70,14 @@ export function unpack(record: Buffer, apart?: Buffer): Held {
   const etag = text(ETAG)
   const lastModified = text(LAST_MODIFIED)
   const tags = text(TAGS)
+  const length = record.readDoubleLE(BODY)
+  const token = record.readUInt32LE(TOKEN)
   const object: StoredObject = {
     kind: 'object',
     status: record.readUInt16LE(STATUS),
     lines,
-    body: apart ?? record.subarray(at, at + record.readDoubleLE(BODY)),
+    body: token !== 0 ? NOTHING : (apart ?? record.subarray(at, at + length)),
+    onDisk: token === 0 ? undefined : { token, length },
     etag: (flags & HAS_ETAG) === 0 ? undefined : etag,
     lastModified: (flags & HAS_LAST_MODIFIED) === 0 ? undefined : lastModified,
     tags,

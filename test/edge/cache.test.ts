@@ -6,7 +6,7 @@ import { matchesPath } from '../../edge/sites.ts'
 t.test('a body that is not kept is received no faster than its slowest reader reads', async (t) => {
   const flow = { on: true, pause: () => void (flow.on = false), resume: () => void (flow.on = true) }
   const fill = new Fill({ kept: false, flow })
-  const readers: Reader[] = [1, 2].map(() => ({ next: 0, wake: () => undefined }))
+  const readers: Reader[] = [1, 2].map(() => ({ next: 0, at: 0, wake: () => undefined }))
   for (const reader of readers) fill.attach(reader)
   let sent = 0
   for (; flow.on && sent < 1000; sent++) fill.push(Buffer.alloc(64 * 1024, sent))

@@ -1,8 +1,12 @@
 import { open, writeFile, type FileHandle } from 'node:fs/promises'
 import { messageOf } from '../../../core/trouble.ts'
+import type { Backing, BodyOnDisk } from '../../cache/index.ts'
+import { Bodies } from './bodies.ts'
 import { HEAD, idOf, payloadOf, seal, spanOf, writeIndex, type Entry } from './format.ts'
 import { makePlaces, type Places } from './places.ts'
 import { indexPath, loadSegments, removeSegment, segmentPath } from './segments.ts'
+import { Queue, type Pending } from './queue.ts'
+import type { Spool } from './spool.ts'
 
 export interface DiskOptions {
   /** Its own; made if it is not there. */
@@ -11,16 +15,8 @@ export interface DiskOptions {
   readonly limit: number
   /** Says in a line what becomes of it. */
   readonly say: (text: string) => void
-}
-
-/** A record that waits to be written. */
-interface Pending {
-  readonly id: Buffer
-  readonly record: Buffer
-  /** Octets of what is held; 0: it says that it was deleted. */
-  readonly length: number
-  /** The segment with what it replaces or deletes: it must not come back. */
-  readonly replaces: number | undefined
+  /** After a failure it is tried again after this long; a minute where nothing is said. */
+  readonly againMs?: number
 }
 
 interface Readable {
@@ -37,8 +33,6 @@ interface OpenSegment extends Readable {
 
 /** Octets that may wait to be written; what comes beyond is not kept on disk. */
 const MOST_WAITING = 16 * 1024 * 1024
-/** Octets that are written in one go, if there are as many. */
-const ONE_WRITE = 1024 * 1024
 const [SMALLEST_SEGMENT, LARGEST_SEGMENT, SEGMENTS] = [256 * 1024, 128 * 1024 * 1024, 16] as const
 /** Share of a segment that may be written again, of what was used in one that leaves. */
 const WRITTEN_AGAIN = 0.25
@@ -47,7 +41,6 @@ const LEAST_OBJECT = 256
 const MOST_OBJECTS = 2 ** 26
 /** How often what was written is made to last through a loss of power. */
 const SYNC_MS = 5000
-/** After a failure it is tried again after this long. */
 const AGAIN_MS = 60_000
 
 /**
@@ -60,16 +53,17 @@ export class DiskTier {
   readonly #segmentOctets: number
   readonly #places: Places
   readonly #segments = new Map<number, Readable>()
-  readonly #queue: Pending[] = []
-  /** The latest that waits of each id: older ones do not count. */
-  readonly #waiting = new Map<string, Pending>()
+  readonly #bodies: Bodies
+  readonly #queue = new Queue()
   readonly #syncing: NodeJS.Timeout
-  #waitingOctets = 0
   #octets = 0
   #current: OpenSegment | undefined
   #entries: Entry[] = []
   #nextNumber: number
   #pumping: Promise<void> | undefined
+  #evicting: Promise<void> | undefined
+  /** Octets of the segment that is about to be there. */
+  #opening = 0
   #unsynced = false
   /** The last write failed; and it is not tried again yet. */
   #failed = false
@@ -84,11 +78,12 @@ export class DiskTier {
     this.#segmentOctets = Math.min(LARGEST_SEGMENT, Math.max(SMALLEST_SEGMENT, Math.floor(options.limit / SEGMENTS)))
     this.#places = makePlaces(Math.min(MOST_OBJECTS, Math.ceil(options.limit / LEAST_OBJECT)))
     const { segments, last } = loadSegments(options.folder, (segment, entry) => this.#settle(segment, entry))
-    this.#nextNumber = last + 1
     for (const segment of segments) {
       this.#segments.set(segment.number, segment)
       this.#octets += segment.octets
     }
+    this.#bodies = new Bodies({ folder: options.folder, next: () => this.#nextNumber++, makeRoom: (octets, claim) => this.#makeRoom(octets, claim, this.#segmentOctets), failed: (error) => this.#fail(error), broken: () => this.#noteBroken() })
+    this.#nextNumber = Math.max(last, this.#bodies.load((id) => this.#find(id) !== 0)) + 1
     this.#syncing = setInterval(() => void this.#sync(), SYNC_MS)
     this.#syncing.unref()
   }
@@ -99,13 +94,23 @@ export class DiskTier {
 
   /** Octets of its files. */
   get octets(): number {
-    return this.#octets
+    return this.#octets + this.#bodies.octets
+  }
+
+  /** A write has failed, and none is tried for now. */
+  get isResting(): boolean {
+    return this.#resting
+  }
+
+  /** The largest body that it takes. */
+  get largestBody(): number {
+    return Math.floor(this.#options.limit / 2)
   }
 
   /** Whether something is here under this key, or will be at once; as far as is known without reading it. */
   has(key: string): boolean {
     const id = idOf(key)
-    return this.#find(id) !== 0 || (this.#waiting.get(id.toString('latin1'))?.length ?? 0) > 0
+    return this.#find(id) !== 0 || (this.#queue.latest(id)?.length ?? 0) > 0
   }
 
   /** What was written under a key; undefined when it is not there, or not as it was written. */
@@ -127,25 +132,50 @@ export class DiskTier {
     return payload
   }
 
-  /** Keeps something under a key, in place of what was there. @param parts it, in pieces, which are copied */
-  write(key: string, parts: readonly Buffer[]): void {
+  /** Begins to write the body of a key while it comes; undefined while nothing is written. */
+  spool(key: string): Spool | undefined {
+    return this.#resting || this.#closed ? undefined : this.#bodies.spool(idOf(key))
+  }
+
+  /** Makes a body that was spooled whole: `write` is to follow with what names it. */
+  seal(key: string, spool: Spool): Promise<BodyOnDisk | undefined> {
+    return this.#bodies.seal(idOf(key), spool)
+  }
+
+  /** A body that was spooled is not wanted after all. */
+  dropBody(key: string, { token }: BodyOnDisk): void {
+    this.#bodies.drop(idOf(key), token)
+  }
+
+  /** The body that was spooled for a key, to be closed by whoever reads it; undefined where it is gone. */
+  openBody(key: string, body: BodyOnDisk): Promise<Backing | undefined> {
+    return this.#bodies.open(idOf(key), body)
+  }
+
+  /** Keeps something under a key, in place of what was there. @param parts it, in pieces, which are copied @param token of its body, where that was spooled */
+  write(key: string, parts: readonly Buffer[], token = 0): void {
     const length = parts.reduce((sum, part) => sum + part.length, 0)
     const span = spanOf(length)
     if (this.#closed) return
-    if (this.#resting || span > this.#segmentOctets || this.#waitingOctets + span > MOST_WAITING) return this.delete(key)
+    if (this.#resting || span > this.#segmentOctets || this.#queue.octets + span > MOST_WAITING) return this.delete(key)
     const record = Buffer.alloc(span)
     let at = HEAD
     for (const part of parts) at += part.copy(record, at)
     const id = idOf(key)
+    this.#bodies.keepOnly(id, token)
     seal(record, id, length, false)
     this.#enqueue({ id, record, length, replaces: this.#drop(id) })
   }
 
   /** Holds nothing under a key any more, and will not after a start either. */
   delete(key: string): void {
-    const id = idOf(key)
+    this.#delete(idOf(key))
+  }
+
+  #delete(id: Buffer): void {
+    this.#bodies.keepOnly(id, 0)
     const replaces = this.#drop(id)
-    if ((replaces === undefined && !this.#waiting.has(id.toString('latin1'))) || this.#closed) return
+    if ((replaces === undefined && this.#queue.latest(id) === undefined) || this.#closed) return
     const record = Buffer.alloc(spanOf(0))
     seal(record, id, 0, true)
     this.#enqueue({ id, record, length: 0, replaces })
@@ -158,6 +188,7 @@ export class DiskTier {
     clearTimeout(this.#again)
     await this.#pumping
     await this.#finishSegment().catch(() => undefined)
+    await this.#bodies.close()
     for (const segment of this.#segments.values()) await closeSegment(segment)
   }
 
@@ -214,45 +245,24 @@ export class DiskTier {
 
   #enqueue(pending: Pending): void {
     this.#queue.push(pending)
-    this.#waiting.set(pending.id.toString('latin1'), pending)
-    this.#waitingOctets += pending.record.length
     this.#pumping ??= this.#pump()
   }
 
   async #pump(): Promise<void> {
-    while (this.#queue.length > 0) {
-      const batch = this.#nextBatch()
+    while (!this.#queue.isEmpty) {
+      const batch = this.#queue.take(this.#segmentOctets - (this.#current?.octets ?? 0))
       try {
         await this.#writeBatch(batch)
         if (this.#failed) this.#options.say('writing to disk goes on')
         this.#failed = false
       } catch (error) {
         this.#fail(error)
-        batch.push(...this.#queue.splice(0))
+        batch.push(...this.#queue.takeAll())
         await this.#giveUp(batch)
       }
-      for (const pending of batch) this.#forget(pending)
+      for (const pending of batch) this.#queue.forget(pending)
     }
     this.#pumping = undefined
-  }
-
-  #nextBatch(): Pending[] {
-    const batch: Pending[] = []
-    const room = this.#segmentOctets - (this.#current?.octets ?? 0)
-    let size = 0
-    for (const { record } of this.#queue) {
-      if (batch.length > 0 && (size + record.length > ONE_WRITE || size + record.length > room)) break
-      batch.push(this.#queue[batch.length]!)
-      size += record.length
-    }
-    this.#queue.splice(0, batch.length)
-    return batch
-  }
-
-  #forget(pending: Pending): void {
-    this.#waitingOctets -= pending.record.length
-    const name = pending.id.toString('latin1')
-    if (this.#waiting.get(name) === pending) this.#waiting.delete(name)
   }
 
   async #writeBatch(batch: readonly Pending[]): Promise<void> {
@@ -268,7 +278,7 @@ export class DiskTier {
       const entry: Entry = { high: pending.id.readUInt32LE(0), low: pending.id.readUInt32LE(4), offset, length: pending.length }
       this.#entries.push(entry)
       // What was replaced or deleted while it was written does not come back.
-      if (this.#waiting.get(pending.id.toString('latin1')) === pending) this.#settle(segment.number, entry)
+      if (this.#queue.latest(pending.id) === pending) this.#settle(segment.number, entry)
       offset += pending.record.length
     }
   }
@@ -277,12 +287,13 @@ export class DiskTier {
   async #segmentFor(octets: number): Promise<OpenSegment> {
     if (this.#current !== undefined && this.#current.octets + octets <= this.#segmentOctets) return this.#current
     await this.#finishSegment()
-    while (this.#octets + this.#segmentOctets > this.#options.limit && this.#segments.size > 0) await this.#evict()
+    await this.#makeRoom(this.#segmentOctets, () => (this.#opening = this.#segmentOctets))
     const number = this.#nextNumber++
     const path = segmentPath(this.#options.folder, number)
     const handle = await open(path, 'wx+', 0o600)
     this.#current = { number, path, handle, octets: 0, opened: Promise.resolve(handle) }
     this.#segments.set(number, this.#current)
+    this.#opening = 0
     return this.#current
   }
 
@@ -298,17 +309,33 @@ export class DiskTier {
     await writeFile(indexPath(segment.path), writeIndex(entries, segment.octets), { mode: 0o600 })
   }
 
-  /** The oldest segment leaves; what was used in it is written again, as far as that does not fill another. */
-  async #evict(): Promise<void> {
-    const [segment] = this.#segments.values()
-    if (segment === undefined) return
+  /** The oldest leave until there is room for octets more, beside the rest of the segment under way. @param claim takes it @param beside octets that must be free still @returns false: there is no room */
+  async #makeRoom(octets: number, claim: () => void, beside = 0): Promise<boolean> {
+    const isOver = (): boolean => this.octets + this.#opening + (this.#current === undefined ? 0 : this.#segmentOctets - this.#current.octets) + octets + beside > this.#options.limit
+    while (isOver()) {
+      const [segment] = this.#segments.values()
+      const body = this.#bodies.oldest()
+      const oldest = segment === this.#current ? undefined : segment?.number
+      if (body === undefined && oldest === undefined) return false
+      if (body === undefined || (oldest !== undefined && oldest < body)) await (this.#evicting ??= this.#evict(segment!).finally(() => (this.#evicting = undefined)))
+      else {
+        const id = this.#bodies.evict()
+        if (id !== undefined) this.#delete(id)
+      }
+    }
+    claim()
+    return true
+  }
+
+  /** A segment leaves; what was used in it is written again, as far as that does not fill another. */
+  async #evict(segment: Readable): Promise<void> {
     let again = this.#segmentOctets * WRITTEN_AGAIN
     for (const place of this.#places.inSegment(segment.number)) {
       const { offset, length, segment: now } = this.#places.at(place)
       if (now !== segment.number) continue
-      const uses = this.#places.usesOf(place)
+      const isUsed = this.#places.usesOf(place) > 0 || this.#bodies.has(...this.#places.idAt(place))
       this.#places.remove(place)
-      if (uses === 0 || spanOf(length) > again || this.#waitingOctets + spanOf(length) > MOST_WAITING) continue
+      if (!isUsed || spanOf(length) > again || this.#queue.octets + spanOf(length) > MOST_WAITING) continue
       const record = await this.#readAt(segment.number, offset, spanOf(length))
       if (record === undefined) continue
       again -= record.length
@@ -330,10 +357,8 @@ export class DiskTier {
   #writeAgain(record: Buffer, length: number): void {
     const id = Buffer.from(record.subarray(16, 32))
     // A later one of the same id waits already, or is held elsewhere.
-    if (payloadOf(record, id) === undefined || this.#waiting.has(id.toString('latin1')) || this.#find(id) !== 0) return
+    if (payloadOf(record, id) === undefined || this.#queue.latest(id) !== undefined || this.#find(id) !== 0) return
     this.#queue.push({ id, record, length, replaces: undefined })
-    this.#waiting.set(id.toString('latin1'), this.#queue.at(-1)!)
-    this.#waitingOctets += record.length
   }
 
   async #sync(): Promise<void> {
@@ -349,11 +374,12 @@ export class DiskTier {
   /** Goes on without writing, and tries again later. */
   #fail(error: unknown): void {
     this.#current = undefined
+    this.#opening = 0
     this.#entries = []
     if (!this.#failed) this.#options.say(`nothing is written to disk for now, and memory alone takes in what is new: ${messageOf(error)}`)
     this.#failed = this.#resting = true
     clearTimeout(this.#again)
-    this.#again = setTimeout(() => (this.#resting = false), AGAIN_MS)
+    this.#again = setTimeout(() => (this.#resting = false), this.#options.againMs ?? AGAIN_MS)
     this.#again.unref()
   }
 

@@ -9,6 +9,8 @@ export interface Places {
   set(segment: number, entry: Entry): void
   remove(place: number): void
   at(place: number): { readonly segment: number; readonly offset: number; readonly length: number }
+  /** The first 64 bits of its id. */
+  idAt(place: number): [high: number, low: number]
   use(place: number): void
   usesOf(place: number): number
   inSegment(segment: number): number[]
@@ -61,6 +63,7 @@ export function makePlaces(most: number): Places {
       count--
     },
     at: (place) => ({ segment: segments[place]!, offset: offsets[place]!, length: lengths[place]! }),
+    idAt: (place) => [table.hashes[place]!, lows[place]!],
     use: (place) => {
       if (uses[place]! < MOST_USES) uses[place]!++
     },
