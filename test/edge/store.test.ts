@@ -9,7 +9,7 @@ import { evictionPolicies, MemoryStore } from '../../edge/store/index.ts'
 const names = Object.keys(evictionPolicies) as EvictionName[]
 
 const object = (body: Buffer, lines = 'A: b\r\n'): StoredObject => ({
-  kind: 'object', status: 200, lines, body, etag: '"e"', lastModified: undefined, tags: 'a, b', generation: 3, lifetime: 1000, initialAge: 0, receivedAt: 5, whileRevalidating: 0, ifError: 1, askedAt: -Infinity, frame: '', frameAge: -1
+  kind: 'object', status: 200, lines, body, onDisk: undefined, etag: '"e"', lastModified: undefined, tags: 'a, b', generation: 3, lifetime: 1000, initialAge: 0, receivedAt: 5, whileRevalidating: 0, ifError: 1, askedAt: -Infinity, frame: '', frameAge: -1
 })
 
 const KIB = 1024
