@@ -42,10 +42,10 @@ const benches: Readonly<Record<string, Bench>> = {
   reload: { about: 'queries lost while zones, policies and keys are read again under full load, beside Knot, NSD, gdnsd and BIND', run: benchReload },
   steering: { about: 'a steered answer beside a static one, beside Knot, gdnsd and PowerDNS; 100,000 routed names: loading them, and a change of health', run: benchSteering },
   paths: { about: 'reading the AS paths of a full table from BIRD: time, CPU, memory', run: benchPaths },
-  edge: { about: 'CPU per hit over HTTP, beside nginx and varnish', run: benchEdge },
+  edge: { about: 'CPU per request over HTTP, hits and misses, and a cold burst, beside nginx, Varnish and Traffic Server', run: benchEdge },
   store: { about: 'memory for each response held beside its body and head, and the time to put and to get', run: benchStore },
   traces: { about: 'what each order of eviction misses of public traces (--traces FOLDER) and of made ones, beside Belady', run: benchTraces },
-  burst: { about: 'a thousand clients for one object that nobody holds: fetches and first octets, beside nginx and varnish', run: benchBurst },
+  burst: { about: 'a thousand clients for one object that nobody holds: fetches and first octets, beside nginx, Varnish and Traffic Server', run: benchBurst },
   offload: { about: 'a simulated day of viewers in many places: hit ratios of edges, regionals and shields, and what reaches the origin', run: benchOffload },
   hostile: { about: 'CPU per packet of what nobody should send, beside a good query', run: benchHostile },
   attacks: { about: 'floods and what becomes of clients meanwhile, with and without limits, beside Knot and NSD', run: benchAttacks }
