@@ -95,9 +95,9 @@ function readWrk(printed: string): Told | undefined {
 }
 
 function h2loadWords(port: number, { size, over, clients, rate }: Repeated, seconds: number, log: string): string[] {
-  const common = ['-t1', `-c${clients}`, `-D${seconds}`, `--log-file=${log}`, ...(rate === undefined ? [] : [`--rps=${rate / clients}`])]
-  if (over === 'HTTP/2') return [...common, `-m${STREAMS}`, '-H', `:authority: ${HOST}`, `https://127.0.0.1:${port + TLS_PORTS}/${size}`]
-  return [...common, '--h1', '-H', `Host: ${HOST}`, `http://127.0.0.1:${port}/${size}`]
+  const address = over === 'HTTP/2' ? `https://127.0.0.1:${port + TLS_PORTS}` : `http://127.0.0.1:${port}`
+  const span = rate === undefined ? [`-D${seconds}`] : [`-n${rate * seconds}`, `--rps=${rate / clients}`]
+  return ['-t1', `-c${clients}`, `--log-file=${log}`, ...span, ...(over === 'HTTP/2' ? [`-m${STREAMS}`] : ['--h1']), '-H', `:authority: ${HOST}`, `${address}/${size}`]
 }
 
 /** h2load prints no percentiles: they are those of its log. */

@@ -6,6 +6,7 @@ import { chooseBehaviour, viewerOf, type Viewer } from './asked.ts'
 import { bringUp } from './bring.ts'
 import { collect, inCoding, mustDecode } from './coded.ts'
 import type { Coming, Outcome, Plan, Waiter } from './coming.ts'
+import { sharedHead, statusOf } from './crowd.ts'
 import { Flight } from './flight.ts'
 import { hitEnd, hitFrame, hitStatus, interimHead, makeId, renderHead, type Way } from './head.ts'
 import { fieldName, mayHaveField, requestField, type Connection, type RequestHead } from './http/index.ts'
@@ -282,10 +283,9 @@ const sayStatus = (worker: Worker, { request, reply, nonce, id }: Viewer, status
 /** Answers with a response while it comes from above. */
 function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: string, leave: () => void, getPart: (() => void) | undefined): void {
   const { request, reply } = viewer
-  const { stored } = coming
-  const kept = 'freshness' in stored ? `; ttl=${Math.ceil((stored.freshness.lifetime - stored.freshness.initialAge) / 1000)}; stored` : `; detail=${stored.not}`
-  const own = `${worker.node}; ${forward}${kept}`
-  const status = coming.statusAbove === undefined ? own : `${coming.statusAbove}, ${own}`
+  const shared = sharedHead(worker, viewer, coming, forward)
+  if (shared !== undefined) return relay(reply, shared, coming.length === undefined ? 'chunked' : 'length', coming.fill, leave)
+  const status = statusOf(worker, coming, forward)
   if (answerError(worker, viewer, coming.status, status, () => sayStatus(worker, viewer, coming.status))) return leave()
   const way = wayOf(worker, viewer, 'Miss', status, coming.age)
   const lines = coming.lines + coming.alone
@@ -299,7 +299,7 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
     answerUnsatisfiable(worker, viewer, length!, way.id)
     return leave()
   }
-  if (range !== undefined && getPart !== undefined && !('freshness' in stored)) {
+  if (range !== undefined && getPart !== undefined && !('freshness' in coming.stored)) {
     // What stands before the part would be fetched for nothing.
     leave()
     return getPart()

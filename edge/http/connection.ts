@@ -36,8 +36,9 @@ export class Http1Connection implements Connection, Held {
   /** Of the content under way, and of the answer once the client did not keep up. */
   #bringing: Pace | undefined
   #taking: Pace | undefined
-  /** The head of the answer is sent. */
+  /** The head of the answer is sent, or waits for the first of the body to go with it. */
   #begun = false
+  #head: string | undefined
   #watcher: Watcher | undefined
   #framing: Framing = 'length'
   #gathered = 0
@@ -124,10 +125,7 @@ export class Http1Connection implements Connection, Held {
       const { scratch } = this.#around
       this.#gathered += scratch.write(head, this.#gathered, 'latin1')
       if (end !== '') this.#gathered += scratch.write(end, this.#gathered, 'latin1')
-      if (body !== undefined) {
-        body.copy(scratch, this.#gathered)
-        this.#gathered += size
-      }
+      if (body !== undefined) this.#gathered += body.copy(scratch, this.#gathered)
     }
     this.#answered()
   }
@@ -139,9 +137,8 @@ export class Http1Connection implements Connection, Held {
     this.#begun = true
     this.#watcher = watcher
     // What of the body is here already, or comes in the same moment, goes out with the head in one write.
-    this.#socket.cork()
-    process.nextTick(() => this.#socket.uncork())
-    this.#write(Buffer.from(head, 'latin1'))
+    this.#head = head
+    process.nextTick(() => this.#sendHead())
   }
 
   inform(head: string): void {
@@ -164,17 +161,26 @@ export class Http1Connection implements Connection, Held {
 
   /** Writes a piece of the body; false when the watcher's `drained` should be awaited before the next. */
   write(piece: Buffer): boolean {
-    if (this.#framing !== 'chunked') return this.#write(piece)
+    const size = this.#framing === 'chunked' ? `${piece.length.toString(16)}\r\n` : ''
+    const before = this.#head === undefined ? size : this.#head + size
+    const after = size === '' ? '' : '\r\n'
+    this.#head = undefined
+    if (before === '') return this.#write(piece)
+    if (piece.length <= COPIED && before.length <= COPIED) {
+      this.#gather(before, piece, after)
+      return this.#flush()
+    }
     this.#socket.cork()
-    this.#write(Buffer.from(`${piece.length.toString(16)}\r\n`, 'latin1'))
-    this.#write(piece)
-    const room = this.#write(Buffer.from('\r\n', 'latin1'))
+    this.#write(Buffer.from(before, 'latin1'))
+    let room = this.#write(piece)
+    if (after !== '') room = this.#write(Buffer.from(after, 'latin1'))
     this.#socket.uncork()
     return room
   }
 
   /** The answer is complete. */
   finish(): void {
+    this.#sendHead()
     if (this.#framing === 'chunked') this.#write(Buffer.from('0\r\n\r\n', 'latin1'))
     if (this.#framing === 'close') this.#last = true
     this.#answered()
@@ -183,6 +189,7 @@ export class Http1Connection implements Connection, Held {
   /** The answer cannot be completed: the connection is cut, so that the client sees that it is not whole. */
   abort(): void {
     this.#watcher = undefined
+    this.#head = undefined
     // Over TLS a reset cannot be asked for; an end without close_notify tells the same.
     if (this.#socket instanceof TLSSocket) this.#socket.destroy()
     else this.#socket.resetAndDestroy()
@@ -334,15 +341,33 @@ export class Http1Connection implements Connection, Held {
     this.deadline = this.#around.now + LINGER_MS
   }
 
-  #flush(): void {
+  /** Sends the head of an answer of whose body nothing has come yet. */
+  #sendHead(): void {
+    const head = this.#head
+    if (head === undefined) return
+    this.#head = undefined
+    this.#write(Buffer.from(head, 'latin1'))
+  }
+
+  /** Puts a piece between two texts, of which nothing waits to be written. */
+  #gather(before: string, piece: Buffer, after: string): void {
+    const { scratch } = this.#around
+    let at = scratch.write(before, 'latin1')
+    at += piece.copy(scratch, at)
+    this.#gathered = at + scratch.write(after, at, 'latin1')
+  }
+
+  /** False when the client does not keep up. */
+  #flush(): boolean {
     const size = this.#gathered
-    if (size === 0) return
+    if (size === 0) return true
     this.#gathered = 0
     // Over TLS nothing is ever taken at once: a copy of what there is costs less than new scratch memory each time.
-    if (this.#socket instanceof TLSSocket) return void this.#write(Buffer.from(this.#around.scratch.subarray(0, size)))
-    this.#write(this.#around.scratch.subarray(0, size))
+    if (this.#socket instanceof TLSSocket) return this.#write(Buffer.from(this.#around.scratch.subarray(0, size)))
+    const room = this.#write(this.#around.scratch.subarray(0, size))
     // Octets that the kernel has not taken are still read from there.
     if (this.#socket.writableLength > 0) this.#around.scratch = makeScratch()
+    return room
   }
 
   #write(piece: Buffer): boolean {
