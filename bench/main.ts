@@ -46,7 +46,7 @@ const benches: Readonly<Record<string, Bench>> = {
   store: { about: 'memory for each response held beside its body and head, and the time to put and to get', run: benchStore },
   traces: { about: 'what each order of eviction misses of public traces (--traces FOLDER) and of made ones, beside Belady', run: benchTraces },
   burst: { about: 'a thousand clients for one object that nobody holds: fetches and first octets, beside nginx, Varnish and Traffic Server', run: benchBurst },
-  offload: { about: 'a simulated day of viewers in many places: hit ratios of edges, regionals and shields, and what reaches the origin', run: benchOffload },
+  offload: { about: 'a day of viewers in many places, compressed, with every cache as a process: hit ratios of edges, regionals and shields, and what reaches the origin', run: benchOffload },
   hostile: { about: 'CPU per packet of what nobody should send, beside a good query', run: benchHostile },
   attacks: { about: 'floods and what becomes of clients meanwhile, with and without limits, beside Knot and NSD', run: benchAttacks }
 }
