@@ -6,7 +6,7 @@ import { askAll, monotonicMs, openMany, type Heard } from './burst-client.ts'
 import type { Asked } from './burst-origin.ts'
 import { HOST, type HttpPeer } from './http-peers/index.ts'
 import { peersFor, withServers, type Standing } from './http-servers.ts'
-import type { BenchOptions } from './main.ts'
+import type { BenchOptions } from './options.ts'
 import { familyOf, median, table, temporaryFolder, track, watchCpu } from './processes.ts'
 import { circumstancesOf, isWhole, markdownTable, say, writeResult } from './results.ts'
 

@@ -2,10 +2,12 @@ import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { CaseName } from './dns-questions.ts'
-import type { Load, Run } from './dns-sender.ts'
+import type { Load } from './dns-sender.ts'
 import { end, findProgram, track } from './processes.ts'
+import type { Run } from './sender/run.ts'
 
-export type { Load, Run } from './dns-sender.ts'
+export type { Load } from './dns-sender.ts'
+export type { Run } from './sender/run.ts'
 
 /** The process that asks the questions of one case. */
 export interface Sender {

@@ -1,4 +1,5 @@
 import { cases, layQuestions, type CaseName } from './dns-questions.ts'
+import type { Run } from './sender/run.ts'
 import { loadSenderSystem } from './sender/system.ts'
 import { makeTcpWires } from './sender/tcp.ts'
 import { begin, giveUp, makeTally, noteGap, waitOf } from './sender/tally.ts'
@@ -8,17 +9,6 @@ import { messageOf } from '../core/trouble.ts'
 
 // A process that asks the questions of one case: at a rate, or as many as are answered while so many are on their way.
 // It is told what to do in messages, one run at a time, and checks every answer.
-
-export interface Run {
-  readonly port: number
-  /** Of the server. */
-  readonly workers: number
-  readonly seconds: number
-  /** Queries a second that are offered; absent: the next leaves when an answer has come. */
-  readonly rate?: number
-  /** How answers are checked: `right` needs the one right address, `any` one of the targets, `none` nothing (the floor parses nothing). */
-  readonly check: 'right' | 'any' | 'none'
-}
 
 /** What a run came to. */
 export interface Load {
@@ -42,16 +32,6 @@ export interface Load {
 const GIVE_UP_MS = 1000
 /** After the last was sent, answers are waited for as long. */
 const LINGER_MS = GIVE_UP_MS
-
-/** What carries queries: UDP sockets or TCP connections. */
-export interface Wires {
-  /** Opens what is needed to ask a port. */
-  open(port: number, workers: number): void
-  /** Sends up to `count` queries of those that are next, as far as it can. */
-  send(count: number): void
-  /** Takes in what has arrived, or arrives before so many milliseconds have passed. */
-  receive(waitMs: number): void
-}
 
 const name = process.argv[2] as CaseName
 const { rcode, window, connections } = cases[name]

@@ -1,5 +1,5 @@
 import type { CaseName } from './dns-questions.ts'
-import type { CaseResult, Row } from './dns-report.ts'
+import type { CaseResult, Row } from './dns-result.ts'
 import { median } from './processes.ts'
 
 // What is aimed at, as ratios of CPU per query within one run.

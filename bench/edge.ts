@@ -6,7 +6,7 @@ import { measureDecisions } from './hit-decision.ts'
 import { CASES, type Case, type Drawn, type Repeated } from './http-cases.ts'
 import { askDrawn, askRepeatedly, clientFor, type Sample } from './http-load.ts'
 import { FIRST_PORT, peersFor, statusOf, withServers, type Standing } from './http-servers.ts'
-import type { BenchOptions } from './main.ts'
+import type { BenchOptions } from './options.ts'
 import { findProgram, temporaryFolder } from './processes.ts'
 import { circumstancesOf, isWhole, say } from './results.ts'
 

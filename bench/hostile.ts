@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nearcastUnderAttack, receiveDrops } from './attack-servers.ts'
 import { flood, makeRandom, option, queryPacket } from './flood.ts'
-import type { BenchOptions } from './main.ts'
+import type { BenchOptions } from './options.ts'
 import { cpuMicroseconds, median, table } from './processes.ts'
 
 // What a packet that nobody should send costs beside a good query: CPU per packet received, class by class in turn within each

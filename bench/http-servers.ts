@@ -7,7 +7,7 @@ import { configSchema } from '../core/config.ts'
 import { ownTls } from '../core/own-tls.ts'
 import { keepCertificates } from '../fleet/authority/index.ts'
 import { HOST, httpPeers, type HttpPeer, type Place, type Running } from './http-peers/index.ts'
-import type { BenchOptions } from './main.ts'
+import type { BenchOptions } from './options.ts'
 import { say } from './results.ts'
 
 // The caching servers that take part in a bench, up together and idle but for the one that is asked.

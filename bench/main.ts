@@ -9,6 +9,7 @@ import { benchEdge } from './edge.ts'
 import { benchHostile } from './hostile.ts'
 import { benchLoad } from './load.ts'
 import { benchOffload } from './offload.ts'
+import type { BenchOptions } from './options.ts'
 import { benchPaths } from './paths.ts'
 import { benchReload } from './reload.ts'
 import { benchSteering } from './steering.ts'
@@ -21,19 +22,6 @@ import { benchTraces } from './traces.ts'
 interface Bench {
   readonly about: string
   run(options: BenchOptions): Promise<void>
-}
-
-export interface BenchOptions {
-  readonly rounds: number
-  readonly seconds: number
-  /** Operations per second that are offered; absent: what the bench thinks right. */
-  readonly rate?: number
-  /** Workers of each server; absent: one, and two where that says something. */
-  readonly threads?: number
-  /** Leave out everything but these, by name; empty: everything. */
-  readonly only: readonly string[]
-  /** The folder with the public traces. */
-  readonly traces?: string
 }
 
 const benches: Readonly<Record<string, Bench>> = {

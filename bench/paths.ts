@@ -9,7 +9,7 @@ import { systemClock } from '../core/clock.ts'
 import { buildNetworks, openNetworks } from '../geodb/index.ts'
 import { giveBack, piecesOf, readDigests, startThread } from '../daemon/paths/index.ts'
 import type { FromPathsThread, PathsThreadData } from '../daemon/paths/thread.ts'
-import type { BenchOptions } from './main.ts'
+import type { BenchOptions } from './options.ts'
 
 // What it costs to read the AS paths of a full table from BIRD: time, CPU and memory of the process that reads, and how long its
 // main thread is held up. From a stand-in that lists 1,000,000 prefixes, and from a real BIRD with as many as it is quickly given.

@@ -2,8 +2,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, loadavg, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { BenchOptions } from './main.ts'
 import { systemClock } from '../core/clock.ts'
+import type { BenchOptions } from './options.ts'
 
 // What a bench leaves behind: lines while it runs, and files under bench/results.
 

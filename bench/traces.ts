@@ -1,7 +1,7 @@
 import { configSchema } from '../core/config.ts'
 import { evictionPolicies, type EvictionName } from '../edge/store/index.ts'
 import { drawChart, type Panel } from './chart.ts'
-import type { BenchOptions } from './main.ts'
+import type { BenchOptions } from './options.ts'
 import { table } from './processes.ts'
 import { circumstancesOf, isWhole, markdownTable, say, writeResult } from './results.ts'
 import { number, readTraces, type Trace } from './trace-files.ts'

@@ -1,7 +1,7 @@
 import type { Questions } from '../dns-questions.ts'
-import type { Run } from '../dns-sender.ts'
 import { COUNTRIES } from '../peers/places.ts'
 import { targetAddress } from '../peers/zones.ts'
+import type { Run } from './run.ts'
 
 // Which queries are on their way, by id, and whether what comes back is the answer to them.
 

@@ -1,5 +1,5 @@
 import { AF_INET, MSG_DONTWAIT, POLLIN, type NativeMemory } from '../../daemon/serve/system.ts'
-import type { Wires } from '../dns-sender.ts'
+import type { Wires } from './run.ts'
 import { IPPROTO_TCP, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_STREAM, TCP_NODELAY, type SenderSystem } from './system.ts'
 import { arrived, idAhead, left, questionAhead, type Tally } from './tally.ts'
 

@@ -1,5 +1,5 @@
 import { AF_INET, MSG_DONTWAIT, POLLIN, SO_RCVBUF, SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET, type NativeMemory } from '../../daemon/serve/system.ts'
-import type { Wires } from '../dns-sender.ts'
+import type { Wires } from './run.ts'
 import type { SenderSystem } from './system.ts'
 import { arrived, idAhead, left, questionAhead, type Tally } from './tally.ts'
 

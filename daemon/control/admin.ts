@@ -2,50 +2,14 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { parseAddress } from '../../core/address.ts'
-import type { Setup } from '../../core/channel.ts'
-import type { After, Clock } from '../../core/clock.ts'
-import type { Logger } from '../../core/log.ts'
+import type { After } from '../../core/clock.ts'
 import { messageOf } from '../../core/trouble.ts'
 import { refuse, type Control, type Reply } from './admin-call.ts'
 import { calls } from './admin-calls.ts'
-import type { FleetRequests } from './admin-fleet.ts'
 import { makeStops } from './admin-stop.ts'
-import type { DaemonStatus, Explanation, FlushReply, ReloadReply } from './api.ts'
-import type { Everywhere } from './everywhere.ts'
-import type { ExplainQuestion } from './explain.ts'
-import type { Health } from './health.ts'
-import type { Latencies } from './latencies.ts'
-import type { PastPolicies } from './past-policies.ts'
-import type { Anycast } from '../anycast/index.ts'
-import type { Answer, Asked, Question, Trouble } from '../traffic/index.ts'
 
-export interface AdminOptions {
-  readonly setup: Setup
-  readonly clock: Clock
+export interface AdminOptions extends Omit<Control, 'stops'> {
   readonly after: After
-  readonly log: Logger
-  readonly health: Health
-  readonly fleet: FleetRequests
-  /** Absent where there are no other PoPs. */
-  readonly everywhere?: Everywhere | undefined
-  /** Absent where nothing is measured. */
-  readonly latencies?: Latencies | undefined
-  /** Absent where nothing is announced. */
-  readonly anycast?: Pick<Anycast, 'status' | 'pin'> | undefined
-  status(): DaemonStatus
-  /** A text says what is wrong with the question. */
-  explain(question: ExplainQuestion): Explanation | string
-  /** The policies of a wall time. */
-  policiesAt(at: number): Promise<PastPolicies>
-  reload(force: boolean): Promise<ReloadReply>
-  /** Questions about all viewers; for people, and answered apart from what serves. */
-  traffic(question: Question): Promise<Answer | Trouble>
-  /** Queries counted from a wall time on. */
-  asked?(since: number): Promise<Asked>
-  /** Of one zone, by its name with its final dot, or of all. */
-  flush(zone: string | undefined, isDry: boolean): Promise<FlushReply>
-  /** Asks the primaries of a zone (its name with the final dot) now. False: it is no secondary zone. */
-  refresh(zone: string, isWhole: boolean): boolean
 }
 
 export interface Admin {

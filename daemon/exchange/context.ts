@@ -7,7 +7,6 @@ import type { History } from './history.ts'
 import type { Request } from './request.ts'
 import type { Rules } from './rules.ts'
 import type { Slots } from './slots.ts'
-import type { Updates } from './update.ts'
 
 /** What the handlers of the exchange work with. */
 export interface Context {
@@ -35,4 +34,9 @@ export interface Context {
   refusedUpdate(text: string): void
   sourceText(source: Address): string
   keyText(name: Uint8Array): string
+}
+
+/** Takes the updates of all zones. */
+export interface Updates {
+  serve(request: Request, context: Context): Promise<Uint8Array>
 }

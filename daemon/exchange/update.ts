@@ -1,17 +1,12 @@
 import { formatFault } from '../../core/trouble.ts'
 import { CLASS, RCODE } from '../wire/index.ts'
 import { changeOf, compileRules, judgeBatch, parseUpdate, viewOfImage, type Judgement, type Rules, type Touched, type UpdateMessage } from '../update/index.ts'
-import type { Context } from './context.ts'
+import type { Context, Updates } from './context.ts'
 import { refusal, type Request } from './request.ts'
 import { makeSeen } from './update-seen.ts'
 
 // Dynamic update (RFC 2136): one zone's updates are judged one behind the other; those that came while the last ones were being
 // written make one write together, and each is answered when that is on the disk and in service.
-
-/** Takes the updates of all zones. */
-export interface Updates {
-  serve(request: Request, context: Context): Promise<Uint8Array>
-}
 
 interface Waiting {
   readonly request: Request

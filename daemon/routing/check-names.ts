@@ -1,6 +1,6 @@
 import type { Fault } from '../../core/trouble.ts'
 import { positionOf } from './check-reach.ts'
-import type { Draft } from './check.ts'
+import type { Draft } from './draft.ts'
 import type { Branch, Node, Policies } from './tree.ts'
 import type { Target } from './types.ts'
 import { VERBS } from './verbs.ts'

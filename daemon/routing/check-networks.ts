@@ -2,7 +2,7 @@ import type { Fault } from '../../core/trouble.ts'
 import { buildNetworks, networksInUse, openNetworks, type Network } from '../../geodb/index.ts'
 import { findBlocked, type Answers } from './check-answers.ts'
 import { positionOf, refused } from './check-reach.ts'
-import type { Draft } from './check.ts'
+import type { Draft } from './draft.ts'
 import { armsWithin, type NetworkPlan } from './networks.ts'
 import type { Arm, Branch, Node } from './tree.ts'
 

@@ -1,6 +1,6 @@
 import type { Fault } from '../../core/trouble.ts'
 import { findBlocked, type Answers } from './check-answers.ts'
-import type { Draft } from './check.ts'
+import type { Draft } from './draft.ts'
 import { isPrefixKey } from './networks.ts'
 import type { Arm, Node } from './tree.ts'
 import { VERBS } from './verbs.ts'

@@ -3,7 +3,7 @@ import { contains } from '../../core/special-use.ts'
 import type { Fault } from '../../core/trouble.ts'
 import { COUNTRIES } from '../../geodb/index.ts'
 import { positionOf, refused, shownKey } from './check-reach.ts'
-import type { Draft } from './check.ts'
+import type { Draft } from './draft.ts'
 import { isPrefixKey } from './networks.ts'
 import type { Branch } from './tree.ts'
 

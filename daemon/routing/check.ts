@@ -1,32 +1,12 @@
-import type { Fault, Position } from '../../core/trouble.ts'
-import type { YamlFile } from '../../core/yaml-file.ts'
+import type { Fault } from '../../core/trouble.ts'
 import { answersOf, memo } from './check-answers.ts'
 import { findMixed } from './check-names.ts'
 import { findCovered } from './check-networks.ts'
 import { findUnreachable } from './check-reach.ts'
 import { findStrangers } from './check-within.ts'
+import type { Draft, Reference } from './draft.ts'
 import type { NetworkPlan } from './networks.ts'
-import type { Policies } from './tree.ts'
-import type { Target } from './types.ts'
 import { VERBS } from './verbs.ts'
-
-/** One policy naming another, and where. */
-export interface Reference {
-  readonly from: number
-  readonly to: number
-  /** Looked up when a fault speaks of it: that costs more than reading it. */
-  at(): Position
-}
-
-/** Policies as read, with what their faults need. */
-export interface Draft {
-  readonly policies: Policies
-  readonly targets: readonly Target[]
-  readonly references: readonly Reference[]
-  readonly file: YamlFile
-  /** Where the value of each node's verb stands. */
-  readonly nodePaths: readonly (readonly PropertyKey[])[]
-}
 
 /** Candidates that one policy may come to with everything it names: shared names multiply. */
 const MAX_CANDIDATES = 10_000

@@ -1,6 +1,6 @@
 import { byLatency, sayLatency, sayRanked, type Ranked } from './ranking.ts'
 import { readArms, type Reading } from './reading.ts'
-import type { Verb } from './verbs.ts'
+import type { Verb } from './verb.ts'
 
 /** Shares of a millisecond cannot be told from a distance: a ratio to less would cut by chance. */
 const LEAST_MS = 1

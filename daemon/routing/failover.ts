@@ -1,5 +1,5 @@
 import { readArms } from './reading.ts'
-import type { Verb } from './verbs.ts'
+import type { Verb } from './verb.ts'
 
 /** The first that can answer, as written: the policy that changes nothing about the order. */
 export const failover: Verb = {

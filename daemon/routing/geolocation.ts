@@ -3,7 +3,7 @@ import { CONTINENTS, COUNTRIES, countryName } from '../../geodb/index.ts'
 import { armsWithin, isPrefixKey, isPrefixLike } from './networks.ts'
 import { isRecord, type Reading } from './reading.ts'
 import type { Arm, Node, View } from './tree.ts'
-import type { Verb } from './verbs.ts'
+import type { Verb } from './verb.ts'
 
 /**
  * By where the client is: the branches of prefixes it lies in, the longest first, then its city's branch, then that of its subdivision, its country, its continent, then `default`; each falls

@@ -1,7 +1,7 @@
 import { ranked, sayRanked, type Ranked } from './ranking.ts'
 import { isRecord, keyOf, type Reading } from './reading.ts'
 import type { Arm, Node, View } from './tree.ts'
-import type { Verb } from './verbs.ts'
+import type { Verb } from './verb.ts'
 
 const HINT = 'give it biases by name: { icn: 20, nrt: 0 }'
 

@@ -2,7 +2,7 @@ import { BOUND } from './draw.ts'
 import { readArms } from './reading.ts'
 import { readSticky, saySticky, stickyOf } from './sticky.ts'
 import { leavesOf, type Order, type View } from './tree.ts'
-import type { Verb } from './verbs.ts'
+import type { Verb } from './verb.ts'
 
 /**
  * Consistent hashing with bounded loads, over clients (the default) or names. A name server sees no connections, so it is the

@@ -1,6 +1,6 @@
 import { byLatency, sayLatency, sayRanked } from './ranking.ts'
 import { readArms } from './reading.ts'
-import type { Verb } from './verbs.ts'
+import type { Verb } from './verb.ts'
 
 /**
  * Lowest round trip first, as estimated from the distance between the place and the edge. A branch is as near as its

@@ -1,5 +1,5 @@
 import { readArms } from './reading.ts'
-import type { Verb } from './verbs.ts'
+import type { Verb } from './verb.ts'
 
 /** As Route 53 answers: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/routing-policy-multivalue.html */
 const MOST = 8

@@ -1,7 +1,7 @@
 import { asKey, armsByAs, armsWithin } from './networks.ts'
 import { isRecord, type Reading } from './reading.ts'
 import type { Arm, Branch, Node, View } from './tree.ts'
-import type { Verb } from './verbs.ts'
+import type { Verb } from './verb.ts'
 
 /**
  * By the client's network: branches of prefixes it lies in, the longest first; then that of its autonomous system, then

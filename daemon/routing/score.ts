@@ -1,7 +1,7 @@
 import { readArms, isRecord, type Reading } from './reading.ts'
 import { suggestion } from '../../core/suggest.ts'
 import { leavesOf, type Arm, type Node, type ScoreWeights, type View } from './tree.ts'
-import type { Verb } from './verbs.ts'
+import type { Verb } from './verb.ts'
 
 /** As an anycast network picks. */
 const USUAL: ScoreWeights = { path: 0.3, latency: 0.4, capacity: 0.2, health: 0.1 }

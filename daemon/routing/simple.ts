@@ -1,5 +1,5 @@
 import { readArms } from './reading.ts'
-import type { Verb } from './verbs.ts'
+import type { Verb } from './verb.ts'
 
 /** Fixed answers: all that can answer together, or with `count: n` n of them in turn; records rotate. */
 export const simple: Verb = {

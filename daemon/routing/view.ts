@@ -1,7 +1,7 @@
 import { readNetworkArms } from './network.ts'
 import { armsWithin } from './networks.ts'
 import type { Arm, Node, View } from './tree.ts'
-import type { Verb } from './verbs.ts'
+import type { Verb } from './verb.ts'
 
 /**
  * By the network that the query came from, whatever client subnet it carries: anybody may write what he likes into that

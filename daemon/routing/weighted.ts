@@ -1,7 +1,7 @@
 import { isRecord, keyOf, type Reading } from './reading.ts'
 import { readSticky, saySticky, stickyOf } from './sticky.ts'
 import type { Arm } from './tree.ts'
-import type { Verb } from './verbs.ts'
+import type { Verb } from './verb.ts'
 
 /**
  * By weight, 0 to 255. As in Route 53, a weight of 0 is a last resort while others are above it, and weights that are all

@@ -1,13 +1,6 @@
-import type { MessagePort } from 'node:worker_threads'
-import type { Source } from './types.ts'
+import type { Lane, Source } from './types.ts'
 
 // What a serving thread cannot answer in place goes to the exchange thread by a lane of its own, and never makes it wait.
-
-/** A serving thread's end of the way to the exchange. `waiting` counts what was handed over and is not yet taken up. */
-export interface Lane {
-  readonly port: MessagePort
-  readonly waiting: Int32Array
-}
 
 /** Where a reply goes: out of the very socket, to and from the very addresses; or back by the lane, to a client of the thread. */
 export type Return =

@@ -2,8 +2,7 @@ import type { Worker } from 'node:worker_threads'
 import { startThread, type EarlyThread } from '../../core/early-thread.ts'
 import type { Logger } from '../../core/log.ts'
 import { ownLines } from '../../core/own-lines.ts'
-import type { Lane } from './lane.ts'
-import { TRAFFIC, BEAT, type FromThread, type Listener, type ThreadData, type ToThread } from './types.ts'
+import { TRAFFIC, BEAT, type FromThread, type Listener, type ThreadData, type ToThread, type Lane } from './types.ts'
 
 /** A thread that died is started again after this long, doubling up to the longest. */
 const RESTART_MS = 100

@@ -7,9 +7,8 @@ import { ownLines } from '../../core/own-lines.ts'
 import { messageOf } from '../../core/trouble.ts'
 import { portOwner } from './port-owner.ts'
 import { BindError, ServingThread, THREAD, type ThreadPlan } from './serving-thread.ts'
-import type { Lane } from './lane.ts'
 import { loadSystem, type System } from './system.ts'
-import { TRAFFIC, type Listener, type TcpLimits, type Traffic } from './types.ts'
+import { TRAFFIC, type Listener, type TcpLimits, type Traffic, type Lane } from './types.ts'
 import { openUdpSocket } from './udp-socket.ts'
 
 /** More threads than this gain nothing for one set of sockets. */

@@ -1,5 +1,5 @@
+import type { MessagePort } from 'node:worker_threads'
 import type { Prefix } from '../../core/address.ts'
-import type { Lane } from './lane.ts'
 
 /** Where a query came from: the octets of its address stand in `bytes` from `at` on. One object, changed from query to query. */
 export interface Source {
@@ -43,6 +43,12 @@ export interface ResponderModule {
    * Opens one. `data` and `world` have crossed a thread boundary: plain values and shared memory.
    */
   openResponder(data: unknown, world: unknown, reports: Reports): Responder
+}
+
+/** A serving thread's end of the way to the exchange. `waiting` counts what was handed over and is not yet taken up. */
+export interface Lane {
+  readonly port: MessagePort
+  readonly waiting: Int32Array
 }
 
 /** What a thread is started with. */

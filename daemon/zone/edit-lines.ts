@@ -5,7 +5,6 @@ import { readTtlAndClass } from './head.ts'
 import type { LaidText, Layout, Piece } from './layout.ts'
 import { rdataToText, recordTypeToText } from './rdata.ts'
 import { ownerOf, rdataOf } from './table.ts'
-import type { Plan } from './edit.ts'
 
 /** What becomes of one record's lines. */
 export interface PieceEdit {
@@ -20,6 +19,13 @@ export interface Insertion {
   readonly type: number
   readonly ttl: number
   readonly data: Uint8Array
+}
+
+/** What is to be done to the texts, entry by entry. */
+export interface Plan {
+  readonly edits: Map<Piece, PieceEdit>
+  /** By the entry that they follow; those of the end of the zone's own file by undefined. */
+  readonly insertions: Map<Piece | undefined, Insertion[]>
 }
 
 /** What a line takes over from those before it, in the text as it is written anew. */

@@ -1,7 +1,7 @@
 import { formatFault, type Fault } from '../../core/trouble.ts'
 import { nameToText } from '../wire/name.ts'
 import { TYPE } from '../wire/types.ts'
-import { renderTexts, type Insertion, type PieceEdit } from './edit-lines.ts'
+import { renderTexts, type Plan } from './edit-lines.ts'
 import { rdataKey } from './group.ts'
 import { readLayout, type LaidText, type Layout, type Piece } from './layout.ts'
 import { rdataToText, recordTypeToText } from './rdata.ts'
@@ -23,13 +23,6 @@ export interface FilesEdit {
   readonly lines: readonly string[]
   /** Why it cannot be done; no texts then. */
   readonly faults: readonly Fault[]
-}
-
-/** What is to be done to the texts, entry by entry. */
-export interface Plan {
-  readonly edits: Map<Piece, PieceEdit>
-  /** By the entry that they follow; those of the end of the zone's own file by undefined. */
-  readonly insertions: Map<Piece | undefined, Insertion[]>
 }
 
 interface Found {

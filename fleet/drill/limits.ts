@@ -1,4 +1,4 @@
-import type { BlowKind } from './scenario.ts'
+import type { BlowKind } from './blow.ts'
 
 /** What a drill must not exceed: milliseconds, and counts. */
 export interface Limits {

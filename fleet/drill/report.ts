@@ -1,6 +1,6 @@
 import { formatDuration } from '../../core/quantity.ts'
+import { BLOWS, type BlowKind } from './blow.ts'
 import type { Limits } from './limits.ts'
-import { BLOWS, type BlowKind } from './scenario.ts'
 import { latest, percentile, type Incident, type Phase, type Tally, type Turn } from './tally.ts'
 
 /** One line of the report. `measured` is absent when it never came to pass. */

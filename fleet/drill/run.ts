@@ -3,11 +3,12 @@ import type { Injection } from '../../core/channel.ts'
 import type { Clock } from '../../core/clock.ts'
 import { messageOf } from '../../core/trouble.ts'
 import { makeAsker } from './asker.ts'
+import type { Blow } from './blow.ts'
 import { fetchOnce } from './fetcher.ts'
 import type { Limits } from './limits.ts'
 import { makeLoad, type Load, type Viewpoint } from './load.ts'
 import { makeReport, type Report } from './report.ts'
-import type { Blow, Scenario } from './scenario.ts'
+import type { Scenario } from './scenario.ts'
 import { latest, makeTally, type Tally } from './tally.ts'
 
 /** One member of the fleet as the daemon tells of it. Times are wall milliseconds. */

@@ -8,7 +8,7 @@ import type { Random } from '../helpers/random.ts'
 import { Broken, never } from './broken.ts'
 import { readPackets, readZoneTexts } from './corpus.ts'
 import { mutatePacket } from './mutate.ts'
-import type { Subject } from './subjects.ts'
+import type { Subject } from './subject.ts'
 
 const UDP_MOST = 1232
 /** How many times the work of the costliest good question any packet may make. */

@@ -4,7 +4,7 @@ import { readMessage as readStrictly } from '../helpers/message.ts'
 import { Broken, never } from './broken.ts'
 import { readPackets } from './corpus.ts'
 import { mutatePacket, mutateText } from './mutate.ts'
-import type { Subject } from './subjects.ts'
+import type { Subject } from './subject.ts'
 
 /** Feeds changed packets to the reader of whole messages: it reads what the strict reader of the tests reads, and the same in it. */
 export function messageSubject(): Subject {

@@ -6,7 +6,7 @@ import type { Random } from '../helpers/random.ts'
 import { updateMessage, viewOf, wire, zoneFrom, type Sent } from '../update/messages.ts'
 import { Broken, never } from './broken.ts'
 import { mutatePacket } from './mutate.ts'
-import type { Subject } from './subjects.ts'
+import type { Subject } from './subject.ts'
 
 const ZONE = `@ 300 SOA ns1 hostmaster 5 3600 600 604800 60
 @ 300 NS ns1

@@ -5,7 +5,7 @@ import { rdataText } from '../helpers/rdata-texts.ts'
 import { Broken, never } from './broken.ts'
 import { readZoneTexts } from './corpus.ts'
 import { mutatePacket, mutateText } from './mutate.ts'
-import type { Subject } from './subjects.ts'
+import type { Subject } from './subject.ts'
 
 function read(text: string): ZoneReading {
   const include = 'inside A 192.0.2.99\n$INCLUDE other\n'

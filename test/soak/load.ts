@@ -49,6 +49,8 @@ export interface LoadOptions {
 }
 
 const PATIENCE_MS = 5000
+/** More than this at a step, and it was this process that was held up, not whoever it waits for. */
+const HELD_UP_MS = 500
 const SOCKETS = 8
 
 export function wrong(tally: Tally, fault: string): void {
@@ -81,7 +83,9 @@ function pacer(rate: number): (milliseconds: number) => number {
 export async function earnestUdp(options: LoadOptions): Promise<Load> {
   const { port, rate, random, tally, now } = options
   const due = pacer(rate)
-  const open = new Map<number, { question: Question; asked: number }>()
+  const open = new Map<number, { question: Question; asked: number; waitedFrom: number }>()
+  /** Milliseconds in which answers could be taken in. */
+  let waited = 0
   const sockets = await Promise.all(Array.from({ length: SOCKETS }, (_, index) => bound(EARNEST(index))))
   let id = 0
   for (const socket of sockets) {
@@ -94,19 +98,20 @@ export async function earnestUdp(options: LoadOptions): Promise<Load> {
     })
   }
   const giveUp = (before: number): void => {
-    for (const [key, { asked }] of open) {
-      if (asked > before) return
+    for (const [key, { waitedFrom }] of open) {
+      if (waitedFrom > before) return
       open.delete(key)
       tally.lost++
     }
   }
   return {
     step: (milliseconds) => {
-      giveUp(now() - PATIENCE_MS)
+      waited += Math.min(milliseconds, HELD_UP_MS)
+      giveUp(waited - PATIENCE_MS)
       for (let left = due(milliseconds); left > 0 && open.size < 20_000; left--) {
         id = (id + 1) & 0xffff
         const question = makeQuestion(random, id)
-        open.set(id, { question, asked: now() })
+        open.set(id, { question, asked: now(), waitedFrom: waited })
         tally.asked++
         sockets[id % SOCKETS]!.send(question.packet, port, '127.0.0.1')
       }
@@ -197,7 +202,8 @@ function converse(port: number, localAddress: string, messages: readonly Buffer[
       socket.destroy()
       resolve(answers)
     }
-    const limit = setTimeout(settle, PATIENCE_MS)
+    // What has come while this process was held up is taken in first.
+    const limit = setTimeout(() => setImmediate(settle), PATIENCE_MS)
     socket.on('error', settle)
     socket.on('close', settle)
     socket.on('data', (chunk) => {
