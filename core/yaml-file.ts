@@ -136,8 +136,17 @@ function meantIssues(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   const lacks = ({ code, path, input }: z.core.$ZodIssue): boolean =>
     (code === 'invalid_type' && (path.length === 0 || (path.length === 1 && input === undefined))) || (code === 'invalid_value' && path.length === 0 && isMap)
   const meant = issue.errors.filter((issues) => !issues.some(lacks))
+  const strange = meant.length === 0 && isMap ? unknownToAll(issue.errors) : []
+  if (strange.length > 0) return [{ code: 'unrecognized_keys', keys: strange, input: issue.input as Record<string, unknown>, path: issue.path, message: '' }]
   if (meant.length !== 1) return [issue]
   return meant[0]!.map((each) => ({ ...each, path: [...issue.path, ...each.path] }))
+}
+
+/** The keys that none of the shapes of a map has. */
+function unknownToAll(shapes: readonly (readonly z.core.$ZodIssue[])[]): string[] {
+  const maps = shapes.filter((issues) => !issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0))
+  const unknown = maps.map((issues) => issues.flatMap((issue) => (issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [])))
+  return (unknown[0] ?? []).filter((key) => unknown.every((keys) => keys.includes(key)))
 }
 
 function where(path: readonly PropertyKey[]): string {

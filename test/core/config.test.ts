@@ -26,7 +26,7 @@ t.test('every fault has its place, its reason and what was probably meant', asyn
     ['checks: { default: { every: 30s } }', 'nearcast.yaml:1:29: checks.default.every: expected a cron expression of six fields, seconds first, such as */30 * * * * *'],
     ['dns: { port: 0 }', 'nearcast.yaml:1:14: dns.port: must be at least 1, found 0'],
     ['dns: { port: http }', 'nearcast.yaml:1:14: dns.port: expected auto, found the text "http"'],
-    ['origins: { demo: { urll: x } }', 'nearcast.yaml:1:18: origins.demo: expected either url: http://… or demo: ADDRESS'],
+    ['origins: { demo: { urll: x } }', 'nearcast.yaml:1:20: unknown key origins.demo.urll (did you mean url?)'],
     ['distributions:\n  d1:\n    behaviours: [{ path: "/*", origin: demo }]', 'nearcast.yaml:3:40: distributions.d1.behaviours.0.origin: there is no origin demo'],
     [
       'edges:\n  icn: { address: 1.2.3.4, city: X, at: [1, 2], parent: apax }\n  nrt: { address: 1.2.3.4, city: X, at: [1, 2], parent: apac }\nregionals:\n  apac: { adress: 1.2.3.5 }',
@@ -37,6 +37,8 @@ t.test('every fault has its place, its reason and what was probably meant', asyn
         'nearcast.yaml:5:11: unknown key regionals.apac.adress (did you mean address?)'
       ].join('\n')
     ],
+    ['distributions: { d1: { error-pages: { 502: { flie: x } }, behaviours: [{ path: "/*", origin: a }] } }\norigins: { a: { url: "http://127.0.0.1" } }', 'nearcast.yaml:1:46: unknown key distributions.d1.error-pages.502.flie (did you mean file?)'],
+    ['distributions: { d1: { error-pages: { 502: { file: x, staus: 503 } }, behaviours: [{ path: "/*", origin: a }] } }\norigins: { a: { url: "http://127.0.0.1" } }', 'nearcast.yaml:1:55: unknown key distributions.d1.error-pages.502.staus (did you mean status?)'],
     ['cache: { eviction: s3fifo }', 'nearcast.yaml:1:20: cache.eviction: expected lru or lfu or hot-lru+warm-lfu or sieve or s3-fifo or gdsf, found the text "s3fifo" (did you mean s3-fifo?)'],
     ['https: { http2: no }', 'nearcast.yaml:1:17: https.http2: expected true or false, found the text "no"'],
     ['http: { upgrade: [h2c] }', 'nearcast.yaml:1:19: http.upgrade.0: HTTP itself goes on by this: requests in it would pass unseen'],
