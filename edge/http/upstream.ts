@@ -1,6 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type AgentOptions, type ClientRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { fieldOf, type FieldList } from '../message/index.ts'
 
 /** Transfer codings there are (RFC 9112 §7, IANA). A word that is none of them cannot have been applied: such content is as it came, until the connection closes. */
@@ -105,8 +106,30 @@ export class UpstreamClient {
 function poolOf<Agent extends HttpAgent>(pools: Map<number, Agent>, keepAliveMs: number, Agent: new (options: AgentOptions) => Agent): Agent {
   let pool = pools.get(keepAliveMs)
   if (pool === undefined) {
-    pool = new Agent({ keepAlive: true, maxFreeSockets: 256, timeout: keepAliveMs })
+    pool = refuseUnasked(new Agent({ keepAlive: true, maxFreeSockets: 256, timeout: keepAliveMs }))
     pools.set(keepAliveMs, pool)
+  }
+  return pool
+}
+
+/**
+ * What is said on a connection while nothing is asked is no answer to what is asked next, nor is the rest of it: the connection ends
+ * (RFC 9112 §9.2).
+ */
+function refuseUnasked<Pool extends HttpAgent>(pool: Pool): Pool {
+  const refuse = function (this: Duplex): void {
+    this.destroy()
+  }
+  const keep: (socket: Duplex) => unknown = pool.keepSocketAlive.bind(pool)
+  const reuse = pool.reuseSocket.bind(pool)
+  pool.keepSocketAlive = (socket) => {
+    const isKept = keep(socket)
+    socket.on('data', refuse)
+    return isKept
+  }
+  pool.reuseSocket = (socket, request) => {
+    socket.off('data', refuse)
+    reuse(socket, request)
   }
   return pool
 }

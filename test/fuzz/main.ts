@@ -5,7 +5,7 @@ import { makeSubjects } from './subjects.ts'
 // The input of each second has a seed of its own, so that what is found comes back with `--seed`.
 
 const all = makeSubjects()
-const values = readToolOptions('fuzz', 'feeds every part that reads what others send with changed packets, zone files and keys', {
+const values = readToolOptions('fuzz', 'feeds every part that reads what others send with changed packets, zone files, keys and answers of origins', {
   minutes: { value: 'N', about: 'for so long (1)' },
   seed: { value: 'N', about: 'the seed of the first second' },
   only: { value: 'NAME', about: `one of: ${all.map(({ name }) => name).join(', ')}` }
@@ -32,7 +32,7 @@ for (; performance.now() < end && found < 10; seed++) {
     const tally = fed.get(name)!
     try {
       while (performance.now() - begun < TURN_MS / subjects.length) {
-        feed(random)
+        await feed(random)
         tally.inputs++
       }
     } catch (error) {
@@ -44,4 +44,5 @@ for (; performance.now() < end && found < 10; seed++) {
 }
 for (const [name, { inputs, ms }] of fed) process.stdout.write(`  ${name.padEnd(12)} ${inputs} inputs, ${Math.round((inputs / ms) * 1000)} a second\n`)
 process.stdout.write(`fuzz: seeds ${first} to ${seed - 1}, ${found} found\n`)
+for (const { close } of all) await close?.()
 process.exitCode = found === 0 ? 0 : 1

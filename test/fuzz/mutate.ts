@@ -59,3 +59,32 @@ export function mutateText(random: Random, text: string): string {
   }
   return out
 }
+
+const MESSAGE_PIECES = [
+  '\r\n', '\r', '\n', '\r\n\r\n', ' ', '\t', ':', ',', ';', '"', '\0', '\x7f', '\xff', '0\r\n\r\n', 'Content-Length: 3\r\n', 'Content-Length: -1\r\n', 'Content-Length: 99999999999999999999\r\n', 'Content-Length: 1e3\r\n', 'Transfer-Encoding: chunked\r\n',
+  'Transfer-Encoding : chunked\r\n', 'Connection: close\r\n', 'Connection: keep-alive, x-for, content-length\r\n', 'Content-Range: bytes 5-1/3\r\n', 'Content-Range: bytes 0-9/*\r\n', 'Vary: *\r\n', 'Age: -1\r\n', 'Age: 5, 6\r\n', 'ffffffffffff\r\n', '-1\r\n', 'HTTP/1.1 ', 'HTTP/2 ', '000', '199',
+  '304', '206', '204', '600', 'X: '.padEnd(9000, 'y') + '\r\n', 'Cache-Control: max-age=60, stale-while-revalidate=60\r\n', 'Content-Encoding: gzip\r\n', 'Cache-Control: max-age=\r\n', 'X-Nearcast-Tier: 1\r\n', 'Cache-Status: a; hit, b\r\n', '__proto__: 1\r\n', 'Set-Cookie\r\n'
+]
+
+/** A message of HTTP with pieces put in, taken out, changed, or joined with another. */
+export function mutateMessage(random: Random, messages: readonly string[]): string {
+  let out = random.pick(messages)
+  for (let left = 1 + random.below(4); left > 0; left--) {
+    const at = random.below(out.length + 1)
+    switch (random.below(8)) {
+      case 0: out = out.slice(0, at) + random.pick(MESSAGE_PIECES) + out.slice(at); break
+      case 1: out = out.slice(0, at) + out.slice(at + 1 + random.below(4)); break
+      case 2: out = out.slice(0, at) + String.fromCharCode(random.below(256)) + out.slice(at + 1); break
+      case 3: out = out.slice(0, at); break
+      case 4: out = out.slice(0, at) + out.slice(random.below(out.length + 1)); break
+      case 5: out = out.slice(0, at) + random.pick(messages).slice(at); break
+      default: {
+        // Fields are where most is decided.
+        const lines = out.split('\r\n')
+        lines.splice(1 + random.below(lines.length), random.below(2), random.pick(MESSAGE_PIECES).replace(/\r\n$/, ''))
+        out = lines.join('\r\n')
+      }
+    }
+  }
+  return out.slice(0, 32_768)
+}
