@@ -1,8 +1,8 @@
 import type { Connection } from './http/index.ts'
 import type { Worker } from './worker.ts'
 
-/** What a request may find on disk: the mark of its variants, then its own; and once more where memory lost the mark meanwhile. */
-const MOST_LOOKS = 3
+/** What a request may find on disk: the mark of its variants, its own, the list of its parts and then these; and once more where memory lost one meanwhile. */
+export const MOST_LOOKS = 5
 
 /**
  * Brings what memory does not hold from disk, and then has the request answered again.

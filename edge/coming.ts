@@ -1,4 +1,4 @@
-import type { Fill, Freshness, NoStoreReason, StoredObject, Times } from './cache/index.ts'
+import type { ContentRange, Fill, Freshness, NoStoreReason, StoredObject, Times } from './cache/index.ts'
 import type { Compression } from './coding/index.ts'
 import type { UpstreamTrouble } from './http/index.ts'
 import type { FieldList } from './message/index.ts'
@@ -15,6 +15,8 @@ export interface Coming {
   /** Field lines for the one who asked, which are not held. */
   readonly alone: string
   readonly length: number | undefined
+  /** Which part of the whole it is, of a 206 that says so. */
+  readonly part: ContentRange | undefined
   readonly etag: string | undefined
   readonly lastModified: string | undefined
   readonly fill: Fill
@@ -64,7 +66,9 @@ export interface Plan {
   /** What viewers may get in another coding than it comes in. */
   readonly compression: Compression | undefined
   readonly authorized: boolean
-  /** The stale response to ask about. */
+  /** The part that is asked for, as the request has it; empty for the whole. */
+  readonly run: string
+  /** The stale response to ask about: one that is whole, or the list of the parts that are held of it. */
   readonly object: StoredObject | undefined
   /** Others may join. */
   readonly open: boolean

@@ -1,12 +1,13 @@
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/channel.ts'
-import { Fill, isFresh, judge, mergeFields, POLICY_PARTS, staleFor, varyNames, variantKey, type Freshness, type StoredObject, type VaryMark, type Verdict } from './cache/index.ts'
+import { Fill, isFresh, judge, mergeFields, partsKey, POLICY_PARTS, readContentRange, staleFor, varyNames, variantKey, type Freshness, type StoredObject, type VaryMark, type Verdict } from './cache/index.ts'
 import { describeHeld } from './coding/index.ts'
 import type { Fetching, UpstreamTrouble } from './http/index.ts'
 import { fieldOf, filterFields, formatHttpDate, toLines, type FieldList } from './message/index.ts'
 import type { Coming, Outcome, Plan, Waiter } from './coming.ts'
 import { Keeping } from './keeping.ts'
 import { held, makeObject, validatorsOf } from './make-object.ts'
+import { keepPart } from './parts.ts'
 import { passedOn } from './passed.ts'
 import { bodyOf, noAnswer, type Words } from './say.ts'
 import type { Purges } from './purges.ts'
@@ -51,6 +52,9 @@ const STOOD_IN_FOR = new Set([500, 502, 503, 504])
 /** How long requests for what could not be shared do not wait for one another, in milliseconds. */
 const PASS_MS = 10_000
 
+/** Under which a fetch can be joined. */
+export const flightName = (key: string, run: string): string => (run === '' ? key : `${key}\n@${run}`)
+
 /** One fetch, and all who wait for it. It goes on when they leave, as long as what comes can be stored. */
 export class Flight {
   readonly #worker: Desk
@@ -79,7 +83,7 @@ export class Flight {
     this.#waiters.add(leader)
     worker.underWay++
     worker.flying.add(this)
-    if (plan.open) worker.flights.set(plan.key, this)
+    if (plan.open) worker.flights.set(this.#name, this)
     this.#send()
   }
 
@@ -131,6 +135,10 @@ export class Flight {
     fill.fail()
   }
 
+  get #name(): string {
+    return flightName(this.#key, this.#plan.run)
+  }
+
   #send(): void {
     const { primary, host, target, fields, route } = this.#plan
     const object = this.#object
@@ -165,13 +173,15 @@ export class Flight {
     const receivedAt = clock.now()
     const whole = mergeFields(object.lines, passedOn(this.#worker.node, fields, receivedAt))
     const age = filterFields(fields, (name) => name === 'age')
-    const verdict = this.#judge(object.status, [...whole, ...age], receivedAt)
+    const isList = object.status === 206
+    const verdict = this.#judge(isList ? 200 : object.status, [...whole, ...age], receivedAt)
     const merged = held(whole, verdict)
     const freshness = verdict.kind === 'storable' ? verdict.freshness : { lifetime: 0, initialAge: verdict.age, receivedAt, whileRevalidating: 0, ifError: 0 }
     const { body, onDisk, status } = object
     const renewed = { ...makeObject(status, this.#linesOf(status, merged), body, validatorsOf({ etag: fieldOf(merged, 'etag'), lastModified: fieldOf(merged, 'last-modified') }), freshness, { tags: fieldOf(fields, 'cache-tag') ?? object.tags, generation: this.#generation }), onDisk }
-    if (verdict.kind === 'storable' && !this.#isOutdated) store.put(this.#key, renewed)
-    else if (verdict.kind === 'storable' || verdict.reason !== 'authorization') store.delete(this.#key)
+    const place = isList ? partsKey(this.#key) : this.#key
+    if (verdict.kind === 'storable' && !this.#isOutdated) store.put(place, renewed)
+    else if (verdict.kind === 'storable' || verdict.reason !== 'authorization') store.delete(place)
     this.#close()
     const shared = verdict.kind === 'storable' && verdict.sharable
     const statusAbove = fieldOf(fields, 'cache-status')
@@ -182,29 +192,32 @@ export class Flight {
   }
 
   #begin(status: number, fields: FieldList): void {
-    const { store, clock, disk, largestObject, largestInMemory } = this.#worker
+    const { clock, disk, largestObject, largestInMemory } = this.#worker
     const receivedAt = clock.now()
     const passed = passedOn(this.#worker.node, fields, receivedAt)
     if (this.#standsIn(String(status), STOOD_IN_FOR.has(status), receivedAt)) return
     const verdict = this.#judge(status, fields, receivedAt)
     const stated = fieldOf(fields, 'content-length')
     const length = stated === undefined ? (status === 204 ? 0 : undefined) : Number(stated)
-    const tooLarge = length !== undefined && length > (disk?.isResting === false ? largestObject : largestInMemory)
+    const part = status === 206 ? readContentRange(fieldOf(fields, 'content-range')) : undefined
+    const isAsked = part === undefined || this.#plan.run !== ''
+    const size = part === undefined ? length : part.last - part.first + 1
+    const tooLarge = size !== undefined && size > (disk?.isResting === false && part === undefined ? largestObject : largestInMemory)
     const storing = verdict.kind === 'storable' && !tooLarge && !this.#isOutdated
     if (storing && verdict.kind === 'storable') this.#freshness = verdict.freshness
-    const sharable = storing && verdict.kind === 'storable' && verdict.sharable
+    const sharable = storing && verdict.kind === 'storable' && verdict.sharable && isAsked
     const stored = verdict.kind === 'refused' ? { not: verdict.reason } : tooLarge ? { not: 'too-large' as const } : this.#isOutdated ? { not: 'outdated' as const } : { freshness: verdict.freshness }
     const fill = new Fill({ kept: storing, flow: { pause: () => this.#fetching?.pause(), resume: () => this.#fetching?.resume() } })
     const aged = fieldOf(fields, 'age') !== undefined
     const age = verdict.kind === 'storable' ? verdict.freshness.initialAge : verdict.age
-    const come = (key: string): Coming => ({ key, status, lines: this.#linesOf(status, held(passed, verdict)), alone: '', length, etag: fieldOf(passed, 'etag'), lastModified: fieldOf(passed, 'last-modified'), fill, statusAbove: fieldOf(fields, 'cache-status'), tags: fieldOf(fields, 'cache-tag') ?? '', age: aged ? Math.floor(age / 1000) : undefined, stored })
+    const come = (key: string): Coming => ({ key, status, lines: this.#linesOf(status, held(passed, verdict)), alone: '', length, part, etag: fieldOf(passed, 'etag'), lastModified: fieldOf(passed, 'last-modified'), fill, statusAbove: fieldOf(fields, 'cache-status'), tags: fieldOf(fields, 'cache-tag') ?? '', age: aged ? Math.floor(age / 1000) : undefined, stored })
     const mark = storing ? this.#settleKey(varyNames(fields)) : undefined
     const coming = (this.#coming = come(this.#key))
     if (storing) this.#keeping = new Keeping(this.#worker, this.#key, fill, () => this.#stopStoring())
     this.#keeping?.expect(length)
     if (!sharable) this.#close()
     // An error of the moment neither drops what is held nor marks the key.
-    if (!storing && status < 500 && this.#plan.open) store.put(this.#key, { kind: 'pass', until: receivedAt + PASS_MS })
+    if (!(storing && isAsked) && status < 500 && this.#plan.open) this.#markPassed(receivedAt)
     const own = verdict.kind === 'storable' && verdict.withheld.length > 0 ? { ...coming, alone: toLines(filterFields(passed, (name) => verdict.withheld.includes(name))) } : coming
     this.#tell((waiter) => {
       const leader = waiter === this.#leader
@@ -213,6 +226,13 @@ export class Flight {
       return same ? { kind: 'coming', coming: leader ? own : coming, leader } : { kind: 'other-variant' }
     })
     this.stopIfUnwanted()
+  }
+
+  /** What comes cannot be shared: whoever asks in the time that follows does not wait for others. */
+  #markPassed(now: number): void {
+    const { store } = this.#worker
+    if (this.#plan.run !== '') store.delete(partsKey(this.#key))
+    store.put(this.#key, { kind: 'pass', until: now + PASS_MS })
   }
 
   #linesOf(status: number, fields: FieldList): string {
@@ -241,12 +261,12 @@ export class Flight {
   #settleKey(vary: readonly string[] | 'any'): VaryMark | undefined {
     const { store, flights } = this.#worker
     const { primary, open, parted } = this.#plan
-    const joinable = open && flights.get(this.#key) === this
-    if (joinable) flights.delete(this.#key)
+    const joinable = open && flights.get(this.#name) === this
+    if (joinable) flights.delete(this.#name)
     const names = vary === 'any' ? [] : parted ? [POLICY_PARTS, ...vary] : vary
     const mark = names.length === 0 ? undefined : this.#markOf(names)
     this.#key = mark === undefined ? primary : variantKey(primary, mark, (name) => this.#leader.valueOf(name))
-    if (joinable) flights.set(this.#key, this)
+    if (joinable) flights.set(this.#name, this)
     if (mark !== undefined) store.put(primary, mark)
     return mark
   }
@@ -276,18 +296,28 @@ export class Flight {
     const coming = this.#coming
     if (coming === undefined) return
     const freshness = this.#freshness
-    const { flying, store } = this.#worker
+    const { flying } = this.#worker
     if (freshness !== undefined && this.#keeping !== undefined) {
       // On its way to disk it can be outdated still.
       flying.add(this)
       this.#keeping.finish((kept) => {
         this.#keeping = undefined
         flying.delete(this)
-        if (kept !== undefined) store.put(this.#key, { ...makeObject(coming.status, coming.lines, kept.body, validatorsOf(coming), freshness, { tags: coming.tags, generation: this.#generation }), onDisk: kept.onDisk })
+        if (kept !== undefined) this.#hold(coming, { ...makeObject(coming.status, coming.lines, kept.body, validatorsOf(coming), freshness, { tags: coming.tags, generation: this.#generation }), onDisk: kept.onDisk })
         this.#close()
       })
     }
     coming.fill.end()
+  }
+
+  #hold({ part }: Coming, object: StoredObject): void {
+    const { store, disk } = this.#worker
+    if (part === undefined) {
+      store.put(this.#key, object)
+      store.delete(partsKey(this.#key))
+    } else if (object.onDisk !== undefined) disk?.dropBody(this.#key, object.onDisk)
+    // It may have been longer, or shorter, than the part that it said it was.
+    else if (object.body.length === part.last - part.first + 1) keepPart(this.#worker, this.#key, part, object)
   }
 
   #trouble(trouble: UpstreamTrouble, parent: Parent): void {
@@ -330,7 +360,7 @@ export class Flight {
   /** Nobody joins any more. */
   #close(): void {
     const { flights } = this.#worker
-    if (flights.get(this.#key) === this) flights.delete(this.#key)
+    if (flights.get(this.#name) === this) flights.delete(this.#name)
   }
 
   #tell(outcome: (waiter: Waiter) => Outcome): void {

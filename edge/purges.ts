@@ -87,7 +87,7 @@ export function purgedAs(key: string): string {
  * Holds an object against the purges that came since it was asked for, and drops it, or makes it stale, where one says so.
  * @returns whether what is held under its key is another now
  */
-export function settlePurges(worker: Worker, key: string, object: StoredObject): boolean {
+export function settlePurges(worker: Pick<Worker, 'purges' | 'store'>, key: string, object: StoredObject): boolean {
   const { purges, store } = worker
   const purge = purges.find(key, object.tags, object.generation)
   object.generation = purges.last

@@ -1,24 +1,26 @@
 import { OWN_PATHS } from '../core/latency-report.ts'
 import { never } from '../core/trouble.ts'
-import { ageAt, Fill, isNotModified, lengthOf, lookup, mayBeStale, rangeHolds, readRequestControl, staleFor, wantedRange, type Range, type RequestControl, type StoredObject } from './cache/index.ts'
+import { ageAt, Fill, isFresh, lengthOf, lookup, mayBeStale, partsKey, readRequestControl, staleFor, unpackParts, wantedRange, type ContentRange, type RequestControl, type StoredObject } from './cache/index.ts'
 import { answerPage, pageFor } from './answer-page.ts'
 import { chooseBehaviour, viewerOf, type Viewer } from './asked.ts'
-import { bringUp } from './bring.ts'
+import { bringUp, MOST_LOOKS } from './bring.ts'
 import { collect, inCoding, mustDecode } from './coded.ts'
 import type { Coming, Outcome, Plan, Waiter } from './coming.ts'
 import { sharedHead, statusOf } from './crowd.ts'
-import { Flight } from './flight.ts'
+import { Flight, flightName } from './flight.ts'
 import { hitEnd, hitFrame, hitStatus, interimHead, makeId, renderHead, type Way } from './head.ts'
 import { fieldName, mayHaveField, requestField, type Connection, type RequestHead } from './http/index.ts'
-import { fieldOf, fromLines } from './message/index.ts'
+import { fromLines } from './message/index.ts'
 import { sentField, upstreamFields } from './question.ts'
 import { answerOwn } from './own.ts'
 import { pass } from './pass.ts'
+import { bringRun, heldParts, runsOf } from './parts.ts'
 import { mayReach } from './policies/index.ts'
 import { settlePurges } from './purges.ts'
 import { relay } from './relay.ts'
 import { sendFromDisk } from './send-from-disk.ts'
 import { BUSY, noAnswer, say, type Words } from './say.ts'
+import { answer304, answerPart, answerUnsatisfiable, mayAnswer304, ONE_GO, partHead, proofOf, rangeOf, wayOf } from './shown.ts'
 import type { Behaviour, Site } from './sites.ts'
 import { hasPassed, HELD_FIELD, TIER_FIELD } from './tiers/index.ts'
 import { upgradeOf } from './tunnel.ts'
@@ -42,8 +44,6 @@ const NOT_PLAIN = new Set([CACHE_CONTROL.hash, IF_NONE_MATCH.hash, IF_MODIFIED_S
 const HEALTH_PATH = '/healthz'
 const HEALTHY: Words = { status: 200, text: 'ok' }
 const STRANGER: Words = { status: 403, text: 'this cache answers the other caches of its fleet only' }
-/** Bodies up to this are sent in one go; larger ones as the client takes them, so that its pace can be seen. */
-const ONE_GO = 128 * 1024
 /** Not for us: a tunnel, and an echo of what may be secret. */
 const REFUSED_METHODS = new Set(['CONNECT', 'TRACE'])
 
@@ -99,12 +99,48 @@ function answer(worker: Worker, viewer: Viewer, looks = 0): void {
       return fetch(worker, viewer, found.key, 'stale', found.object, found.object.lifetime > 0 ? 'together' : 'alone')
     case 'miss':
       if (bringUp(worker, viewer.reply, found.key, looks, (looks) => answer(worker, viewer, looks))) return
+      if (answerParts(worker, viewer, found.key, looks)) return
       return fetch(worker, viewer, found.key, found.vary ? 'vary-miss' : 'uri-miss', undefined, 'together')
     case 'pass':
+      if (answerParts(worker, viewer, found.key, looks)) return
       return fetch(worker, viewer, found.key, 'uri-miss', undefined, requestField(viewer.request, RANGE) === undefined ? 'alone' : 'for a part')
     default:
       return never(found)
   }
+}
+
+/**
+ * Answers a request for a part from the parts that are held, or fetches the part, where any are: the whole cannot be held then.
+ * @returns false where none are held, or it is no part that is wanted
+ */
+function answerParts(worker: Worker, viewer: Viewer, key: string, looks: number): boolean {
+  const { request, reply } = viewer
+  if (requestField(request, RANGE) === undefined || request.method !== 'GET' || viewer.page !== undefined) return false
+  const list = heldParts(worker, key)
+  if (list === undefined) return bringUp(worker, reply, partsKey(key), looks, (looks) => answer(worker, viewer, looks))
+  const parts = unpackParts(list.body)
+  const range = rangeOf(worker, viewer, { ...list, status: 200 }, parts.length)
+  if (range === undefined) return false
+  const now = worker.clock.now()
+  const isHeld = range === 'unsatisfiable' || runsOf(worker, key, parts, range) !== undefined
+  if (!isHeld && looks < MOST_LOOKS && bringRun(worker, viewer, key, parts, range, () => answer(worker, viewer, looks + 1))) return true
+  if (!isHeld) fetch(worker, viewer, key, 'uri-miss', undefined, 'for a part, together')
+  else if (isFresh(list, now) || isWelcomeStale(viewer, list, now)) answerFromHeld(worker, viewer, list, now)
+  else fetch(worker, viewer, key, 'stale', list, 'for a part, together')
+  return true
+}
+
+/** Answers with a part out of those that are held; where one of them has just left, by a fetch of the part. */
+function answerHeldPart(worker: Worker, viewer: Viewer, list: StoredObject, cache: Way['cache'], status: string): void {
+  const { key, request } = viewer
+  const parts = unpackParts(list.body)
+  const range = rangeOf(worker, viewer, { ...list, status: 200 }, parts.length)
+  const way = wayOf(worker, viewer, cache, status, Math.floor(ageAt(list, worker.clock.now()) / 1000))
+  if (range === 'unsatisfiable') return answerUnsatisfiable(worker, viewer, parts.length, way.id)
+  const runs = range === undefined ? undefined : runsOf(worker, key, parts, range)
+  if (range === undefined || runs === undefined) return fetch(worker, viewer, key, 'uri-miss', undefined, requestField(request, RANGE) === undefined ? 'alone' : 'for a part')
+  if (mayAnswer304(worker, viewer, list)) return answer304(worker, viewer, list.lines, way)
+  answerPart(worker, viewer, list.lines, range, runs, parts.length, way)
 }
 
 /** What is refused out of hand, and in which words. */
@@ -188,9 +224,9 @@ const isAuthorized = ({ request, behaviour: { policy } }: Viewer): boolean =>
 function planOf(worker: Worker, viewer: Viewer, key: string, object: StoredObject | undefined, how: Company, authorized: boolean): Plan {
   const { request, behaviour, primary, target, parts } = viewer
   nameRequest(worker, viewer)
-  const fields = upstreamFields(worker, viewer, how === 'for a part' ? 'part' : 'cache')
+  const fields = upstreamFields(worker, viewer, isForPart(how) ? 'part' : 'cache')
   const { route, times, defaultIfError } = behaviour
-  return { primary, key, parted: parts !== '', host: request.host, target, fields, route, times, defaultIfError, authorized, compression: worker.role === 'edge' ? viewer.behaviour.compression : undefined, object, open: how === 'together' && !authorized }
+  return { primary, key, parted: parts !== '', host: request.host, target, fields, route, times, defaultIfError, authorized, compression: worker.role === 'edge' ? viewer.behaviour.compression : undefined, run: runOf(viewer, how), object, open: isTogether(how) && !authorized }
 }
 
 /** Why a request is sent on, in the words of Cache-Status (RFC 9211 §2.2). */
@@ -203,7 +239,12 @@ function nameRequest(worker: Worker, viewer: Viewer): string {
 }
 
 /** Whether a fetch may be joined, or brings but the part that this request wants, of what is not held whole. */
-type Company = 'together' | 'alone' | 'for a part'
+type Company = 'together' | 'alone' | 'for a part' | 'for a part, together'
+const isForPart = (how: Company): boolean => how === 'for a part' || how === 'for a part, together'
+const isTogether = (how: Company): boolean => how === 'together' || how === 'for a part, together'
+
+/** The part that is asked for, in the words of the request. */
+const runOf = ({ request }: Viewer, how: Company): string => (isForPart(how) ? `${requestField(request, RANGE) ?? ''}\n${requestField(request, IF_RANGE) ?? ''}` : '')
 
 /** Joins the fetch of what is wanted, or begins one, and answers with what it comes to. */
 function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object: StoredObject | undefined, how: Company): void {
@@ -211,13 +252,13 @@ function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object
   const id = nameRequest(worker, viewer)
   if (wishesOf(viewer).onlyIfCached) return say(worker, request, reply, { status: 504, text: 'it is not held here, and the request says only-if-cached' }, viewer.nonce, id)
   const authorized = isAuthorized(viewer)
-  const open = how === 'together' && !authorized
+  const open = isTogether(how) && !authorized
   const waiter: Waiter = {
     valueOf: (name) => sentField(worker, viewer, name),
     inform: (status, fields) => reply.inform(interimHead(status, fields)),
     tell: (outcome) => answerOutcome(worker, viewer, why, how, outcome, () => flight.leave(waiter), (how) => fetch(worker, viewer, key, why, object, how))
   }
-  const underWay = open ? worker.flights.get(key) : undefined
+  const underWay = open ? worker.flights.get(flightName(key, runOf(viewer, how))) : undefined
   const joined = underWay?.mayJoin(worker.clock.now()) === true ? underWay : undefined
   if (joined === undefined && worker.underWay >= worker.mostFlights) {
     worker.counters.errors++
@@ -232,7 +273,7 @@ function answerOutcome(worker: Worker, viewer: Viewer, why: Forward, how: Compan
   const { request, reply } = viewer
   switch (outcome.kind) {
     case 'coming':
-      return answerComing(worker, viewer, outcome.coming, `fwd=${why}${outcome.leader ? '' : '; collapsed'}`, leave, how === 'for a part' ? undefined : () => again('for a part'))
+      return answerComing(worker, viewer, outcome.coming, `fwd=${why}${outcome.leader ? '' : '; collapsed'}`, leave, isForPart(how) ? undefined : () => again('for a part'))
     case 'standing-in': {
       const { object, instead } = outcome
       worker.complain(`${request.target} is answered with what is held, in place of ${instead}`)
@@ -247,7 +288,7 @@ function answerOutcome(worker: Worker, viewer: Viewer, why: Forward, how: Compan
       return answerStored(worker, viewer, object, 'RefreshHit', statusAbove === undefined ? own : `${statusAbove}, ${own}`)
     }
     case 'released':
-      return again('alone')
+      return again(isForPart(how) ? 'for a part' : 'alone')
     case 'other-variant':
       return answer(worker, viewer)
     case 'failed': {
@@ -288,6 +329,10 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
   const status = statusOf(worker, coming, forward)
   if (answerError(worker, viewer, coming.status, status, () => sayStatus(worker, viewer, coming.status))) return leave()
   const way = wayOf(worker, viewer, 'Miss', status, coming.age)
+  if (getPart !== undefined && coming.part !== undefined && isOther(viewer, coming.part)) {
+    leave()
+    return getPart()
+  }
   const lines = coming.lines + coming.alone
   if (mayAnswer304(worker, viewer, coming)) {
     answer304(worker, viewer, lines, way)
@@ -304,7 +349,7 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
     leave()
     return getPart()
   }
-  if (range === undefined && mustDecode(worker, viewer, coming)) return collect(worker, viewer, coming, leave, (object) => answerStored(worker, viewer, object, 'Miss', status, coming.alone))
+  if (range === undefined && coming.part === undefined && mustDecode(worker, viewer, coming)) return collect(worker, viewer, coming, leave, (object) => answerStored(worker, viewer, object, 'Miss', status, coming.alone))
   if (range !== undefined) return relay(reply, partHead(worker, viewer, lines, range, length!, way), 'length', coming.fill, leave, range)
   const bodiless = request.method === 'HEAD' || coming.status === 204
   const framing = length !== undefined || bodiless ? 'length' : request.minor === 1 ? 'chunked' : 'close'
@@ -315,9 +360,17 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
   leave()
 }
 
+/** A part has come unasked, and it is not the one that is wanted. */
+function isOther({ request }: Viewer, part: ContentRange): boolean {
+  const value = requestField(request, RANGE)
+  const wanted = value === undefined ? undefined : wantedRange(value, part.length)
+  return wanted !== undefined && (wanted === 'unsatisfiable' || wanted.first !== part.first || wanted.last !== part.last)
+}
+
 /** Answers with a response that is held, in the coding that the viewer takes. @param alone field lines for this viewer, which are not held */
 function answerStored(worker: Worker, viewer: Viewer, object: StoredObject, cache: Way['cache'], status: string, alone = ''): void {
   if (answerError(worker, viewer, object.status, status, () => sayStatus(worker, viewer, object.status))) return
+  if (object.status === 206) return answerHeldPart(worker, viewer, object, cache, status)
   inCoding(worker, viewer, object, (shown) => answerShown(worker, viewer, alone === '' ? shown : { ...shown, lines: shown.lines + alone }, cache, status))
 }
 
@@ -329,67 +382,11 @@ function answerShown(worker: Worker, viewer: Viewer, object: StoredObject, cache
   const length = lengthOf(object)
   const range = rangeOf(worker, viewer, object, length)
   if (range === 'unsatisfiable') return answerUnsatisfiable(worker, viewer, length, way.id)
-  if (range !== undefined) return answerPart(worker, viewer, object, range, way)
+  if (range !== undefined && object.onDisk !== undefined) return sendFromDisk(worker, viewer, object.onDisk, partHead(worker, viewer, object.lines, range, length, way), () => answer(worker, viewer), range)
+  if (range !== undefined) return answerPart(worker, viewer, object.lines, range, [object.body.subarray(range.first, range.last + 1)], length, way)
   const head = renderHead(worker, viewer.page?.status ?? object.status, object.lines, object.status === 204 ? {} : { length }, { ...way, proof: proofOf(worker, viewer, object.status) })
   if (request.method === 'HEAD' || length === 0) reply.whole(head)
   else if (object.onDisk !== undefined) sendFromDisk(worker, viewer, object.onDisk, head, () => answer(worker, viewer))
   else if (length <= ONE_GO) reply.whole(head, object.body)
   else relay(reply, head, 'length', Fill.of(object.body), () => undefined)
-}
-
-/** The part of a response that is asked for, if it is one that can be had (RFC 9110 §14.2). @param length of the whole */
-function rangeOf(worker: Worker, viewer: Viewer, response: Pick<StoredObject, 'status' | 'etag' | 'lastModified' | 'lines'>, length: number): Range | 'unsatisfiable' | undefined {
-  const { request } = viewer
-  const value = requestField(request, RANGE)
-  if (value === undefined || request.method !== 'GET' || response.status !== 200) return undefined
-  const condition = requestField(request, IF_RANGE)
-  if (condition !== undefined && !rangeHolds({ etag: response.etag, lastModified: response.lastModified, date: fieldOf(fromLines(response.lines), 'date') }, condition, worker.clock.now())) return undefined
-  return wantedRange(value, length)
-}
-
-/** Answers with a part of a stored response (RFC 9110 §15.3.7). */
-function answerPart(worker: Worker, viewer: Viewer, object: StoredObject, range: Range, way: Way): void {
-  const head = partHead(worker, viewer, object.lines, range, lengthOf(object), way)
-  if (object.onDisk !== undefined) return sendFromDisk(worker, viewer, object.onDisk, head, () => answer(worker, viewer), range)
-  const part = object.body.subarray(range.first, range.last + 1)
-  if (part.length <= ONE_GO) viewer.reply.whole(head, part)
-  else relay(viewer.reply, head, 'length', Fill.of(part), () => undefined)
-}
-
-/** The head of a part (RFC 9110 §15.3.7). @param length of the whole */
-function partHead(worker: Worker, viewer: Viewer, lines: string, { first, last }: Range, length: number, way: Way): string {
-  return renderHead(worker, 206, `${lines}Content-Range: bytes ${first}-${last}/${length}\r\n`, { length: last - first + 1 }, { ...way, proof: proofOf(worker, viewer, 206) })
-}
-
-function answerUnsatisfiable(worker: Worker, viewer: Viewer, length: number, id: string): void {
-  say(worker, viewer.request, viewer.reply, { status: 416, text: 'there is no such part', lines: `Content-Range: bytes */${length}\r\n` }, viewer.nonce, id)
-}
-
-/** RFC 9110 §13.2.1: conditions count for what would be answered with 200. */
-function mayAnswer304(worker: Worker, viewer: Viewer, response: Pick<StoredObject, 'status' | 'etag' | 'lastModified' | 'lines'>): boolean {
-  const { request } = viewer
-  const noneMatch = requestField(request, IF_NONE_MATCH)
-  const modifiedSince = requestField(request, IF_MODIFIED_SINCE)
-  if (response.status !== 200 || (noneMatch === undefined && modifiedSince === undefined)) return false
-  const { etag, lastModified, lines } = response
-  const date = lastModified === undefined ? fieldOf(fromLines(lines), 'date') : undefined
-  return isNotModified({ etag, lastModified, date }, noneMatch, modifiedSince, worker.clock.now())
-}
-
-const OF_THE_BODY = /^content-(?:type|language|encoding|length|range|md5|digest):[^\r]*\r\n/gim
-const OF_ITS_OCTETS = /^content-(?:encoding|length|range|md5|digest):[^\r]*\r\n/gim
-
-/** RFC 9110 §15.4.5: what describes a body is left out, but for a tier, which brings its copy up to date with it (RFC 9111 §4.3.4). */
-function answer304(worker: Worker, viewer: Viewer, lines: string, way: Way): void {
-  const kept = lines.replaceAll(viewer.nonce === undefined ? OF_THE_BODY : OF_ITS_OCTETS, '')
-  viewer.reply.whole(renderHead(worker, 304, kept, {}, { ...way, proof: proofOf(worker, viewer, 304) }))
-}
-
-const proofOf = (worker: Worker, viewer: Viewer, status: number): string | undefined => (viewer.nonce === undefined ? undefined : worker.auth.answer(viewer.nonce, status))
-
-function wayOf(worker: Worker, viewer: Viewer, cache: Way['cache'], status: string, age: number | undefined): Way {
-  const { request, reply } = viewer
-  const id = viewer.id ?? makeId(worker)
-  const close = reply.closesAfter
-  return { cache, status, ...(age === undefined ? {} : { age }), id, close, keepAlive: request.minor === 0 && !close }
 }

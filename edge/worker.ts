@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Counters, Role, Setup } from '../core/channel.ts'
 import type { Logger } from '../core/log.ts'
 import { MOST_FLIGHTS, type Desk, type Flight } from './flight.ts'
-import type { StoredObject } from './cache/index.ts'
+import { partsKey, type StoredObject } from './cache/index.ts'
 import { UNKNOWN_COUNTRY, type CountryOf } from './country.ts'
 import { UpstreamClient } from './http/index.ts'
 import { makePurges } from './purges.ts'
@@ -88,6 +88,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     nextGeneration: clock.now() * 1000,
     forget: (primary) => {
       store.delete(primary)
+      store.delete(partsKey(primary))
       for (const flight of flying) if (flight.primary === primary) flight.outdate()
     },
     coding: new Map(),

@@ -53,10 +53,10 @@ export class Fill {
     this.#flow = options.flow
   }
 
-  /** A body that is here whole, in pieces that a slow reader can take one by one. */
-  static of(body: Buffer): Fill {
+  /** A body that is here whole, one run of octets after the other, in pieces that a slow reader can take one by one. */
+  static of(...runs: readonly Buffer[]): Fill {
     const fill = new Fill({ kept: true, flow: { pause: () => undefined, resume: () => undefined } })
-    for (let at = 0; at < body.length; at += PIECE) fill.push(body.subarray(at, at + PIECE))
+    for (const run of runs) for (let at = 0; at < run.length; at += PIECE) fill.push(run.subarray(at, at + PIECE))
     fill.end()
     return fill
   }

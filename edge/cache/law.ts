@@ -1,4 +1,5 @@
 import { type FieldList, fieldOf, listMembers, parseHttpDate } from '../message/index.ts'
+import { readContentRange } from './parts.ts'
 import { LONGEST, parseSeconds, readControl, type ResponseControl } from './control.ts'
 
 /** When a response stops being fresh; times in milliseconds. */
@@ -14,7 +15,7 @@ export interface Freshness {
 }
 
 /** Why a response is not stored. */
-export type NoStoreReason = 'status' | 'no-store' | 'private' | 'authorization' | 'set-cookie' | 'vary-any' | 'no-freshness'
+export type NoStoreReason = 'status' | 'part' | 'no-store' | 'private' | 'authorization' | 'set-cookie' | 'vary-any' | 'no-freshness'
 
 export type Verdict =
   | { readonly kind: 'refused'; readonly reason: NoStoreReason; readonly age: number }
@@ -55,8 +56,8 @@ export interface Times {
 /** As the RFC has it. */
 export const LAWFUL: Times = { min: 0, default: 0, max: Infinity, errors: new Map(), overrules: false }
 
-/** Statuses that may be stored without explicit freshness (RFC 9110 §15.1), less 206, which is not stored at all. */
-const HEURISTIC = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])
+/** Statuses that may be stored without explicit freshness (RFC 9110 §15.1). */
+const HEURISTIC = new Set([200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501])
 
 /** Statuses whose rules for caching are known and followed here (RFC 9110 §15): those that `must-understand` asks for. */
 const UNDERSTOOD = new Set([...HEURISTIC, 201, 202, 205, 302, 303, 307, 400, 401, 402, 403, 406, 407, 408, 409, 411, 412, 413, 415, 416, 417, 421, 422, 426, 500, 502, 503, 504, 505])
@@ -120,13 +121,21 @@ function heuristicLifetime({ fields, receivedAt }: Received): number {
   return Math.min(HEURISTIC_MOST, Math.max(0, date - modified) * HEURISTIC_PART)
 }
 
+/** RFC 9111 §3.3: a part can be held that says which one it is, and is as long as it says. */
+function isWholePart(fields: FieldList): boolean {
+  const part = readContentRange(fieldOf(fields, 'content-range'))
+  const length = fieldOf(fields, 'content-length')
+  return part !== undefined && (length === undefined || Number(length) === part.last - part.first + 1)
+}
+
 /** RFC 9111 §3: whether a shared cache may store this response to a GET. */
 export function judge(received: Received): Verdict {
   const { status, fields } = received
   const control = readControl(fields)
   const age = initialAge(received)
   const refused = (reason: NoStoreReason): Verdict => ({ kind: 'refused', reason, age })
-  if (status < 200 || status === 206 || status === 304) return refused('status')
+  if (status < 200 || status === 304) return refused('status')
+  if (status === 206 && !isWholePart(fields)) return refused('part')
   const { least, overrules } = leastOf(received)
   if (forbidsStoring(status, control) && !overrules) return refused('no-store')
   if (control.private && !overrules) return refused('private')

@@ -30,10 +30,13 @@ export function wantedRange(value: string, length: number): Range | 'unsatisfiab
  * Whether If-Range names what is held, so that a part of it is of use (RFC 9110 §13.1.5): only a strong validator will do, and a
  * date is one when it is older than the response by a second at least (§8.8.2.2).
  */
-export function rangeHolds({ etag, lastModified, date }: Validators, ifRange: string, now: number): boolean {
-  if (ifRange.startsWith('"')) return ifRange === etag
-  if (lastModified === undefined || ifRange !== lastModified) return false
-  const modified = parseHttpDate(lastModified, now)
+export function rangeHolds(validators: Validators, ifRange: string, now: number): boolean {
+  return ifRange.startsWith('"') ? ifRange === validators.etag : ifRange === validators.lastModified && isStrongDate(validators, now)
+}
+
+/** Whether Last-Modified stands for these octets and no others (RFC 9110 §8.8.2.2). */
+export function isStrongDate({ lastModified, date }: Validators, now: number): boolean {
+  const modified = parseHttpDate(lastModified ?? '', now)
   const made = parseHttpDate(date ?? '', now)
   return modified !== undefined && made !== undefined && made - modified >= 1000
 }

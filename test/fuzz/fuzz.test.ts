@@ -41,11 +41,11 @@ t.test('answers are understood alike wherever they are cut', async (t) => {
     const whole = text.replaceAll('{id}', ID)
     // What comes after an answer is said while nothing is asked, or along with it: that is told apart by nobody.
     if (about === 'two answers to one request' || about === 'another protocol, unasked') continue
-    origin.scripts.set('/', { pieces: [whole], then: 'end' })
+    origin.scripts.set('/', { pieces: [whole], after: 'end' })
     const expected = await hear(client, origin.port, '/')
     const wrong: number[] = []
     await Promise.all(Array.from(whole, async (_, at) => {
-      origin.scripts.set(`/${at}`, { pieces: [whole.slice(0, at), whole.slice(at)].filter((piece) => piece !== ''), then: 'end' })
+      origin.scripts.set(`/${at}`, { pieces: [whole.slice(0, at), whole.slice(at)].filter((piece) => piece !== ''), after: 'end' })
       if ((await hear(client, origin.port, `/${at}`)) !== expected) wrong.push(at)
     }))
     t.same(wrong, [], about)
@@ -58,8 +58,8 @@ t.test('a connection on which something is said unasked is not used again', asyn
   const client = new UpstreamClient()
   const origin = await startRawOrigin()
   const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n'
-  origin.scripts.set('/first', { pieces: [`${answer}no`], then: 'keep', unasked: 'HTTP' })
-  origin.scripts.set('/second', { pieces: [`${answer}ok`], then: 'keep' })
+  origin.scripts.set('/first', { pieces: [`${answer}no`], after: 'keep', unasked: 'HTTP' })
+  origin.scripts.set('/second', { pieces: [`${answer}ok`], after: 'keep' })
   t.equal(await hear(client, origin.port, '/first'), '200 Content-Length,2\nno')
   await origin.silent()
   t.equal(await hear(client, origin.port, '/second'), '200 Content-Length,2\nok')

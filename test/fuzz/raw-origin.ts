@@ -4,8 +4,8 @@ import { createServer, type AddressInfo, type Socket } from 'node:net'
 export interface Script {
   /** Written one after the other, so that they arrive apart. */
   readonly pieces: readonly string[]
-  /** Then: the connection is kept, ended or reset. */
-  readonly then: 'keep' | 'end' | 'reset'
+  /** What follows: the connection is kept, ended or reset. */
+  readonly after: 'keep' | 'end' | 'reset'
   /** Said unasked after that, where the connection is kept. */
   readonly unasked?: string | undefined
 }
@@ -71,12 +71,12 @@ export async function freePort(): Promise<number> {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-async function say(socket: Socket, { pieces, then, unasked }: Script): Promise<void> {
-  for (const piece of then === 'keep' && unasked !== undefined ? [...pieces, unasked] : pieces) {
+async function say(socket: Socket, { pieces, after, unasked }: Script): Promise<void> {
+  for (const piece of after === 'keep' && unasked !== undefined ? [...pieces, unasked] : pieces) {
     if (socket.destroyed) return
     socket.write(piece, 'latin1')
     await turn().then(turn)
   }
-  if (then === 'end') socket.end()
-  else if (then === 'reset') socket.resetAndDestroy()
+  if (after === 'end') socket.end()
+  else if (after === 'reset') socket.resetAndDestroy()
 }

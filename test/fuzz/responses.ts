@@ -88,7 +88,7 @@ function planOf(random: Random, corpus: readonly string[], lane: number): Plan {
 function scriptOf(random: Random, corpus: readonly string[], id: string): Script {
   const text = (random.percent(80) ? mutateMessage(random, corpus) : random.pick(corpus)).replaceAll('{id}', id)
   const unasked = random.percent(20) ? random.pick(corpus).replaceAll('{id}', id) : undefined
-  return { pieces: cut(random, text), then: random.pick(['keep', 'end', 'end', 'end', 'reset']), unasked }
+  return { pieces: cut(random, text), after: random.pick(['keep', 'end', 'end', 'end', 'reset']), unasked }
 }
 
 /** Whole, octet by octet, or in a few pieces. */
