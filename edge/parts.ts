@@ -1,19 +1,28 @@
 import type { Viewer } from './asked.ts'
 import { isSameRepresentation, mergeFields, missingOf, MOST_PIECES, packParts, partsKey, pieceKey, slicesOf, unpackParts, withPieces, type ContentRange, type Parts, type Range, type StoredObject, type Validators } from './cache/index.ts'
-import type { Desk } from './flight.ts'
 import { fieldOf, flat, fromLines, toLines } from './message/index.ts'
-import { settlePurges } from './purges.ts'
+import { settlePurges, type Purges } from './purges.ts'
+import type { MemoryStore } from './store/index.ts'
 import type { Worker } from './worker.ts'
 
 // Parts of what is not held whole: too large for that, or of an origin that sends nothing else (RFC 9111 §3.3, §3.4).
 
+/** Where parts are held. */
+interface Shelf {
+  readonly store: MemoryStore
+  readonly purges: Purges
+  readonly largestInMemory: number
+  /** Of the next set of parts. */
+  nextGeneration: number
+}
+
 const CONTENT_RANGE = /^content-range:[^\r]*\r\n/im
 
 /** The list of the parts that are held of a response, its status 206; undefined where there are none. */
-export function heldParts(worker: Pick<Worker, 'purges' | 'store'>, key: string): StoredObject | undefined {
-  const held = worker.store.get(partsKey(key))
+export function heldParts(shelf: Pick<Shelf, 'purges' | 'store'>, key: string): StoredObject | undefined {
+  const held = shelf.store.get(partsKey(key))
   if (held?.kind !== 'object') return undefined
-  return held.generation < worker.purges.last && settlePurges(worker, partsKey(key), held) ? heldParts(worker, key) : held
+  return held.generation < shelf.purges.last && settlePurges(shelf, partsKey(key), held) ? heldParts(shelf, key) : held
 }
 
 /**
@@ -21,12 +30,12 @@ export function heldParts(worker: Pick<Worker, 'purges' | 'store'>, key: string)
  * missing any more the whole is held in their place.
  * @param object the response, its body the part
  */
-export function keepPart(desk: Desk, key: string, part: ContentRange, object: StoredObject): void {
-  const { store, largestInMemory } = desk
-  const list = heldParts(desk, key)
+export function keepPart(shelf: Shelf, key: string, part: ContentRange, object: StoredObject): void {
+  const { store, largestInMemory } = shelf
+  const list = heldParts(shelf, key)
   const before = list !== undefined && isSameRepresentation(validatorsOf(list), validatorsOf(object), object.receivedAt) ? unpackParts(list.body) : undefined
   const known = before?.length === part.length && before.pieces.length < MOST_PIECES - 1 ? before : undefined
-  const base: Parts = known ?? { set: desk.nextGeneration++, length: part.length, pieces: [] }
+  const base: Parts = known ?? { set: shelf.nextGeneration++, length: part.length, pieces: [] }
   const missing = missingOf(base, part).slice(0, MOST_PIECES - base.pieces.length)
   for (const run of missing) {
     const octets = Buffer.from(object.body.subarray(run.first - part.first, run.last + 1 - part.first))
@@ -36,7 +45,7 @@ export function keepPart(desk: Desk, key: string, part: ContentRange, object: St
   const own = object.lines.replace(CONTENT_RANGE, '')
   const lines = known === undefined ? own : toLines(mergeFields(list!.lines, fromLines(own)))
   const held = (status: number, body: Buffer): StoredObject => ({ ...object, status, lines: flat(lines), body })
-  const whole = parts.length <= largestInMemory ? runsOf(desk, key, parts, { first: 0, last: parts.length - 1 }) : undefined
+  const whole = parts.length <= largestInMemory ? runsOf(shelf, key, parts, { first: 0, last: parts.length - 1 }) : undefined
   if (whole !== undefined && store.put(key, held(200, Buffer.concat(whole)))) {
     store.delete(partsKey(key))
     for (const piece of parts.pieces) store.delete(pieceKey(key, parts, piece))
@@ -46,7 +55,7 @@ export function keepPart(desk: Desk, key: string, part: ContentRange, object: St
 const validatorsOf = ({ etag, lastModified, lines }: StoredObject): Validators => ({ etag, lastModified, date: fieldOf(fromLines(lines), 'date') })
 
 /** The octets of a run, from the pieces that they lie in; undefined where not all of them are in memory. */
-export function runsOf({ store }: Pick<Desk, 'store'>, key: string, parts: Parts, run: Range): Buffer[] | undefined {
+export function runsOf({ store }: Pick<Shelf, 'store'>, key: string, parts: Parts, run: Range): Buffer[] | undefined {
   const runs: Buffer[] = []
   for (const { piece, from, to } of slicesOf(parts, run) ?? []) {
     const held = store.get(pieceKey(key, parts, piece))
