@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemAfter, systemClock } from '../core/clock.ts'
@@ -65,26 +65,67 @@ export async function deadman(call: Call): Promise<number> {
   return watch(call, configured, folder, end.asked)
 }
 
-async function watch(call: Call, { config, popKeys }: Configured, folder: string, asked: Promise<'asked'>): Promise<number> {
-  const log = makeLogger('deadman', { readable: call.io.readable, level: config.log })
-  const channel = await openDeadmen({ config, popKeys }, log)
-  const watcher = new Deadman({ config: { ...config, anycast: config.anycast! }, stateFolder: folder, channel, isAlive, clock: systemClock, after: systemAfter, log })
+async function watch(call: Call, configured: Configured, folder: string, asked: Promise<'asked'>): Promise<number> {
+  let watcher = await openWatcher(call, configured, folder)
   // What keeps the process: its own timers do not.
-  const life = setInterval(() => undefined, 60_000)
-  await Promise.race([asked, whenAlone(call, watcher)])
+  let isReading = false
+  let text = configText(call)
+  let daemon = readAnycastState(folder)?.pid
+  const life = setInterval(() => {
+    const now = readAnycastState(folder)?.pid
+    if (now === daemon || isReading) return
+    // A daemon that was started anew goes by the configuration as it is now; so does whoever watches it.
+    daemon = now
+    isReading = true
+    void readAgain().finally(() => {
+      isReading = false
+    })
+  }, WAIT_FOR_TURN_MS)
+  async function readAgain(): Promise<void> {
+    const changed = configText(call)
+    if (changed === undefined || changed === text) return
+    text = changed
+    const log = makeLogger('deadman', { readable: call.io.readable, level: configured.config.log })
+    try {
+      const next = loadConfigured(configFile(call))
+      if (next.config.anycast === undefined) return log.warn(`dead-man: ${configFile(call).label} has no anycast: any more, and what was announced is watched as before`)
+      watcher.close()
+      watcher = await openWatcher(call, next, folder)
+      log.info(`dead-man: ${configFile(call).label} was changed, and has been read again with the daemon`)
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      log.error(`dead-man: the configuration of before counts: ${error.message}`)
+    }
+  }
+  await Promise.race([asked, whenAlone(call, () => watcher)])
   await watcher.end(END_WITHIN_MS)
   clearInterval(life)
   // Whatever is still on its way does not hold it up.
   process.exit(0)
 }
 
+/** The configuration as it stands in its file. */
+function configText(call: Call): string | undefined {
+  try {
+    return readFileSync(configFile(call).path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+async function openWatcher(call: Call, { config, popKeys }: Configured, stateFolder: string): Promise<Deadman> {
+  const log = makeLogger('deadman', { readable: call.io.readable, level: config.log })
+  const channel = await openDeadmen({ config, popKeys }, log)
+  return new Deadman({ config: { ...config, anycast: config.anycast! }, stateFolder, channel, isAlive, clock: systemClock, after: systemAfter, log })
+}
+
 /** Resolves when its fleet was killed, and all that was announced is withdrawn. Where the rules forbid that, it is demoted until they no longer do. */
-async function whenAlone(call: Call, watcher: Deadman): Promise<void> {
+async function whenAlone(call: Call, watcher: () => Deadman): Promise<void> {
   while (!fleetIsGone(call)) await sleep(WAIT_FOR_TURN_MS)
-  watcher.loseFleet()
+  watcher().loseFleet()
   // The daemon dies with its fleet, and that takes a moment to be seen.
-  for (let waited = 0; !watcher.isActing && waited < DIES_WITHIN_MS; waited += WAIT_FOR_TURN_MS) await sleep(WAIT_FOR_TURN_MS)
-  while (watcher.isActing && !watcher.isWithdrawn) await sleep(WAIT_FOR_TURN_MS)
+  for (let waited = 0; !watcher().isActing && waited < DIES_WITHIN_MS; waited += WAIT_FOR_TURN_MS) await sleep(WAIT_FOR_TURN_MS)
+  while (watcher().isActing && !watcher().isWithdrawn) await sleep(WAIT_FOR_TURN_MS)
 }
 
 function fleetIsGone(call: Call): boolean {
@@ -101,7 +142,14 @@ async function openDeadmen({ config, popKeys }: Pick<Configured, 'config' | 'pop
   const theirs = Object.fromEntries(Object.entries(others).map(([other, at]) => [other, { address: at.address, port: at.port + 1 }]))
   try {
     const quiet = log.child({}, { level: 'error' })
-    return await openChannel({ name, listen, port: port + 1, others: theirs, keys: keysFor('dead-men', () => keys.now), leases: leasesOf(lease), skewMs: pops['clock-skew'], clock: systemClock, after: systemAfter, log: quiet })
+    const channel = await openChannel({ name, listen, port: port + 1, others: theirs, keys: keysFor('dead-men', () => keys.now), leases: leasesOf(lease), skewMs: pops['clock-skew'], clock: systemClock, after: systemAfter, log: quiet })
+    return {
+      ...channel,
+      close: () => {
+        channel.close()
+        keys.close()
+      }
+    }
   } catch (error) {
     log.warn(`dead-man: the dead-men of other PoPs are not heard, and what they said last counts: ${messageOf(error)}`)
     return undefined

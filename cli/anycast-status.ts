@@ -17,7 +17,13 @@ export async function status(call: Call): Promise<number> {
 export function anycastLines(status: AnycastStatus, columns: number): string[] {
   const { now, speaker, prefixes } = status
   const ago = (at: number): string => formatDuration(Math.max(0, now - at))
-  const rows = prefixes.map((each) => [each.name, each.prefix, each.state.toUpperCase() === 'ANNOUNCED' ? 'announced' : each.state.toUpperCase(), ago(each.since), sentText(each, status), othersText(each), reasonText(each, now)])
+  const reasons = prefixes.map((each) => reasonText(each, now))
+  // What several have in common is said once.
+  const rows = prefixes.map((each, at) => {
+    const first = reasons.indexOf(reasons[at]!)
+    const why = first === at || reasons[at]!.length <= SHORT ? reasons[at]! : `as ${prefixes[first]!.name}`
+    return [each.name, each.prefix, each.state.toUpperCase() === 'ANNOUNCED' ? 'announced' : each.state.toUpperCase(), ago(each.since), sentText(each, status), othersText(each), why]
+  })
   const table = tableOf(['NAME', 'PREFIX', 'STATE', 'FOR', 'SENT', 'OTHERS', 'WHY'], rows, { widest: Math.max(100, columns) })
   const cut = rows.filter((_, index) => table[index + 1]!.endsWith('…')).map((row) => `${row[0]}: ${row.at(-1)}`)
   const sessions = speaker.sessions.map(({ name, state, neighbour, neighbourAs }) => `session ${name} ${state}${neighbour === undefined ? '' : ` with ${neighbour}${neighbourAs === undefined ? '' : `, AS ${neighbourAs}`}`}`)
@@ -32,9 +38,12 @@ function headLine({ pop, pops, speaker, deadman, now }: AnycastStatus): string {
 }
 
 const SILENT_MS = 10_000
+/** A reason so short is not worth a reference. */
+const SHORT = 10
 
-export function alarmLines({ prefixes, speaker }: AnycastStatus): string[] {
-  const all = [...speaker.alarms, ...prefixes.flatMap(({ prefix, alarms }) => alarms.map((alarm) => `${prefix} ${alarm}`))]
+export function alarmLines({ prefixes, speaker, deadman }: AnycastStatus): string[] {
+  const unheard = deadman?.unheard === undefined ? [] : [`the dead-man does not hear ${deadman.unheard.length === 1 ? 'that' : 'those'} of ${deadman.unheard.join(', ')} (UDP port pops.port + 1): should all daemons die at once, nobody would know`]
+  const all = [...speaker.alarms, ...unheard, ...prefixes.flatMap(({ prefix, alarms }) => alarms.map((alarm) => `${prefix} ${alarm}`))]
   return all.length === 0 ? [] : ['', ...all.map((alarm) => `ALARM ${alarm}`)]
 }
 

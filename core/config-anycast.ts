@@ -119,6 +119,9 @@ export function checkAnycast({ anycast: settings, pops, dns }: Around, source: Y
   if ((settings.bird === undefined) === (settings.exabgp === undefined)) fault([], settings.bird === undefined ? 'says nothing of who speaks BGP' : 'names two that speak BGP', 'expected either bird: or exabgp:')
   if (settings.bird !== undefined && settings.upstreams.length === 0) fault(['upstreams'], 'names no BGP session', 'the names of the BGP protocols in bird.conf')
   if (settings.exabgp !== undefined && settings.exabgp['next-hop'] !== 'self' && parseAddress(settings.exabgp['next-hop']) === undefined) fault(['exabgp', 'next-hop'], 'expected self or an address', suggestion(settings.exabgp['next-hop'], ['self']))
+  const nextHop = parseAddress(settings.exabgp?.['next-hop'] ?? '')
+  const astray = Object.values(settings.prefixes).find(({ prefix: text }) => nextHop !== undefined && parsePrefix(text)!.family !== nextHop.family)
+  if (astray !== undefined) fault(['exabgp', 'next-hop'], `${astray.prefix} cannot be reached by way of an IPv${nextHop!.family} address`, 'expected self, over a session of each family')
   if (settings.every < SHORTEST_EVERY_MS) fault(['every'], 'must be 100ms at least')
   if (settings['longest-hold'] < settings.hold) fault(['longest-hold'], 'is shorter than hold')
   const total = Object.keys(pops?.others ?? {}).length + 1

@@ -64,6 +64,8 @@ export class Anycast {
   #cancel = (): void => undefined
   #isClosed = false
   #saving: Promise<void> = Promise.resolve()
+  /** Why the state could not be written when that was tried last. */
+  #trouble: string | undefined
 
   constructor(options: AnycastOptions) {
     const { config, stateFolder, clock, log } = options
@@ -73,7 +75,9 @@ export class Anycast {
     this.#pins = new Pins(join(stateFolder, 'anycast-pins.json'), log)
     this.#streaks = new Streaks(config.anycast)
     const kept = readState(stateFile(stateFolder), anycastState)
-    this.#taken = kept?.taken ?? 0
+    // Without what was kept there is nothing to go on from: what a dead-man did before is not taken for new.
+    const done = readState(deadmanFile(stateFolder), deadmanState)
+    this.#taken = kept?.taken ?? (done === undefined || done.isActing ? 0 : done.acts)
     this.#held = Object.entries(config.anycast.prefixes).map(([name, { prefix }]): Held => {
       const before = kept?.prefixes[name]
       return { name, prefix, history: before?.prefix === prefix ? before.history : noHistory(clock.now()), finding: { grade: 'unknown', why: [] }, leases: [] }
@@ -101,7 +105,7 @@ export class Anycast {
         others: leases
       }
     })
-    return { now, pop: this.#rules.pop, pops: { total: this.#rules.total, heard: this.#heard(), quorum: this.#rules.quorum }, minPops: this.#rules.minPops, maxWithdrawn: this.#rules.maxWithdrawn, prefixes, speaker: this.#speaker.view(), ...(this.#deadman !== undefined && { deadman: { pid: this.#deadman.pid, at: this.#deadman.at, isActing: this.#deadman.isActing, acts: this.#deadman.acts, why: this.#deadman.why } }) }
+    return { now, pop: this.#rules.pop, pops: { total: this.#rules.total, heard: this.#heard(), quorum: this.#rules.quorum }, minPops: this.#rules.minPops, maxWithdrawn: this.#rules.maxWithdrawn, prefixes, speaker: this.#speaker.view(), ...(this.#deadman !== undefined && { deadman: { pid: this.#deadman.pid, at: this.#deadman.at, isActing: this.#deadman.isActing, acts: this.#deadman.acts, why: this.#deadman.why, ...this.#unheard(this.#deadman) } }) }
   }
 
   /** Holds prefixes, all when none is named, or lets go of them. @returns which; or what is wrong with the name */
@@ -152,6 +156,12 @@ export class Anycast {
     if (!isNew) return
     void this.#speaker.carry(this.#held.map(({ prefix, history }) => ({ prefix, state: history.state })))
     void this.#save(false)
+  }
+
+  /** PoPs that are heard, and their dead-men are not: should all daemons die at once, each of these would take the others for well. */
+  #unheard({ heard }: DeadmanState): { unheard?: readonly string[] } {
+    const names = (this.#options.channel?.view() ?? []).flatMap(({ name, isFresh }) => (isFresh && !heard.includes(name) ? [name] : []))
+    return names.length === 0 ? {} : { unheard: names }
   }
 
   #heard(): number {
@@ -217,9 +227,17 @@ export class Anycast {
       pid: process.pid, at: clock.now(), hasEnded, ports: { dns: ports.dns, http: ports.http }, taken: this.#taken, ...(zone !== undefined && { zone }),
       prefixes: Object.fromEntries(this.#held.map(({ name, prefix, history, intent, leases }) => [name, { prefix, history, isWell: intent?.isWell ?? false, isLeaving: intent?.isLeaving ?? false, leases: [...leases] }]))
     }
-    this.#saving = this.#saving.then(() => replaceFile(stateFile(stateFolder), `${JSON.stringify(state)}\n`, { isLasting: false, mode: 0o600 })).catch((error: unknown) => {
-      log.error(`anycast: ${stateFile(stateFolder)} cannot be written: ${messageOf(error)}`)
-    })
+    this.#saving = this.#saving.then(() => replaceFile(stateFile(stateFolder), `${JSON.stringify(state)}\n`, { isLasting: false, mode: 0o600 })).then(
+      () => {
+        this.#trouble = undefined
+      },
+      (error: unknown) => {
+        const trouble = `anycast: ${stateFile(stateFolder)} cannot be written: ${messageOf(error)}`
+        // Once: a disk that is full is not filled further by saying so every second.
+        if (this.#trouble !== trouble) log.error(trouble)
+        this.#trouble = trouble
+      }
+    )
     return this.#saving
   }
 }

@@ -7,6 +7,7 @@ import { readIfThere, replaceFile } from './files.ts'
 import { renderInclude, type IncludeOptions, type Route } from './include.ts'
 import { readExported, readSession, type Exported, type Session } from './read-back.ts'
 import type { Speaker, SpeakerView } from './speaker.ts'
+import { makeTurns } from './turns.ts'
 
 export interface BirdSpeakerOptions extends IncludeOptions {
   readonly socket: string
@@ -46,8 +47,9 @@ export class BirdSpeaker implements Speaker {
   /** The include as BIRD was last told to read it; undefined: not since this process began, or since trouble. */
   #told: string | undefined
   #wrote: string | undefined
-  #work: Promise<void> | undefined
-  #again = false
+  readonly #turns = makeTurns(() => this.#once())
+  /** What is intended has changed since it was looked at. */
+  #isNew = false
   #failures = 0
   /** How often it was told the same again, and when the next time is. */
   #tellings = 0
@@ -64,21 +66,17 @@ export class BirdSpeaker implements Speaker {
   }
 
   carry(routes: readonly Route[]): Promise<void> {
-    // What is new does not wait until old trouble is over.
-    if (renderInclude(routes, this.#options) !== (this.#routes && renderInclude(this.#routes, this.#options))) this.#notBefore = 0
+    if (renderInclude(routes, this.#options) !== (this.#routes && renderInclude(this.#routes, this.#options))) {
+      this.#isNew = true
+      // It does not wait until old trouble is over.
+      this.#notBefore = 0
+    }
     this.#routes = routes
     return this.look()
   }
 
   look(): Promise<void> {
-    if (this.#work !== undefined) {
-      this.#again = true
-      return this.#work
-    }
-    this.#work = this.#run().finally(() => {
-      this.#work = undefined
-    })
-    return this.#work
+    return this.#turns.take()
   }
 
   takeOver(): void {
@@ -92,19 +90,14 @@ export class BirdSpeaker implements Speaker {
 
   close(): void {
     this.#isClosed = true
+    this.#turns.end()
     this.#cancel()
-  }
-
-  async #run(): Promise<void> {
-    do {
-      this.#again = false
-      await this.#once()
-    } while (this.#again && !this.#isClosed)
   }
 
   async #once(): Promise<void> {
     const { clock, after } = this.#options
     if (this.#routes === undefined || this.#isClosed || clock.elapsed() < this.#notBefore) return
+    this.#isNew = false
     try {
       const text = renderInclude(this.#routes, this.#options)
       await this.#keepInclude(text)
@@ -174,7 +167,7 @@ export class BirdSpeaker implements Speaker {
       for (let reading = 1; ; reading++) {
         const found = await read(bird, upstreams, routes)
         const { sessions, alarms, isOtherwise } = compareSessions(found.sessions, found.exported, routes, demotion)
-        if (alarms.length > 0 && reading < READINGS && !this.#again) {
+        if (alarms.length > 0 && reading < READINGS && !this.#isNew) {
           await new Promise<void>((resolve) => void after(READ_AGAIN_MS * 2 ** (reading - 1), resolve))
           continue
         }

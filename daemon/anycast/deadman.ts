@@ -60,6 +60,9 @@ export class Deadman {
   /** What was done last, by name of the prefix. */
   #done: DeadmanState['prefixes']
   #wroteAt = Number.NEGATIVE_INFINITY
+  #writing: Promise<void> = Promise.resolve()
+  /** Why its state could not be written when that was tried last. */
+  #trouble: string | undefined
   #cancel = (): void => undefined
   #isClosed = false
   #isEnding = false
@@ -171,7 +174,8 @@ export class Deadman {
     const listeners = this.#silent.get('udp') === undefined || this.#silent.get('tcp') === undefined ? undefined : `DNS: ${this.#silent.get('udp')}`
     const verdict = judgeDaemon({ state, isThere: isAlive(state.pid), listeners, startedAt: this.#startedAt, now, isEnding: this.#isEnding }, { everyMs: config.anycast.every, restartMs: config.anycast['restart-within'] })
     if (verdict.is === 'dead' && this.#acting === undefined) {
-      this.#acts++
+      // Its own count may have been deleted.
+      this.#acts = Math.max(this.#acts, state.taken) + 1
       this.#why = verdict.why
       this.#acting = { why: verdict.why, histories: new Map(Object.entries(state.prefixes).map(([name, { history }]) => [name, history])), intents: new Map() }
       this.#speaker.takeOver()
@@ -248,11 +252,18 @@ export class Deadman {
     const prefixes = Object.entries(config.anycast.prefixes)
     const state: DeadmanState = {
       pid: process.pid, at: now, acts: this.#acts, isActing: this.#acting !== undefined, why: this.#why,
+      heard: (this.#options.channel?.view() ?? []).flatMap(({ name, isFresh }) => (isFresh ? [name] : [])),
       prefixes: this.#done,
       leases: Object.fromEntries(prefixes.map(([, { prefix }]) => [prefix, this.#heardOf(prefix)]))
     }
-    this.#writing = this.#writing.then(() => replaceFile(deadmanFile(stateFolder), `${JSON.stringify(state)}\n`, { isLasting: false, mode: 0o600 })).catch((error: unknown) => log.error(`dead-man: ${messageOf(error)}`))
+    this.#writing = this.#writing.then(() => replaceFile(deadmanFile(stateFolder), `${JSON.stringify(state)}\n`, { isLasting: false, mode: 0o600 })).then(
+      () => {
+        this.#trouble = undefined
+      },
+      (error: unknown) => {
+        if (this.#trouble !== messageOf(error)) log.error(`dead-man: ${messageOf(error)}`)
+        this.#trouble = messageOf(error)
+      }
+    )
   }
-
-  #writing: Promise<void> = Promise.resolve()
 }

@@ -115,7 +115,7 @@ function awaited(state: Announcement, why: readonly string[], situation: Situati
   const serving = servingElsewhere(leases)
   if (history.state === 'withdrawn' && serving < rules.minPops) return { state, reasons: [...why, `not held back: ${count(serving)} announce it, and min-pops is ${rules.minPops}`] }
   const flapped = history.flaps > 1 ? `, for it fell ${history.flaps} times` : ''
-  return { state: history.state, reasons: [`held back for ${formatDuration(from + hold - now)} more${flapped}`, ...why], holdUntil: from + hold }
+  return { state: history.state, reasons: [`held back for ${formatDuration(from + hold - now)} more of ${formatDuration(hold)}${flapped}`, ...why], holdUntil: from + hold }
 }
 
 /** How long all must have been well: doubled with every flap past the first. */

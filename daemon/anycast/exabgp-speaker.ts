@@ -5,6 +5,7 @@ import type { Logger } from '../../core/log.ts'
 import { messageOf } from '../../core/trouble.ts'
 import type { IncludeOptions, Route } from './include.ts'
 import type { Speaker, SpeakerView } from './speaker.ts'
+import { makeTurns } from './turns.ts'
 
 export interface ExabgpOptions extends IncludeOptions {
   /** Named pipe that ExaBGP reads. */
@@ -28,7 +29,8 @@ export function exabgpLines(routes: readonly Route[], { asn, demotion }: Include
     const small = communities.filter((each) => each.split(':').length === 2)
     return [
       `announce route ${prefix} next-hop ${nextHop}`,
-      ...(prepends > 0 ? [`as-path [ ${Array.from({ length: prepends }, () => asn).join(' ')} ]`] : []),
+      // A path that is given is the whole of it: ExaBGP puts the own AS in front of none but its own.
+      ...(prepends > 0 ? [`as-path [ ${Array.from({ length: prepends + 1 }, () => asn).join(' ')} ]`] : []),
       ...(med === undefined ? [] : [`med ${med}`]),
       ...(small.length > 0 ? [`community [ ${small.join(' ')} ]`] : []),
       ...(large.length > 0 ? [`large-community [ ${large.join(' ')} ]`] : [])
@@ -43,8 +45,7 @@ export class ExabgpSpeaker implements Speaker {
   #pipe: FileHandle | undefined
   #told: string | undefined
   #toldAt = Number.NEGATIVE_INFINITY
-  #work: Promise<void> | undefined
-  #again = false
+  readonly #turns = makeTurns(() => this.#once())
   #view: SpeakerView = { what: 'ExaBGP', isThere: false, sessions: [], alarms: [] }
 
   constructor(options: ExabgpOptions) {
@@ -57,14 +58,7 @@ export class ExabgpSpeaker implements Speaker {
   }
 
   look(): Promise<void> {
-    if (this.#work !== undefined) {
-      this.#again = true
-      return this.#work
-    }
-    this.#work = this.#run().finally(() => {
-      this.#work = undefined
-    })
-    return this.#work
+    return this.#turns.take()
   }
 
   takeOver(): void {
@@ -76,30 +70,30 @@ export class ExabgpSpeaker implements Speaker {
   }
 
   close(): void {
+    this.#turns.end()
+    this.#letGo()
+  }
+
+  #letGo(): void {
     void this.#pipe?.close().catch(() => undefined)
     this.#pipe = undefined
   }
 
-  async #run(): Promise<void> {
-    do {
-      this.#again = false
-      await this.#once()
-    } while (this.#again)
-  }
-
   async #once(): Promise<void> {
     const { pipe, clock, nextHop } = this.#options
-    const text = exabgpLines(this.#routes, this.#options, nextHop).map((line) => `${line}\n`).join('')
+    const lines = exabgpLines(this.#routes, this.#options, nextHop).map((line) => `${line}\n`)
+    const text = lines.join('')
     if (text === '' || (text === this.#told && clock.elapsed() - this.#toldAt < AGAIN_MS)) return
     try {
       // Without O_NONBLOCK it would wait until somebody reads.
       this.#pipe ??= await open(pipe, constants.O_WRONLY | constants.O_NONBLOCK)
-      await this.#pipe.write(text)
+      // A pipe takes a line whole or not at all (PIPE_BUF); of all together it may take a part.
+      for (const line of lines) await this.#pipe.write(line)
       this.#told = text
       this.#toldAt = clock.elapsed()
       this.#say({ what: 'ExaBGP', isThere: true, toldAt: clock.now(), sessions: [], alarms: [] })
     } catch (error) {
-      this.close()
+      this.#letGo()
       this.#told = undefined
       this.#say({ what: 'ExaBGP', isThere: false, sessions: [], alarms: [whyNotTold(error as NodeJS.ErrnoException, pipe)] })
     }

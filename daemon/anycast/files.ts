@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 // Small files that are always whole: written beside, then renamed.
@@ -12,12 +12,18 @@ export async function replaceFile(file: string, text: string, { isLasting, mode 
   await mkdir(dirname(file), { recursive: true })
   const handle = await open(beside, 'w', mode)
   try {
-    await handle.writeFile(text)
-    if (isLasting) await handle.sync()
-  } finally {
-    await handle.close()
+    try {
+      await handle.writeFile(text)
+      if (isLasting) await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(beside, file)
+  } catch (error) {
+    // On a disk that is full, what was begun would take up what is left.
+    await rm(beside, { force: true }).catch(() => undefined)
+    throw error
   }
-  await rename(beside, file)
   if (!isLasting) return
   const folder = await open(dirname(file), 'r')
   try {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { z } from 'zod'
 import { messageOf } from '../../core/trouble.ts'
 import type { Logger } from '../../core/log.ts'
@@ -16,7 +17,9 @@ export class Pins {
   constructor(file: string, log: Logger) {
     this.#file = file
     this.#log = log
-    this.#pins = new Map(Object.entries(readState(file, schema) ?? {}))
+    const kept = readState(file, schema)
+    if (kept === undefined && existsSync(file)) log.error(`${file} cannot be read: pins and drains of before are forgotten`)
+    this.#pins = new Map(Object.entries(kept ?? {}))
   }
 
   /** The pin of a prefix at a wall time. */

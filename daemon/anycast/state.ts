@@ -31,11 +31,13 @@ export type AnycastState = z.output<typeof anycastState>
 export const deadmanState = z.object({
   pid: z.number(),
   at: z.number(),
-  /** Counts every time it took over from the daemon. */
+  /** Counts every time it took over from the daemon, from what the daemon has taken over last. */
   acts: z.number(),
   /** It holds the announcements now. */
   isActing: z.boolean(),
   why: z.string(),
+  /** PoPs whose dead-men it hears. */
+  heard: z.array(z.string()).default([]),
   prefixes: z.record(z.string(), z.object({ prefix: z.string(), history })),
   /** What other dead-men say of their daemons, by prefix. */
   leases: z.record(z.string(), z.array(lease))

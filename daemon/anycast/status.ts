@@ -34,7 +34,7 @@ export interface AnycastStatus {
   readonly maxWithdrawn: number
   readonly prefixes: readonly PrefixStatus[]
   readonly speaker: SpeakerView
-  readonly deadman?: { readonly pid: number; readonly at: number; readonly isActing: boolean; readonly acts: number; readonly why: string }
+  readonly deadman?: { readonly pid: number; readonly at: number; readonly isActing: boolean; readonly acts: number; readonly why: string; /** PoPs that are heard, and their dead-men are not. */ readonly unheard?: readonly string[] }
 }
 
 export interface PinRequest {

@@ -9,7 +9,6 @@ import t, { type Test } from 'tap'
 import { systemAfter, systemClock } from '../../core/clock.ts'
 import { BirdSpeaker } from '../../daemon/anycast/bird-speaker.ts'
 import { openBird } from '../../daemon/anycast/bird.ts'
-import { exabgpLines } from '../../daemon/anycast/exabgp-speaker.ts'
 import { renderInclude, type Route } from '../../daemon/anycast/include.ts'
 import type { SpeakerView } from '../../daemon/anycast/speaker.ts'
 
@@ -147,14 +146,6 @@ t.test('without BIRD, and where the include cannot be written, that is said', as
   t.teardown(() => other.close())
   await other.carry(ROUTES)
   t.match(other.view().alarms, [/file\/nearcast\.conf cannot be used: not a directory/])
-})
-
-t.test('ExaBGP is told in its own words', async (t) => {
-  t.same(exabgpLines([{ prefix: '192.0.2.0/24', state: 'announced' }, { prefix: '198.51.100.0/24', state: 'demoted' }, { prefix: '2001:db8::/48', state: 'withdrawn' }], { asn: 64500, demotion: DEMOTION }, 'self'), [
-    'announce route 192.0.2.0/24 next-hop self',
-    'announce route 198.51.100.0/24 next-hop self as-path [ 64500 64500 ] med 50 community [ 65535:0 ] large-community [ 64500:1:2 ]',
-    'withdraw route 2001:db8::/48 next-hop self'
-  ])
 })
 
 const bird = ['/usr/sbin/bird', '/usr/bin/bird', '/sbin/bird'].find(existsSync)

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { writeMmdb } from '../geodb/mmdb-writer.ts'
@@ -26,6 +26,9 @@ export const unicastEdge = (pop: string): string => `${pop}1`
 /** The edge that listens on the anycast address. */
 export const anycastEdge = (pop: string): string => `${pop}2`
 
+/** How long what was withdrawn is held back, milliseconds. */
+export const HOLD = { holdMs: 3000, longestHoldMs: 12_000 } as const
+
 const POLICIES = `policies:
   near: { score: [${POPS.map(({ name }) => unicastEdge(name)).join(', ')}], weights: { path: 1, latency: 0, capacity: 0, health: 0 } }
 `
@@ -35,7 +38,7 @@ function configOf(pop: Pop, lab: Lab, isQuick: boolean): string {
   const edge = ({ name, ipv4, ipv6, city, at }: Pop): string => `  ${unicastEdge(name)}: { address: [${ipv4}, "${ipv6}"], city: ${city}, at: [${at.join(', ')}], pop: ${name} }\n`
   return `domain: lab.test
 log: info
-dns: { listen: [0.0.0.0, "::"], port: 53, threads: 1, identity: ${pop.name} }
+dns: { listen: [0.0.0.0, "::"], port: 53, threads: 1, identity: ${pop.name}, rate-limit: { mode: off } }
 http: { port: 80 }
 geo: { database: ${join(lab.folder, 'places.mmdb')} }
 cache: { memory: 16MiB }
@@ -49,8 +52,8 @@ anycast:
   asn: ${pop.as}
   upstreams: [${upstreamsOf(pop).join(', ')}]
   bird: { socket: ${lab.socket(pop.name)}, include: ${join(folder, INCLUDE)} }
-  hold: ${isQuick ? '500ms' : '3s'}
-  longest-hold: ${isQuick ? '500ms' : '12s'}
+  hold: ${isQuick ? 500 : HOLD.holdMs}ms
+  longest-hold: ${isQuick ? 500 : HOLD.longestHoldMs}ms
   drain-for: 3s
   prefixes:
     dns4: { prefix: ${SERVICE.dns.prefix4}, addresses: [${SERVICE.dns.ipv4}] }
@@ -79,6 +82,8 @@ export async function startFleet(lab: Lab, { isQuick = false } = {}): Promise<vo
     writeFileSync(join(folder, 'pops.keys'), `${'5e'.repeat(31)}01\n`)
     chmodSync(join(folder, 'pops.keys'), 0o600)
     writeFileSync(join(folder, 'nearcast.yaml'), configOf(pop, lab, isQuick))
+    const bound = await bindAt(lab, pop.name, 'bind')
+    if (bound.status !== 0) throw new Error(`${pop.name}: ${bound.err.trim()}`)
     startPop(lab, pop.name)
   }
   for (const { name } of POPS) {
@@ -100,6 +105,11 @@ export function nearcastAt(lab: Lab, pop: string, ...words: string[]): Promise<R
   return lab.run(pop, process.execPath, nearcast, ...words, '--state', join(lab.folder, pop, 'state'))
 }
 
+/** Puts the service addresses on a PoP's loopback, or takes them off. */
+export function bindAt(lab: Lab, pop: string, verb: 'bind' | 'unbind'): Promise<Ran> {
+  return nearcastAt(lab, pop, 'anycast', verb, '--config', join(lab.folder, pop, 'nearcast.yaml'))
+}
+
 /** All others are heard, every edge is up. */
 async function isReady(lab: Lab, pop: string): Promise<boolean> {
   const status = await statusAt(lab, pop)
@@ -116,6 +126,25 @@ interface PopStatus {
 export async function statusAt(lab: Lab, pop: string): Promise<PopStatus | undefined> {
   const { status, out } = await nearcastAt(lab, pop, 'status', '--json')
   return status === 0 ? (JSON.parse(out) as PopStatus) : undefined
+}
+
+/** What is read here of what a PoP's daemon has written down last: also of one that hangs. */
+export interface PopWritten {
+  readonly pid: number
+  readonly prefixes: Readonly<Record<string, { readonly history: { readonly state: string; readonly since: number; readonly wellSince?: number; readonly flaps: number }; readonly isWell: boolean; readonly leases: readonly { readonly isWell: boolean; readonly isLeaving: boolean }[] }>>
+}
+
+/** Whether a PoP's dead-man holds its announcements. */
+export function isHeldByDeadman(lab: Lab, pop: string): boolean {
+  return readFileSync(join(lab.folder, pop, 'state', 'deadman.json'), 'utf8').includes('"isActing":true')
+}
+
+export function writtenAt(lab: Lab, pop: string): PopWritten | undefined {
+  try {
+    return JSON.parse(readFileSync(join(lab.folder, pop, 'state', 'anycast.json'), 'utf8')) as PopWritten
+  } catch {
+    return undefined
+  }
 }
 
 /** Cuts a PoP off from what other PoPs say to it and hear of it, or joins it again; its clients are not touched. */

@@ -10,7 +10,7 @@ const way = findWay()
 
 t.test('routers of the lab take the shortest AS path, and when it goes the next', { skip: typeof way === 'string' ? false : way.reason }, async (t) => {
   const folder = join(mkdtempSync(join(tmpdir(), 'nearcast-lab-')), 'lab')
-  const lab = await Lab.build(folder)
+  const lab = await Lab.build(folder, { isPlain: true })
   t.teardown(() => lab.down())
   for (const prefix of [SERVICE.dns.prefix4, SERVICE.dns.prefix6]) {
     t.equal((await lab.heardFrom('r1', prefix))[0], 'icn', `r1 sends ${prefix} to icn`)

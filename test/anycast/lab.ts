@@ -39,9 +39,10 @@ export class Lab {
   /**
    * Builds namespaces, cables and BIRDs, and waits until routes have come everywhere.
    * @param outlives its processes stay when the one that builds it ends, whichever way; a test's must not
+   * @param isPlain without Nearcast, which would bind the service addresses itself
    * @throws Error with a line that says what is missing
    */
-  static async build(folder: string, { outlives = false } = {}): Promise<Lab> {
+  static async build(folder: string, { outlives = false, isPlain = false } = {}): Promise<Lab> {
     const way = findWay()
     if (typeof way !== 'string') throw new Error(way.reason)
     if (folder.length > LONGEST_FOLDER) throw new Error(`${folder} is too long a name for control sockets below it: --state DIR takes a shorter one`)
@@ -50,7 +51,7 @@ export class Lab {
     lab.#outlives = outlives
     try {
       lab.#save()
-      await lab.#wire()
+      await lab.#wire(isPlain)
       for (const router of ROUTERS) lab.#startBird(router.name, routerConf(router, join(folder, `${router.name}.log`)))
       for (const pop of POPS) {
         mkdirSync(join(folder, pop.name), { recursive: true })
@@ -141,14 +142,14 @@ export class Lab {
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 10 })
   }
 
-  async #wire(): Promise<void> {
+  async #wire(isPlain: boolean): Promise<void> {
     await Promise.all(NODES.map((node) => this.sh(node, 'ip link set lo up', 'for key in ipv4.ip_forward ipv6.conf.all.forwarding ipv6.conf.default.forwarding; do echo 1 > /proc/sys/net/$(echo $key | tr . /); done', 'for key in all default; do echo 0 > /proc/sys/net/ipv4/conf/$key/rp_filter; echo 0 > /proc/sys/net/ipv6/conf/$key/accept_dad; done')))
     for (const { ends: [one, other] } of LINKS) await this.sh(one.node, `ip link add ${other.node} type veth peer name ${one.node} netns ${this.#written.spaces[other.node]!.pid}`)
     await Promise.all(NODES.map((node) => this.sh(node, ...neighboursOf(node).flatMap(({ own, peer }) => {
       const length = own.ipv4.startsWith('198.18.') ? 24 : 30
       return [`ip addr add ${own.ipv4}/${length} dev ${peer.node}`, `ip addr add ${own.ipv6}/64 dev ${peer.node} nodad`, `ip link set ${peer.node} up`]
     }), ...(ROUTERS.some(({ name }) => name === node) || POPS.some(({ name }) => name === node) ? [] : neighboursOf(node).flatMap(({ peer }) => [`ip route add default via ${peer.ipv4}`, `ip -6 route add default via ${peer.ipv6}`])))))
-    await Promise.all(POPS.map((pop) => this.sh(pop.name, ...addressesOf(pop).map((address) => `ip addr add ${address} dev lo${address.includes(':') ? ' nodad' : ''}`))))
+    await Promise.all(POPS.map((pop) => this.sh(pop.name, ...addressesOf(pop, isPlain).map((address) => `ip addr add ${address} dev lo${address.includes(':') ? ' nodad' : ''}`))))
   }
 
   #startBird(node: string, conf: string): void {
@@ -181,7 +182,7 @@ exec "$@"
   }
 }
 
-/** What a PoP has on its loopback. */
-function addressesOf({ ipv4, ipv6 }: Pop): string[] {
-  return [`${ipv4}/32`, `${ipv6}/128`, ...Object.values(SERVICE).flatMap((service) => [`${service.ipv4}/32`, `${service.ipv6}/128`])]
+/** What a PoP has on its loopback from the start. */
+function addressesOf({ ipv4, ipv6 }: Pop, withService: boolean): string[] {
+  return [`${ipv4}/32`, `${ipv6}/128`, ...(withService ? Object.values(SERVICE) : []).flatMap((service) => [`${service.ipv4}/32`, `${service.ipv6}/128`])]
 }

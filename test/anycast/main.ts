@@ -29,7 +29,7 @@ try {
     process.exitCode = 1
   } else {
     await found?.down()
-    const lab = await Lab.build(folder, { outlives: true })
+    const lab = await Lab.build(folder, { outlives: true, isPlain: options.plain !== undefined })
     if (options.plain === undefined) await startFleet(lab, { isQuick: options.measure !== undefined })
     if (options.measure === undefined) process.stdout.write(mapOf(options.plain === undefined))
     else await measure(lab, (line) => process.stdout.write(`${line}\n`), Number(options.minutes ?? 40)).finally(() => lab.down())

@@ -1,10 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemAfter } from '../../core/clock.ts'
 import { openBird, type Bird } from '../../daemon/anycast/bird.ts'
-import { anycastEdge, processOf, startPop } from './fleet.ts'
+import { anycastEdge, processOf, startPop, writtenAt } from './fleet.ts'
 import type { Lab } from './lab.ts'
 import { SERVICE } from './map.ts'
 import { end, strike, until } from './spaces.ts'
@@ -23,11 +21,11 @@ interface Struck {
   find(lab: Lab): Promise<number | undefined>
 }
 
-const daemon = (lab: Lab): Promise<number | undefined> => Promise.resolve(writtenAt(lab)?.pid)
+const daemon = (lab: Lab): Promise<number | undefined> => Promise.resolve(writtenAt(lab, 'icn')?.pid)
 const CASES: readonly Struck[] = [
   { what: 'the daemon hangs (SIGSTOP)', rounds: 50, prefix: SERVICE.dns.prefix4, isAsked: true, signal: 'SIGSTOP', find: daemon },
   { what: 'the daemon is killed (SIGKILL)', rounds: 50, prefix: SERVICE.dns.prefix4, isAsked: true, signal: 'SIGKILL', find: daemon },
-  { what: 'the edge hangs (SIGSTOP)', rounds: 50, prefix: SERVICE.edge.prefix4, isAsked: false, signal: 'SIGSTOP', find: (lab) => processOf(lab, 'icn', anycastEdge('icn')) }
+  { what: 'the edge hangs (SIGSTOP)', rounds: 50, prefix: SERVICE.edge.prefix4, isAsked: false, signal: 'SIGSTOP', find: (lab) => processOf(lab, 'icn', anycastEdge('icn')).catch(() => undefined) }
 ]
 
 const RATE = 200
@@ -55,21 +53,22 @@ export async function measure(lab: Lab, say: (line: string) => void, minutes: nu
   const load = (): string => loadavg().map((each) => each.toFixed(1)).join(', ')
   const router = await openBird({ socket: lab.socket('r1'), timeoutMs: 10_000, after: systemAfter }, true)
   say(`${cpus().length} cores, load ${load()}\n\n| what happens | rounds | withdrawn on the router: median | worst | queries lost of ${RATE}/s, IPv4 and IPv6: median | worst |\n|---|---|---|---|---|---|`)
-  const asking = askMeanwhile(lab, 'c1', { rate: RATE, patience: PATIENCE_MS })
-  const played = new Map<Struck, Round[]>()
-  for (const each of CASES) played.set(each, await playRounds(lab, router, each, isTime))
-  const lostAt = (await asking.stop()).map((asked) => asked.lostAt)
+  for (const each of CASES) say(await rowOf(lab, router, each, isTime))
   router.close()
-  for (const [{ what, rounds, isAsked }, done] of played) {
-    const times = done.map(({ tookMs }) => tookMs)
-    const lost = isAsked ? lostAt.map((family) => done.map(({ from, to }) => family.filter((at) => at >= from && at < to).length)) : []
-    const told = (share: number): string => (isAsked ? lost.map((family) => valueAt(family, share)).join(', ') : '–')
-    say(`| ${what} | ${done.length === rounds ? rounds : `${done.length} of ${rounds}`} | ${seconds(valueAt(times, 0.5))} | ${seconds(valueAt(times, 1))} | ${told(0.5)} | ${told(1)} |`)
-  }
   const [least, most] = [OTHERS.everyMs * (OTHERS.fall - 1), OTHERS.everyMs * OTHERS.fall]
   const middle = (least + most) / 2
   say(`| anycast_healthchecker's defaults (10 s, 2 falls), computed | – | ${seconds(middle)} | ${seconds(most)} | ${(middle / 1000) * RATE} | ${(most / 1000) * RATE} |`)
   say(`\nload ${load()} at the end, after ${Math.round((performance.now() - began) / 1000)} s`)
+}
+
+async function rowOf(lab: Lab, router: Bird, each: Struck, isTime: () => boolean): Promise<string> {
+  const { what, rounds, isAsked } = each
+  const asking = isAsked ? askMeanwhile(lab, 'c1', { rate: RATE, patience: PATIENCE_MS }) : undefined
+  const done = await playRounds(lab, router, each, isTime)
+  const lost = ((await asking?.stop()) ?? []).map(({ lostAt }) => done.map(({ from, to }) => lostAt.filter((at) => at >= from && at < to).length))
+  const times = done.map(({ tookMs }) => tookMs)
+  const told = (share: number): string => (isAsked ? lost.map((family) => valueAt(family, share)).join(', ') : '–')
+  return `| ${what} | ${done.length === rounds ? rounds : `${done.length} of ${rounds}`} | ${seconds(valueAt(times, 0.5))} | ${seconds(valueAt(times, 1))} | ${told(0.5)} | ${told(1)} |`
 }
 
 async function playRounds(lab: Lab, router: Bird, each: Struck, isTime: () => boolean): Promise<Round[]> {
@@ -77,7 +76,10 @@ async function playRounds(lab: Lab, router: Bird, each: Struck, isTime: () => bo
   let late = 0
   for (let tries = 0; done.length + late < each.rounds && isTime(); tries++) {
     if (each.signal === 'SIGKILL' && tries % KILLS_A_START === 0) await startAgain(lab)
-    if (!(await until(() => isBack(lab, router)))) await startAgain(lab)
+    if (!(await until(() => isBack(lab, router)))) {
+      await startAgain(lab)
+      continue
+    }
     const pid = await each.find(lab)
     // Anywhere between two checks.
     await sleep(Math.random() * 1000)
@@ -98,23 +100,9 @@ async function startAgain(lab: Lab): Promise<void> {
   startPop(lab, 'icn')
 }
 
-/** What is read here of what the daemon of icn has written down last. */
-interface Written {
-  readonly pid: number
-  readonly prefixes: Readonly<Record<string, { readonly isWell: boolean; readonly leases: readonly { readonly isWell: boolean; readonly isLeaving: boolean }[] }>>
-}
-
-function writtenAt(lab: Lab): Written | undefined {
-  try {
-    return JSON.parse(readFileSync(join(lab.folder, 'icn', 'state', 'anycast.json'), 'utf8')) as Written
-  } catch {
-    return undefined
-  }
-}
-
 /** Everything is announced as at the start, at icn with the shortest path and at the others, and icn knows that they are well. */
 async function isBack(lab: Lab, router: Bird): Promise<boolean> {
-  const prefixes = Object.values(writtenAt(lab)?.prefixes ?? {})
+  const prefixes = Object.values(writtenAt(lab, 'icn')?.prefixes ?? {})
   if (prefixes.length === 0 || !prefixes.every(({ isWell, leases }) => isWell && leases.length === 2 && leases.every((lease) => lease.isWell && !lease.isLeaving))) return false
   for (const prefix of [SERVICE.dns.prefix4, SERVICE.dns.prefix6, SERVICE.edge.prefix4, SERVICE.edge.prefix6]) {
     const family = prefix.includes(':') ? 6 : 4
