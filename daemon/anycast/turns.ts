@@ -11,10 +11,9 @@ export function makeTurns(work: () => Promise<void>): Turns {
   let isAwaited = false
   let hasEnded = false
   const run = async (): Promise<void> => {
-    do {
-      isAwaited = false
-      await work()
-    } while (isAwaited && !hasEnded)
+    isAwaited = false
+    await work()
+    if (isAwaited && !hasEnded) await run()
   }
   return {
     take: () => {
