@@ -52,8 +52,8 @@ export function routingOf(text: string, targets: readonly Target[] = edges): Rou
 }
 
 /** As `routingOf`, with what it was read into. A random tree with a branch that nobody comes to is made anew. */
-export function imageOf({ text, targets, isRandom = false }: { readonly text: string; readonly targets: readonly Target[]; readonly isRandom?: boolean }): ReadPolicies & { readonly image: RoutingImage } {
-  const read = readPolicies({ file: 'p', text, targets })
+export function imageOf({ text, targets, checks = [], isRandom = false }: { readonly text: string; readonly targets: readonly Target[]; readonly checks?: readonly string[]; readonly isRandom?: boolean }): ReadPolicies & { readonly image: RoutingImage } {
+  const read = readPolicies({ file: 'p', text, targets, checks })
   const { image, faults } = read
   if (isRandom) fc.pre(!faults.some(({ reason, severity }) => severity === 'error' && reason.includes(' is never reached: ')))
   if (image === undefined) throw new Error(faults.map(({ reason }) => reason).join('\n'))
