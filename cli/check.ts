@@ -89,7 +89,7 @@ function gather(call: Call): Source[] | string {
   return readAll([config, ...overridesFile(config.path), ...policies, ...names.map(inZones), ...views])
 }
 
-/** The zones of each view that the configuration names, or in one line which folder is missing. */
+/** The zones and policies of each view that the configuration names, or in one line which folder is missing. */
 function viewFiles(configPath: string, zones: { readonly label: string; readonly path: string }): { label: string; path: string; view: string }[] | string {
   const { config } = existsSync(configPath) ? parseConfig(configPath, readFileSync(configPath, 'utf8')) : {}
   const files: { label: string; path: string; view: string }[] = []
@@ -97,7 +97,7 @@ function viewFiles(configPath: string, zones: { readonly label: string; readonly
     const [path, label] = [join(zones.path, 'views', view), `${zones.label}views/${view}/`]
     const missing = folderTrouble(label, path)
     if (missing !== undefined) return `${missing}, which view ${view} of dns.views has its zones in`
-    for (const name of readdirSync(path).sort()) if (name.endsWith('.zone')) files.push({ label: `${label}${name}`, path: join(path, name), view })
+    for (const name of readdirSync(path).sort()) if (name.endsWith('.zone') || name === 'policies.yaml') files.push({ label: `${label}${name}`, path: join(path, name), view })
   }
   return files
 }
@@ -204,8 +204,8 @@ function checkAll(call: Call, sources: readonly Source[], origin: string | undef
   faults.push(...sameZoneTwice(zones), ...filesOfSecondaries(zones, configs))
   // What is not used can be told only where everything that may use it could be read.
   const whole = call.positionals.length === 0 && !faults.some(({ severity }) => severity === 'error')
-  const origins = zones.filter(({ source }) => source.view === undefined).map(({ zone }) => nameToText(zone.origin).toLowerCase().replace(/(.)\.$/, '$1'))
-  if (whole) for (const { source, config } of configs) faults.push(...checkZoneNames(source.label, source.text, config, origins))
+  const originsOf = (inView: boolean): string[] => zones.filter(({ source }) => (source.view !== undefined) === inView).map(({ zone }) => nameToText(zone.origin).toLowerCase().replace(/(.)\.$/, '$1'))
+  if (whole) for (const { source, config } of configs) faults.push(...checkZoneNames(source.label, source.text, config, originsOf(false), originsOf(true)))
   if (whole) for (const read of readings) faults.push(...read.unused(policiesUsed(zones)))
   return { faults, about }
 }

@@ -244,11 +244,11 @@ export function checkKeyNames(file: string, text: string, config: Config, known:
 }
 
 /** Where the configuration speaks of zones that are neither served from a file nor transferred in. @param known names in lower case, without final dot */
-export function checkZoneNames(file: string, text: string, config: Config, known: readonly string[]): Fault[] {
+export function checkZoneNames(file: string, text: string, config: Config, known: readonly string[], inViews: readonly string[] = []): Fault[] {
   const source = readYaml(file, text)
   return Object.entries(config.zones).flatMap(([zone, { primaries }]): Fault[] => {
     if (primaries !== undefined || known.includes(zone)) return []
-    const hint = suggestion(zone, known)
+    const hint = inViews.includes(zone) ? 'zones of views are neither transferred nor updated' : suggestion(zone, known)
     return [{ ...source.position(['zones', zone], true), severity: 'error', reason: `zones.${zone}: there is no zone ${zone}`, ...(hint !== undefined && { hint }) }]
   })
 }

@@ -30,9 +30,9 @@ attach(async (setup, channel) => {
   const [startedAt, version] = [clock.now(), readVersion()]
   const pops = await openPoints(setup, log)
   const vantage = pops?.vantage
-  const now: { loader?: Loader; counting?: Counting } = {}
+  const now: { service?: Service; counting?: Counting } = {}
   const explainer = makeExplainer()
-  const health = startHealth({ setup, clock, after: systemAfter, log, routedTtl: () => now.loader?.status().routedTtl ?? 0, affected: makeAffected(explainer.image), tellOrigins: (down) => channel.send({ kind: 'origins', down }), ...(vantage !== undefined && { vantage }) })
+  const health = startHealth({ setup, clock, after: systemAfter, log, routedTtl: () => now.service?.status().routedTtl ?? 0, affected: makeAffected(explainer.image), tellOrigins: (down) => channel.send({ kind: 'origins', down }), ...(vantage !== undefined && { vantage }) })
   const everywhere = pops && listenEverywhere(setup, pops, health, log)
   const fleet = makeFleetRequests(channel, systemAfter)
   const latencies = startLatencies({ setup, clock, after: systemAfter, log })
@@ -54,10 +54,10 @@ attach(async (setup, channel) => {
       latencies?.use(world.places)
     }
   })
-  const { loader, serving, exchange, counters } = service
-  now.loader = loader
-  latencies?.tellTo((image) => loader.measured(image))
-  paths?.tellTo((sources) => loader.paths(sources))
+  const { loader, views, serving, exchange, counters } = service
+  now.service = service
+  latencies?.tellTo((image) => [loader, views].forEach((each) => each.measured(image)))
+  paths?.tellTo((sources) => [loader, views].forEach((each) => each.paths(sources)))
   const counting = (now.counting = count(setup, service, explainer.image()!, log))
   const anycast = startAnycast({ setup, health, service, pops, log })
   const rate = makeRate(() => sumOf(counters, 'queries'), clock)
@@ -68,7 +68,7 @@ attach(async (setup, channel) => {
     ...elsewhere({ vantage, paths, anycast }),
     queries: { total: sumOf(counters, 'queries'), perSecond: rate.perSecond(), counters: { ...readCounters(...counters), ...serving.traffic() } }
   })
-  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, everywhere, latencies, anycast, status, explain: (question) => withReasons(explainer.explain(question), health, vantage, paths), policiesAt: (at) => loader.policiesAt(at), traffic: makeSurveyor(explainer.image), asked: counting.asked, reload: service.reload, flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
+  const admin = await startAdmin({ setup, clock, after: systemAfter, log, health, fleet, everywhere, latencies, anycast, status, explain: (question) => withReasons(explainer.explain(question), health, vantage, paths), inService: async (at) => ({ since: loader.status().since ?? { zones: {} }, policies: await loader.policiesAt(at), views: await views.past(at) }), traffic: makeSurveyor(explainer.image), asked: counting.asked, reload: service.reload, flush: (zone, isDry) => loader.flush(zone, isDry), refresh: (zone, isWhole) => exchange.refresh(zone, isWhole) })
   announce(channel, serving, loader, admin.url)
   const stop = async (withinMs: number): Promise<void> => {
     await Promise.all([service.close(Math.max(100, withinMs - REST_OF_STOP_MS)), admin.close(), health.close(), everywhere?.close(), latencies?.close(), paths?.close(), counting.close(), anycast?.close()])
@@ -144,8 +144,6 @@ function count(setup: Setup, { tallies, counters }: Service, world: WorldImage, 
   return counting
 }
 
-const NOT_KEPT = { kind: 'unknown', reason: 'policies of views are not kept' } as const
-
 /** Explains what is answered to those in a view by its zones where they have the name. */
 function makeExplainer(): ReturnType<typeof makeOwnExplainer> {
   const all = makeOwnExplainer()
@@ -161,8 +159,7 @@ function makeExplainer(): ReturnType<typeof makeOwnExplainer> {
     },
     explain: (question) => {
       const found = viewAt(all.image()?.views ?? [], question.from)
-      // Of the policies of views nothing is kept.
-      const past = question.past && { ...question.past, policies: NOT_KEPT }
+      const past = question.past && found && { ...question.past, ...question.past.views?.[found.image.name] }
       const own = found && views.get(found.image.name)!.explain({ ...question, ...(past && { past }) })
       if (own === undefined || typeof own === 'string' || own.outcome === 'notours') return all.explain(question)
       return { ...own, steps: [{ depth: 0, text: `${own.question.from} is in ${found!.network}, and so in view ${found!.image.name}: its own zones come first` }, ...own.steps] }

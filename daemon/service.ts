@@ -38,7 +38,7 @@ export interface ServiceOptions {
   /** How the operator sets the port and the addresses, for messages. */
   readonly settings: { readonly port: string; readonly listen: string }
   /** Told of policies before they are in service; what it returns is. */
-  adopt?(routing: RoutingImage): RoutingImage
+  adopt?(routing: RoutingImage, view?: string): RoutingImage
   /** Called once there is something to answer from; nothing is answered before it resolves. */
   after?(): Promise<unknown>
   /** Told of every world before it is answered from. */
@@ -47,6 +47,7 @@ export interface ServiceOptions {
 
 export interface Service {
   readonly loader: Loader
+  readonly views: Pick<ViewZones, 'past' | 'measured' | 'paths'>
   readonly serving: Serving
   readonly exchange: Exchange
   /** Of each thread. */
@@ -77,7 +78,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await Promise.all([now.serving?.use(now.world), now.exchange?.use(now.world, steps)])
   }
   const secrets = new CookieSecrets({ file: setup.config.dns['cookie-secrets'], clock, after: systemAfter, log, changed: () => now.world !== undefined && void put(now.world, []) })
-  const views = startViews({ setup, clock, log, changed: async () => now.world && put(now.world, []) })
+  const views = startViews({ setup, health, adopt: options.adopt, clock, log, changed: async () => now.world && put(now.world, []) })
   const unkeyed = options.rules ?? makeRules({ config: setup.config })
   const keys = new TsigKeyFiles({ files: options.keyFiles ?? [], named: keysNamed(unkeyed), clock, after: systemAfter, log, changed: async () => now.world && put(now.world, []) })
   const loader = new Loader({
@@ -86,7 +87,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     clock,
     log,
     places,
-    ...(options.adopt !== undefined && { adopt: options.adopt }),
+    ...(options.adopt !== undefined && { adopt: (routing: RoutingImage) => options.adopt!(routing) }),
     ...(options.earlyLoader !== undefined && { early: options.earlyLoader }),
     use: put
   })
@@ -112,7 +113,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       keys.close()
       await Promise.all([serving.close(withinMs).then(() => exchange.close()), loader.close(), views.close()])
     }
-    return { loader, serving, exchange, counters, tallies, ...withFaults(loader, keys, views), close }
+    return { loader, views, serving, exchange, counters, tallies, ...withFaults(loader, keys, views), close }
   } catch (error) {
     secrets.close()
     keys.close()
@@ -132,7 +133,8 @@ function withFaults(loader: Loader, keys: TsigKeyFiles, views: ViewZones): Pick<
     },
     status: () => {
       const { reload, ...status } = loader.status()
-      return { ...status, reload: { ...reload, faults: [...keys.faults, ...reload.faults, ...views.faults()] } }
+      const routedTtl = Math.max(status.routedTtl, ...views.statuses().map((view) => view.routedTtl))
+      return { ...status, routedTtl, reload: { ...reload, faults: [...keys.faults, ...reload.faults, ...views.faults()] } }
     }
   }
 }

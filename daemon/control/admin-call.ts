@@ -9,7 +9,7 @@ import type { Everywhere } from './everywhere.ts'
 import type { ExplainQuestion } from './explain.ts'
 import type { Health } from './health.ts'
 import type { Latencies } from './latencies.ts'
-import type { PastPolicies } from './past-policies.ts'
+import type { Past } from './explain-past.ts'
 import type { Anycast } from '../anycast/index.ts'
 import type { Answer, Asked, Question, Trouble } from '../traffic/index.ts'
 
@@ -43,8 +43,8 @@ export interface Control {
   status(): DaemonStatus
   /** A text says what is wrong with the question. */
   explain(question: ExplainQuestion): Explanation | string
-  /** The policies of a wall time. */
-  policiesAt(at: number): Promise<PastPolicies>
+  /** What was in service at a wall time, as far as that is kept. */
+  inService(at: number): Promise<Pick<Past, 'since' | 'policies' | 'views'>>
   reload(force: boolean): Promise<ReloadReply>
   /** Questions about all viewers; for people, and answered apart from what serves. */
   traffic(question: Question): Promise<Answer | Trouble>

@@ -149,9 +149,8 @@ async function explain(input: { name: string; from: string; type: string; assume
   if (typeof at === 'string') return refuse(400, `at: ${at}`)
   const past = at === undefined ? undefined : await control.health.past(at)
   if (typeof past === 'string') return refuse(409, past)
-  const since = control.status().since ?? { zones: {} }
-  const policies = past && (await control.policiesAt(past.at))
-  const explanation = control.explain({ name: input.name, type: input.type, from, ...(input.assume === undefined ? {} : { assume: input.assume }), ...(past && { past: { ...past, since, policies: policies! } }) })
+  const then = past && (await control.inService(past.at))
+  const explanation = control.explain({ name: input.name, type: input.type, from, ...(input.assume === undefined ? {} : { assume: input.assume }), ...(past && { past: { ...past, ...then! } }) })
   if (typeof explanation !== 'string') return { status: 200, body: explanation }
   return refuse(explanation.startsWith(NOT_KNOWN) ? 409 : 400, explanation)
 }

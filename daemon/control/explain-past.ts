@@ -11,6 +11,8 @@ import type { PastPolicies } from './past-policies.ts'
 export interface Past extends PastHealth {
   readonly since: InService
   readonly policies: PastPolicies
+  /** Of views, by name, which have zones and policies of their own. */
+  readonly views?: Readonly<Record<string, Pick<Past, 'since' | 'policies'>>>
 }
 
 /** What a text begins with when the journal does not reach that far. */

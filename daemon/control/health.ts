@@ -26,7 +26,7 @@ export interface Health {
   /** Resolves when every target there is now has been checked once, or when that has taken too long. */
   settled(): Promise<void>
   /** Takes over the targets of policies before they are in service: those that have a check are checked from now on. */
-  adopt(routing: RoutingImage): RoutingImage
+  adopt(routing: RoutingImage, view?: string): RoutingImage
   readonly forces: Forces
   /** How everything stood at a wall time; a text says why that is not known. */
   past: Events['past']

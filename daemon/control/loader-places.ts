@@ -51,18 +51,19 @@ export function hasAsDatabase(config: Pick<Config, 'geo'>): boolean {
 
 /** Places as a daemon of this configuration would have them, for whoever is none: from the tables kept in a state folder where they are of the same database. */
 export function bringPlaces(config: Pick<Config, 'geo'>, stateFolder: string | undefined): Promise<BroughtPlaces> {
-  return makePlacesReader(geoSettings(config), stateFolder, false).bring()
+  return makePlacesReader(geoSettings(config), undefined, stateFolder && join(stateFolder, 'geodb')).bring()
 }
 
 /**
  * Reads the database of places and what the operator lays over it.
- * @param isKeeper keeps what it reads of the operator's for the next start
+ * @param stateFolder where what it reads of the operator's is kept for the next start
+ * @param tables where the tables made of the database are, and are kept
  */
-export function makePlacesReader(geo: GeoSettings, stateFolder: string | undefined, isKeeper = true): PlacesReader {
+export function makePlacesReader(geo: GeoSettings, stateFolder: string | undefined, tables = stateFolder && join(stateFolder, 'geodb')): PlacesReader {
   const isAuto = geo.overrides === 'auto'
   const path = isAuto ? join(geo.folder, OVERRIDES) : resolve(geo.overrides)
   const label = isAuto ? `${basename(geo.folder)}/${OVERRIDES}` : geo.overrides
-  const kept = stateFolder === undefined || !isKeeper ? undefined : join(stateFolder, 'geodb', OVERRIDES)
+  const kept = stateFolder && join(stateFolder, 'geodb', OVERRIDES)
   let current: Overrides | undefined
 
   const readNow = (): { readonly faults: readonly Fault[]; readonly change?: string } => {
@@ -89,7 +90,7 @@ export function makePlacesReader(geo: GeoSettings, stateFolder: string | undefin
       const database = findDatabase({ folder: geo.folder, setting: geo.setting })
       if ('fault' in database) throw new Error(`${database.fault.file}: ${database.fault.reason}`)
       const read = readNow()
-      const base = await buildPlaces({ database: database.path, local: geo.local, ...(stateFolder !== undefined && { cacheFolder: join(stateFolder, 'geodb') }) })
+      const base = await buildPlaces({ database: database.path, local: geo.local, ...(tables !== undefined && { cacheFolder: tables }) })
       const overrides = current ?? NO_OVERRIDES
       const isPlain = overrides.networks.length === 0 && overrides.resolvers.length === 0
       return { places: isPlain ? base : mergeOverrides(base, overrides), ...read }

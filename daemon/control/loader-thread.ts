@@ -35,7 +35,8 @@ export interface LoaderData {
   readonly secondaries: readonly string[]
   /** Names of the zones whose serial rises by itself, without final dot. */
   readonly autoSerials: readonly string[]
-  readonly geo: GeoSettings & { readonly when: 'always' | 'for policies' }
+  /** `tables`: where those of places are kept, when that is not in the state folder. */
+  readonly geo: GeoSettings & { readonly when: 'always' | 'for policies'; readonly tables?: string }
 }
 
 export type FromLoader =
@@ -80,7 +81,7 @@ const say = (message: FromLoader): void => port.postMessage(message)
 /** Places are read once, when they are first needed. */
 let places: Promise<void> | undefined
 
-const reader = makePlacesReader(geo, stateFolder)
+const reader = makePlacesReader(geo, stateFolder, geo.tables)
 /** Files are read one after the other, so that what was read last is told last. */
 let reading = Promise.resolve()
 

@@ -31,6 +31,8 @@ export interface LoaderOptions {
   readonly log: Logger
   /** The database of places is read at once, or only where there are policies. */
   readonly places: 'always' | 'for policies'
+  /** Where tables of places are kept for the next start, where another looks after what belongs to them. Absent: in the state folder. */
+  readonly placesFolder?: string
   /** Its thread, begun already. */
   readonly early?: EarlyThread
   /** Told of policies before they are in service; what it returns is. */
@@ -93,7 +95,7 @@ export class Loader {
       mostTargets: options.health.words.length,
       secondaries: Object.entries(config.zones).flatMap(([name, { primaries }]) => (primaries === undefined ? [] : [name])),
       autoSerials: Object.entries(config.zones).flatMap(([name, { serial }]) => (serial === 'auto' ? [name] : [])),
-      geo: { ...geoSettings(config), when: options.places }
+      geo: { ...geoSettings(config), when: options.places, ...(options.placesFolder !== undefined && { tables: options.placesFolder }) }
     }
     this.first = new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
     this.#worker = this.#start(options.early)

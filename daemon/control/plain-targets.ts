@@ -5,8 +5,8 @@ import { checkedName, type RoutingImage, type Target } from '../routing/index.ts
 
 /** The targets of policies that are no edges and have a check: each has a word of the health table as long as a policy names it. */
 export interface PlainTargets {
-  /** Takes over the targets of policies that are about to be in service: begins and ends checks, and tells each target its word. */
-  adopt(image: RoutingImage): RoutingImage
+  /** Takes over the targets of policies that are about to be in service, those of all or of a view: begins and ends checks, and tells each target its word. */
+  adopt(image: RoutingImage, view?: string): RoutingImage
   /** `web@192.0.2.7`: its check and what it is. */
   readonly names: readonly string[]
   /** The word of such a name. */
@@ -23,16 +23,18 @@ export interface PlainTargetsOptions {
 
 export function makePlainTargets({ checks, table, firstWord, checker }: PlainTargetsOptions): PlainTargets {
   const words = new Map<string, number>()
-  /** No longer named, but perhaps still read by a thread that answers from the policies before. */
-  let leaving: string[] = []
+  const byView = new Map<string, readonly string[]>()
+  /** No longer named, but perhaps still read by a thread that answers from the policies before: by the view that named them last. */
+  const leaving = new Map<string, readonly string[]>()
   const free: number[] = Array.from({ length: table.words.length - firstWord }, (_, index) => table.words.length - 1 - index)
 
   const giveBack = (names: readonly string[]): void => {
-    for (const name of names) {
+    const held = [...new Set(names)].filter((name) => words.has(name))
+    for (const name of held) {
       free.push(words.get(name)!)
       words.delete(name)
     }
-    checker.remove(names)
+    checker.remove(held)
   }
   const wordFor = (name: string, target: Target, check: string, fresh: CheckTarget[]): number => {
     const known = words.get(name)
@@ -49,12 +51,17 @@ export function makePlainTargets({ checks, table, firstWord, checker }: PlainTar
       return [...words.keys()]
     },
     wordOf: (name) => words.get(name),
-    adopt: (image) => {
+    adopt: (image, view = '') => {
       const fresh: CheckTarget[] = []
-      const named = new Set(image.targets.flatMap((target, index) => (index < firstWord || target.check === undefined ? [] : [checkedName(target)])))
-      giveBack(leaving.filter((name) => !named.has(name)))
-      leaving = [...words.keys()].filter((name) => !named.has(name))
-      if (named.size > free.length + words.size) giveBack(leaving.splice(0))
+      const before = byView.get(view) ?? []
+      byView.set(view, image.targets.flatMap((target, index) => (index < firstWord || target.check === undefined ? [] : [checkedName(target)])))
+      const named = new Set([...byView.values()].flat())
+      giveBack((leaving.get(view) ?? []).filter((name) => !named.has(name)))
+      leaving.set(view, before.filter((name) => !named.has(name)))
+      if (named.size > free.length + words.size) {
+        giveBack([...leaving.values()].flat().filter((name) => !named.has(name)))
+        leaving.clear()
+      }
       const targets = image.targets.map((target, index) => {
         const { check } = target
         if (index < firstWord || check === undefined) return target

@@ -23,7 +23,7 @@ const admin = await startAdmin({
   status: () => daemonStatus,
   traffic: async (question) => (question.kind === 'drain' && question.patterns.includes('icn') ? { names: ['icn'], safe: true, reasons: [], notes: [], share: 0, to: [], loads: question.loads.map(({ name, now = 0, capacity }) => ({ name, now, later: now, capacity })), weighed: 'addresses', goneAfter: question.goneAfter } : { trouble: 'there is no edge ick' }),
   explain: ({ name, type, from }) => (name === 'bad..name' ? 'name: an empty label' : ({ question: { name, type, from: from.bytes.join('.') } } as Explanation)),
-  policiesAt: async () => ({ kind: 'same', since: 0 }),
+  inService: async () => ({ since: { zones: {} }, policies: { kind: 'same', since: 0 } }),
   reload: async (force) => {
     reloads.push(force)
     return { zones: [], faults: [] }
@@ -199,5 +199,5 @@ t.test('a supervisor that does not answer is not waited for without end, and an 
   t.equal(await many[64], 'too many requests wait for the supervisor')
   await Promise.all(many)
   const { adminToken: _, ...tokenless } = setup
-  await t.rejects(startAdmin({ setup: tokenless, clock, after, log: silent, health: fleet.health, fleet: requests, status: () => daemonStatus, traffic: async () => ({ trouble: '' }), explain: () => '', policiesAt: async () => ({ kind: 'same', since: 0 }), reload: async () => ({ zones: [], faults: [] }), refresh: () => false, flush: async () => ({ zones: [] }) }), /token/)
+  await t.rejects(startAdmin({ setup: tokenless, clock, after, log: silent, health: fleet.health, fleet: requests, status: () => daemonStatus, traffic: async () => ({ trouble: '' }), explain: () => '', inService: async () => ({ since: { zones: {} }, policies: { kind: 'same', since: 0 } }), reload: async () => ({ zones: [], faults: [] }), refresh: () => false, flush: async () => ({ zones: [] }) }), /token/)
 })

@@ -6,10 +6,12 @@ import { ipv4Number, parseAddress } from '../../core/address.ts'
 import { systemClock } from '../../core/clock.ts'
 import { configSchema } from '../../core/config.ts'
 import { makeLogger } from '../../core/log.ts'
+import { makeAnswerer } from '../../daemon/answer.ts'
 import { worldOfThen } from '../../daemon/control/explain-past.ts'
 import { Loader } from '../../daemon/control/index.ts'
 import { openWorld, type World } from '../../daemon/world.ts'
-import { makeHealthTable } from '../../healthchecks/index.ts'
+import { healthWord, makeHealthTable, setHealth } from '../../healthchecks/index.ts'
+import { replyLines, writeQuery } from '../answer/packets.ts'
 import { writeMmdb } from '../geodb/mmdb-writer.ts'
 
 // Lists of networks in a loader thread of their own: read, changed, broken and read again at the next start.
@@ -22,12 +24,12 @@ interface Bench {
   until(what: string, isSo: (world: World) => boolean): Promise<World>
 }
 
-async function startLoader(t: Test, root: string): Promise<Bench> {
-  const config = configSchema.parse({ geo: { asn: join(root, 'as.mmdb') } })
+async function startLoader(t: Test, root: string, more: object = {}, health = makeHealthTable(8)): Promise<Bench> {
+  const config = configSchema.parse({ geo: { asn: join(root, 'as.mmdb') }, ...more })
   let current: World | undefined
   const loader = new Loader({
     setup: { config, zonesFolder: join(root, 'zones'), zonesLabel: 'zones/', stateFolder: join(root, 'state') },
-    health: makeHealthTable(8), clock: systemClock, log: makeLogger('test', { readable: false, level: 'silent' }), places: 'for policies',
+    health, clock: systemClock, log: makeLogger('test', { readable: false, level: 'silent' }), places: 'for policies',
     use: (image) => {
       current = openWorld(image, current)
       return Promise.resolve()
@@ -132,5 +134,35 @@ t.test('the policies of the last day are kept, with the lists that they went by'
     t.equal(await kept(from, second), '10.0.0.9')
     t.equal(await kept(from, third), 'as now', 'over a restart too')
     t.match(await kept(from, first - 1e6), /^policies are kept since 2/)
+  }
+})
+
+t.test('TTLs are cut while anything in question is suspect, and never below the floor', LONG, async (t) => {
+  const edges = { icn: { address: '192.0.2.1', city: 'Seoul', at: [37.46, 126.44] }, fra: { address: '192.0.2.2', city: 'Frankfurt', at: [50, 8.5] } }
+  for (const [checks, ttls] of [[{}, 'a 5, b 2'], [{ 'suspect-ttl': 0 }, 'a 1, b 1'], [{ 'suspect-ttl': 0, 'least-ttl': 0 }, 'a 0, b 0'], [{ 'suspect-ttl': 3, 'least-ttl': 7 }, 'a 7, b 2'], [{ 'suspect-ttl': 60 }, 'a 20, b 2']] as const) {
+    const root = mkdtempSync(join(tmpdir(), 'nearcast-floor-'))
+    t.teardown(() => rmSync(root, { recursive: true, force: true }))
+    mkdirSync(join(root, 'zones'))
+    write(join(root, 'zones/policies.yaml'), 'policies:\n  web: { failover: [icn, fra] }\n')
+    write(join(root, 'zones/t.test.zone'), '@ 60 SOA ns h 1 2 3 4 5\n@ 60 NS ns\nns 60 A 192.0.2.53\na 20 ROUTE web\nb 2 ROUTE web\n')
+    const health = makeHealthTable(8)
+    for (const word of [0, 1]) setHealth(health, word, healthWord('UP', 'none', false))
+    const { until } = await startLoader(t, root, { edges, checks }, health)
+    const world = await until('the policy', (now) => now.routing.find('web') !== undefined)
+    const answerer = makeAnswerer({ world })
+    const out = new Uint8Array(1232)
+    const told = (): string => ['a', 'b'].map((name) => {
+      const { bytes, source } = writeQuery(['A', `${name}.t.test.`])
+      const [, answer = ''] = replyLines(out.subarray(0, answerer.answer(bytes, 0, bytes.length, source, 'udp', out, 0, out.length)))
+      return `${name} ${answer.split(' ')[2]}`
+    }).join(', ')
+    t.equal(told(), 'a 20, b 2', 'the operator\'s')
+    setHealth(health, 0, healthWord('UP', 'none', true))
+    t.equal(told(), ttls, `suspect, ${JSON.stringify(checks)}`)
+    setHealth(health, 0, healthWord('DOWN', 'none', false))
+    t.equal(told(), ttls, 'down')
+    setHealth(health, 0, healthWord('UP', 'none', false))
+    setHealth(health, 1, healthWord('UP', 'none', true))
+    t.equal(told(), 'a 20, b 2', 'one that is not in question')
   }
 })

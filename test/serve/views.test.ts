@@ -19,7 +19,7 @@ const write = (path: string, text: string): void => {
   renameSync(join(folder, `${path}.new`), join(folder, path))
 }
 for (const view of ['', 'views/office', 'views/lab']) mkdirSync(join(folder, 'zones', view), { recursive: true })
-write('nearcast.yaml', 'geo: { local: KR }\ndns: { views: { office: [127.7.0.0/16], lab: [127.7.9.0/24] } }\nedges:\n  icn: { address: 127.62.0.9, city: Seoul, at: [37.46, 126.44] }\n')
+write('nearcast.yaml', 'geo: { local: KR }\ndns: { views: { office: [127.7.0.0/16], lab: [127.7.9.0/24] } }\nedges:\n  icn: { address: 127.62.0.9, city: Seoul, at: [37.46, 126.44] }\nchecks: { port: { tcp: 4711, every: "* * * * * *", timeout: 500ms } }\n')
 write('zones/policies.yaml', 'policies: { nearest: { latency: [icn] } }\n')
 write('zones/example.test.zone', `${HEAD}www A 192.0.2.1\nto-corp CNAME host.corp.test.\nmx MX 10 host.corp.test.\nsteered ROUTE nearest\n`)
 write('zones/views/office/example.test.zone', `${HEAD}www A 10.0.0.1\nwiki A 10.0.0.2\nout CNAME www.public.test.\n`)
@@ -28,8 +28,10 @@ write('zones/views/office/corp.test.zone', `${HEAD}host A 10.0.0.3\n* A 10.0.0.4
 write('zones/views/lab/corp.test.zone', `${HEAD}host A 10.9.0.3\n`)
 
 let printed = ''
-const fleet = spawn(process.execPath, [join(root, 'bin/nearcast.js'), 'up', '--port', String(ports.dns), '--http-port', String(ports.http), '--admin-port', String(ports.admin)], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
-for (const stream of [fleet.stdout, fleet.stderr]) stream.setEncoding('utf8').on('data', (piece: string) => (printed += piece))
+const start = () => spawn(process.execPath, [join(root, 'bin/nearcast.js'), 'up', '--port', String(ports.dns), '--http-port', String(ports.http), '--admin-port', String(ports.admin)], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+let fleet = start()
+const listen = (): void => [fleet.stdout, fleet.stderr].forEach((stream) => void stream.setEncoding('utf8').on('data', (piece: string) => (printed += piece)))
+listen()
 process.on('exit', () => fleet.kill('SIGKILL'))
 t.teardown(async () => {
   fleet.kill('SIGTERM')
@@ -89,6 +91,26 @@ t.test('explain and check know of views', async (t) => {
   rmSync(join(folder, 'zones/views/lab/other.test.zone'))
 })
 
+t.test('a view steers to edges by their health, and to targets with a check of its own', async (t) => {
+  write('zones/views/lab/policies.yaml', 'policies:\n  near: { failover: [ick, { address: 10.9.9.9, check: port }] }\n')
+  t.match((await nearcast('check')).out, /views\/lab\/policies\.yaml:2:23: there is no edge ick.*icn/)
+  write('zones/views/lab/policies.yaml', 'policies:\n  near: { failover: [icn, { address: 10.9.9.9, check: port }, 10.9.9.8] }\n')
+  write('zones/views/lab/corp.test.zone', `${HEAD}host A 10.9.0.3\nsteered 10 ROUTE near\n`)
+  await until('the edge', PATIENCE, async () => (await dig(LAB, 'steered.corp.test')) === 'NOERROR, A 127.62.0.9')
+  const before = new Date().toISOString()
+  await nearcast('force', 'icn', 'down')
+  // Nobody listens where it would be checked.
+  await until('what stands behind both', PATIENCE, async () => (await dig(LAB, 'steered.corp.test')) === 'NOERROR, A 10.9.9.8')
+  const told = async (...words: string[]): Promise<Explanation> => JSON.parse((await nearcast('explain', 'steered.corp.test', '--from', LAB, '--json', ...words)).out) as Explanation
+  t.match(await told(), { policy: 'near', candidates: [{ target: 'icn', state: 'UP, forced down' }, { target: '10.9.9.9', check: 'port' }, { target: '10.9.9.8', chosen: true }] })
+  t.match((await nearcast('status')).out, /port@10\.9\.9\.9/)
+  write('zones/views/lab/policies.yaml', 'policies:\n  near: 10.9.9.7\n')
+  await until('other policies', PATIENCE, async () => (await dig(LAB, 'steered.corp.test')) === 'NOERROR, A 10.9.9.7')
+  await until('that they are kept', PATIENCE, async () => (await told('--at', before)).policiesOfThen !== undefined)
+  t.match(await told('--at', before), { candidates: [{ target: 'icn' }, { target: '10.9.9.9' }, { target: '10.9.9.8' }] }, 'those of then, of the view')
+  await nearcast('force', 'icn', 'none')
+})
+
 t.test('an edit counts at once, and a broken one leaves what was', async () => {
   write('zones/views/office/corp.test.zone', `${HEAD}host A 10.0.0.33\n`)
   await until('the edit', PATIENCE, async () => (await dig(INSIDE, 'host.corp.test')) === 'NOERROR, A 10.0.0.33')
@@ -97,4 +119,16 @@ t.test('an edit counts at once, and a broken one leaves what was', async () => {
   await until('what was', PATIENCE, async () => (await dig(INSIDE, 'host.corp.test')) === 'NOERROR, A 10.0.0.33')
   write('zones/example.test.zone', `${HEAD}www A 192.0.2.99\n`)
   await until('an edit of the zones for all', PATIENCE, async () => (await dig(LAB, 'www.example.test')) === 'NOERROR, A 192.0.2.99' && (await dig(INSIDE, 'www.example.test')) === 'NOERROR, A 10.0.0.1')
+})
+
+t.test('what a view was when its file was last without faults serves after a restart', async (t) => {
+  await until('the fault', PATIENCE, async () => (await nearcast('status')).out.includes('zones/views/office/corp.test.zone:5:8:'))
+  fleet.kill('SIGTERM')
+  await until('the end of the fleet', PATIENCE, () => !isAlive(fleet.pid!))
+  fleet = start()
+  listen()
+  await until('an answer', PATIENCE, async () => (await dig(OUTSIDE, 'www.example.test')) === 'NOERROR, A 192.0.2.99')
+  t.equal(await dig(INSIDE, 'host.corp.test'), 'NOERROR, A 10.0.0.33')
+  t.equal(await dig(OUTSIDE, 'host.corp.test'), 'REFUSED')
+  t.equal(await dig(LAB, 'steered.corp.test'), 'NOERROR, A 10.9.9.7')
 })
