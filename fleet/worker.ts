@@ -26,7 +26,9 @@ export interface WorkerOptions {
 const HUNG_FOR_CERTAIN_MS = 5000
 /** A process that is not ready after this long is killed, and so restarted. */
 const READY_WITHIN_MS = 30_000
-const FIRST_DELAY_MS = 500
+/** The first time it is started again at once: what failed once may have been killed, and nobody is served meanwhile. */
+const FIRST_DELAY_MS = 50
+const NEXT_DELAY_MS = 500
 const LONGEST_DELAY_MS = 30_000
 /** After this long without a failure the next one counts as the first. */
 const HEALTHY_AFTER_MS = 60_000
@@ -250,5 +252,5 @@ export class Worker {
 
 /** Milliseconds before the next start, given how many failures came before in a row. */
 export function restartDelay(failures: number): number {
-  return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(failures, 16))
+  return failures === 0 ? FIRST_DELAY_MS : Math.min(LONGEST_DELAY_MS, NEXT_DELAY_MS * 2 ** Math.min(failures - 1, 16))
 }
