@@ -1,5 +1,6 @@
 import type { LatencyImage } from './latencies.ts'
 import { UNKNOWN_NETWORK, type Network, type Networks, type NetworksImage } from './networks.ts'
+import { rangeOf4, rangeOf6, wordAt, type Starts6 } from './ranges.ts'
 
 // The tables, one run of 32-bit words in shared memory:
 //
@@ -131,34 +132,17 @@ export function openNetworks({ tables, latencies, hasPaths = false }: NetworksIm
 function finder4(index: Uint32Array, start: Uint32Array, value: Uint32Array): (address: number) => number {
   const last = start.length - 1
   return (address) => {
-    const top = address >>> 16
-    let low = index[top]!
-    let high = index[top + 1]!
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1
-      if (start[middle]! <= address) low = middle
-      else high = middle - 1
-    }
+    const low = rangeOf4(index, start, address)
     const before = low === 0 ? 0 : Math.clz32(address ^ (start[low]! - 1)) + 1
     const behind = low === last ? 0 : Math.clz32(address ^ start[low + 1]!) + 1
     return ((value[low]! << 8) | (before > behind ? before : behind)) >>> 0
   }
 }
 
-function finder6(index: Uint32Array, [first, second, third, fourth]: readonly [Uint32Array, Uint32Array, Uint32Array, Uint32Array], value: Uint32Array): (a: number, b: number, c: number, d: number) => number {
+function finder6(index: Uint32Array, [first, second, third, fourth]: Starts6, value: Uint32Array): (a: number, b: number, c: number, d: number) => number {
   const last = first.length - 1
   return (a, b, c, d) => {
-    let low = index[a >>> 16]!
-    let high = index[(a >>> 16) + 1]!
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1
-      let order = first[middle]! - a
-      if (order === 0) order = second[middle]! - b
-      if (order === 0) order = third[middle]! - c
-      if (order === 0) order = fourth[middle]! - d
-      if (order <= 0) low = middle
-      else high = middle - 1
-    }
+    const low = rangeOf6(index, first, second, third, fourth, a, b, c, d)
     let before = 0
     if (low > 0) {
       // The address before the range: one less, with what that borrows.
@@ -180,8 +164,4 @@ function differsAt(a: number, b: number, c: number, d: number): number {
   if (a !== 0) return Math.clz32(a) + 1
   if (b !== 0) return Math.clz32(b) + 33
   return c !== 0 ? Math.clz32(c) + 65 : Math.clz32(d) + 97
-}
-
-function wordAt(bytes: Uint8Array, at: number): number {
-  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
 }

@@ -1,5 +1,6 @@
 import type { Blocks } from './blocks.ts'
 import { findNear, nearWords, openNear, packNear, touchNear, type Near } from './near.ts'
+import { rangeOf4, rangeOf6, wordAt, type Starts6 } from './ranges.ts'
 import type { Place, Places, PlacesImage } from './places.ts'
 
 // The tables, one run of 32-bit words in shared memory:
@@ -92,7 +93,7 @@ interface Section {
   readonly start4: Uint32Array
   readonly value4: Uint32Array
   readonly index6: Uint32Array
-  readonly start6: readonly [Uint32Array, Uint32Array, Uint32Array, Uint32Array]
+  readonly start6: Starts6
   readonly value6: Uint32Array
 }
 
@@ -161,19 +162,7 @@ export function openPlaces(image: PlacesImage): Places {
 
 function openSection({ index4, start4, value4, index6, start6, value6 }: Section, near?: Near): Pick<Places, 'find4' | 'find6'> {
   const [first, second, third, fourth] = start6
-
-  const find4 = near !== undefined ? findNear(near) : (address: number): number => {
-    const top = address >>> 16
-    let low = index4[top]!
-    let high = index4[top + 1]!
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1
-      if (start4[middle]! <= address) low = middle
-      else high = middle - 1
-    }
-    return value4[low]!
-  }
-
+  const find4 = near !== undefined ? findNear(near) : (address: number): number => value4[rangeOf4(index4, start4, address)]!
   const find6 = (bytes: Uint8Array, at: number): number => {
     const a = wordAt(bytes, at)
     const b = wordAt(bytes, at + 4)
@@ -182,23 +171,7 @@ function openSection({ index4, start4, value4, index6, start6, value6 }: Section
     // IPv4-mapped (RFC 4291 §2.5.5.2), 6to4 (RFC 3056): the prefix length is the last octet of the value.
     if (a === 0 && b === 0 && c === 0xffff) return find4(d) + 96
     if (a >>> 16 === 0x2002) return find4(((a << 16) | (b >>> 16)) >>> 0) + 16
-    let low = index6[a >>> 16]!
-    let high = index6[(a >>> 16) + 1]!
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1
-      let order = first[middle]! - a
-      if (order === 0) order = second[middle]! - b
-      if (order === 0) order = third[middle]! - c
-      if (order === 0) order = fourth[middle]! - d
-      if (order <= 0) low = middle
-      else high = middle - 1
-    }
-    return value6[low]!
+    return value6[rangeOf6(index6, first, second, third, fourth, a, b, c, d)]!
   }
-
   return { find4, find6 }
-}
-
-function wordAt(bytes: Uint8Array, at: number): number {
-  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
 }

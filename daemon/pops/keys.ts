@@ -1,4 +1,5 @@
 import { createHash, createHmac, createSecretKey, type KeyObject } from 'node:crypto'
+import { readSecretLines, secretFault, type SecretLine } from '../../core/secret-lines.ts'
 import type { Fault } from '../../core/trouble.ts'
 
 /** A key that all PoPs share. */
@@ -22,25 +23,21 @@ export function parsePopKeys(file: string, text: string): { readonly keys: reado
   const keys: PopKey[] = []
   const faults: Fault[] = []
   const lines = new Map<string, number>()
-  const fault = (line: number, column: number, reason: string, hint?: string): void => void faults.push({ file, line, column, severity: 'error', reason, ...(hint !== undefined && { hint }) })
-  for (const [index, whole] of text.split('\n').entries()) {
-    const line = whole.replace(/#.*/, '')
-    const word = line.trim()
-    if (word === '') continue
-    const column = line.indexOf(word) + 1
-    const wrong = whyNoKey(word)
+  const fault = (at: Pick<SecretLine, 'line' | 'column'>, reason: string, hint?: string): void => void faults.push(secretFault(file, at, reason, hint))
+  for (const at of readSecretLines(text)) {
+    const wrong = whyNoKey(at.word)
     if (wrong !== undefined) {
-      fault(index + 1, column, wrong, HINT)
+      fault(at, wrong, HINT)
       continue
     }
-    const key = keyOf(Buffer.from(word, 'hex'))
+    const key = keyOf(Buffer.from(at.word, 'hex'))
     const other = lines.get(key.id)
-    if (other !== undefined) fault(index + 1, column, `this key stands in line ${other} already`)
-    else if (keys.length === MOST) fault(index + 1, column, `more than ${MOST} keys`, 'the first signs; keep beside it only those that other PoPs still sign with')
+    if (other !== undefined) fault(at, `this key stands in line ${other} already`)
+    else if (keys.length === MOST) fault(at, `more than ${MOST} keys`, 'the first signs; keep beside it only those that other PoPs still sign with')
     else keys.push(key)
-    lines.set(key.id, other ?? index + 1)
+    lines.set(key.id, other ?? at.line)
   }
-  if (keys.length === 0 && faults.length === 0) fault(1, 1, 'holds no key', HINT)
+  if (keys.length === 0 && faults.length === 0) fault({ line: 1, column: 1 }, 'holds no key', HINT)
   return { keys, faults }
 }
 
