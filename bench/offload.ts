@@ -37,7 +37,7 @@ const LOCAL = 20
 const DAY_S = 86_400
 /** By rank in turn: of 200 objects one is fresh for 5 minutes, 19 for an hour, the others for a day. */
 const ttlOf = (object: number): number => (object % 200 === 7 ? 300 : object % 200 < 19 ? 3600 : DAY_S)
-const REQUESTS = 2_000_000
+const REQUESTS = 1_500_000
 /** What is asked for within this long is asked for at once; then all are told that so much time has gone by. */
 const STEP_S = 30
 /** Connections to each edge, on each of which one request is answered after the other. */
