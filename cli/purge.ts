@@ -32,7 +32,7 @@ export const purge: Command = {
     if (reply instanceof Refused) return refused(call, reply)
     if (isSet(call, 'json')) io.out(`${JSON.stringify(reply)}\n`)
     else {
-      const isBare = url !== undefined && /^(?:https?:\/\/)?[^/]+$/i.test(url)
+      const isBare = url !== undefined && /^(?:https?:\/\/)?[^/?]+$/i.test(url)
       show(io.out, reply, isBare ? `${url}/` : (tag ?? url!), isSet(call, 'soft'))
       if (isBare) io.out(`that is one URL; all of the distribution: nearcast purge '${url}/*'\n`)
     }

@@ -94,16 +94,25 @@ export function collect(worker: Worker, viewer: Viewer, coming: Coming, leave: (
     next: 0,
     at: 0,
     wake: () => {
-      for (let piece = fill.read(reader); piece !== undefined; piece = fill.read(reader)) {
-        pieces.push(piece)
-        size += piece.length
+      try {
+        take()
+      } catch (error) {
+        worker.fault(error)
+        end()
+        reply.abort()
       }
-      const isBroken = fill.isBrokenFor(reader) || size > worker.largestInMemory
-      if (!isBroken && (fill.state !== 'complete' || !fill.isAtEnd(reader))) return
-      end()
-      if (isBroken) reply.abort()
-      else tell({ kind: 'object', status, lines, body: Buffer.concat(pieces), etag, lastModified, tags: '', generation: 0, ...freshness, frame: '', frameAge: -1, askedAt: -Infinity })
     }
+  }
+  const take = (): void => {
+    for (let piece = fill.read(reader); piece !== undefined; piece = fill.read(reader)) {
+      pieces.push(piece)
+      size += piece.length
+    }
+    const isBroken = fill.isBrokenFor(reader) || size > worker.largestInMemory
+    if (!isBroken && (fill.state !== 'complete' || !fill.isAtEnd(reader))) return
+    end()
+    if (isBroken) reply.abort()
+    else tell({ kind: 'object', status, lines, body: Buffer.concat(pieces), etag, lastModified, tags: '', generation: 0, ...freshness, frame: '', frameAge: -1, askedAt: -Infinity })
   }
   const end = (): void => {
     fill.detach(reader)

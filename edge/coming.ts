@@ -48,6 +48,8 @@ export interface Waiter {
   /** An interim response came; only whoever began the fetch hears of it. */
   inform?(status: number, fields: FieldList): void
   tell(outcome: Outcome): void
+  /** It could not be told, by a fault of ours. */
+  giveUp?(): void
 }
 
 export interface Plan {

@@ -21,6 +21,8 @@ export interface Desk {
   readonly clock: Clock
   /** Logs what clients can bring about again and again: a line a second, which counts those that were left out. */
   complain(text: string): void
+  /** Logs, likewise, what of ours went wrong: what it was about is given up. */
+  fault(error: unknown): void
   readonly store: MemoryStore
   readonly disk: DiskTier | undefined
   /** Fetches that a request may join, by key. */
@@ -84,7 +86,12 @@ export class Flight {
     worker.underWay++
     worker.flying.add(this)
     if (plan.open) worker.flights.set(this.#name, this)
-    this.#send()
+    try {
+      this.#send()
+    } catch (error) {
+      this.#abandon()
+      throw error
+    }
   }
 
   /** Whether what comes, or may come, is good for a request made now. */
@@ -150,11 +157,31 @@ export class Flight {
       inform: (status, fields) => {
         if (this.#waiters.has(this.#leader)) this.#leader.inform?.(status, fields)
       },
-      head: (status, fields, parent) => (status === 304 ? this.#revalidated(fields, parent) : this.#begin(status, fields)),
-      data: (piece) => this.#data(piece),
-      end: () => this.#end(),
-      trouble: (trouble, parent) => this.#trouble(trouble, parent)
+      head: (status, fields, parent) => this.#guard(() => (status === 304 ? this.#revalidated(fields, parent) : this.#begin(status, fields))),
+      data: (piece) => this.#guard(() => this.#data(piece)),
+      end: () => this.#guard(() => this.#end()),
+      trouble: (trouble, parent) => this.#guard(() => this.#trouble(trouble, parent))
     })
+  }
+
+  /** A fault of ours ends this fetch, and those who wait for it are cut off; nobody waits for good. */
+  #guard(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#worker.fault(error)
+      this.#fetching?.abort()
+      this.#abandon()
+    }
+  }
+
+  #abandon(): void {
+    this.#finish()
+    this.#stopStoring()
+    this.#coming?.fill.fail()
+    const waiters = [...this.#waiters]
+    this.#waiters.clear()
+    for (const waiter of waiters) waiter.giveUp?.()
   }
 
   /** RFC 9111 §4.3.3, §4.3.4. */
@@ -366,6 +393,13 @@ export class Flight {
   #tell(outcome: (waiter: Waiter) => Outcome): void {
     const waiters = [...this.#waiters]
     this.#waiters.clear()
-    for (const waiter of waiters) waiter.tell(outcome(waiter))
+    for (const waiter of waiters) {
+      try {
+        waiter.tell(outcome(waiter))
+      } catch (error) {
+        this.#worker.fault(error)
+        waiter.giveUp?.()
+      }
+    }
   }
 }

@@ -9,6 +9,7 @@ export interface Room {
   readonly largestObject: number
   /** Likewise, of what is held in memory; what is larger lies on disk alone. */
   readonly largestInMemory: number
+  fault(error: unknown): void
 }
 
 /** A body that is held: in memory, or on disk. */
@@ -65,8 +66,7 @@ export class Keeping {
       this.#isOver = true
       if (onDisk !== undefined && isStopped) disk.dropBody(this.#key, onDisk)
       hold(onDisk === undefined || isStopped ? undefined : { body: NOTHING, onDisk })
-      this.#fill.retire()
-    })
+    }).catch((error: unknown) => this.#room.fault(error)).finally(() => this.#fill.retire())
   }
 
   /** Nothing of it is kept. */

@@ -3,6 +3,7 @@ import type { Counters, Setup } from '../core/channel.ts'
 import { systemClock } from '../core/clock.ts'
 import { makeLogger, type Logger } from '../core/log.ts'
 import { canSharePort, startCrew, startWorker, type RunningWorker } from './index.ts'
+import { catchFaults } from './last-net.ts'
 
 // The process of an edge, a regional or a shield.
 
@@ -19,7 +20,9 @@ function start(setup: Setup, log: Logger): Promise<RunningWorker> {
 
 attach(
   async (setup, channel) => {
-    const running = await start(setup, makeLogger(`${setup.role}/${setup.name}`, { readable: setup.readable, level: setup.config.log }))
+    const log = makeLogger(`${setup.role}/${setup.name}`, { readable: setup.readable, level: setup.config.log })
+    catchFaults(log, systemClock.elapsed, () => process.exit(1))
+    const running = await start(setup, log)
     worker = running
     channel.send({ kind: 'ready', listening: running.listening })
     return (message) => {

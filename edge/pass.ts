@@ -10,7 +10,7 @@ import { BUSY, noAnswer, say } from './say.ts'
 import { readTarget } from './policies/index.ts'
 import { behavioursFor, type Site } from './sites.ts'
 import { openTunnel, upgradeOf, type Tunnel } from './tunnel.ts'
-import { ask, type Parent } from './tiers/index.ts'
+import { ask, guard, type Parent } from './tiers/index.ts'
 import type { Worker } from './worker.ts'
 
 // Requests that no cache answers: by their method they may have an effect, or their behaviour has it so. They pass through every tier to the origin, and what
@@ -31,10 +31,10 @@ export function pass(worker: Worker, viewer: Viewer, site: Site): void {
     worker.counters.errors++
     return say(worker, request, reply, BUSY, viewer.nonce, id)
   }
-  worker.underWay++
   let isUnderWay = true
+  let isSent = false
   const done = (): void => {
-    if (isUnderWay) worker.underWay--
+    if (isUnderWay && isSent) worker.underWay--
     isUnderWay = false
   }
   let isGone = false
@@ -50,6 +50,11 @@ export function pass(worker: Worker, viewer: Viewer, site: Site): void {
   const fill = new Fill({ kept: false, flow: { pause: () => fetching.pause(), resume: () => fetching.resume() } })
   let begun = false
   let tunnel: Tunnel | undefined
+  const respond = (status: number, fields: FieldList): void => {
+    if (guard(worker, () => answerPassed(worker, viewer, status, fields, fill, stop))) return
+    stop()
+    reply.abort()
+  }
   const fetching: Fetching = ask(worker.asker, behaviour.route, { method: request.method, key: viewer.primary, host: request.host, target: request.target, fields, once: true }, {
     connected: () => sendContent(viewer, fetching, stop),
     drained: () => reply.resumeBody(),
@@ -63,11 +68,11 @@ export function pass(worker: Worker, viewer: Viewer, site: Site): void {
       }
       const changed = SAFE.has(request.method) || status < 200 || status >= 400 ? [] : changedBy(viewer, site, fields)
       for (const primary of changed) worker.forget(primary)
-      if (worker.crew === undefined || changed.length === 0) return answerPassed(worker, viewer, status, fields, fill, stop)
+      if (worker.crew === undefined || changed.length === 0) return respond(status, fields)
       fetching.pause()
       worker.crew.forget(changed, () => {
         if (isGone) return
-        answerPassed(worker, viewer, status, fields, fill, stop)
+        respond(status, fields)
         fetching.resume()
       })
     },
@@ -81,9 +86,11 @@ export function pass(worker: Worker, viewer: Viewer, site: Site): void {
       done()
       if (tunnel !== undefined) tunnel.broken()
       else if (begun) fill.fail()
-      else answerTrouble(worker, viewer, trouble, parent)
+      else if (!guard(worker, () => answerTrouble(worker, viewer, trouble, parent))) reply.abort()
     }
   })
+  isSent = true
+  if (isUnderWay) worker.underWay++
   reply.watch({ drained: () => undefined, gone: stop })
 }
 
@@ -120,7 +127,7 @@ function answerPassed(worker: Worker, viewer: Viewer, status: number, fields: Fi
   const proof = viewer.nonce === undefined ? undefined : worker.auth.answer(viewer.nonce, status)
   const way: Way = { cache: 'Miss', status: above === undefined ? own : `${above}, ${own}`, id: viewer.id!, close, keepAlive: request.minor === 0 && !close, proof }
   const head = renderHead(worker, status, toLines(passed), { ...(stated === undefined || bodiless ? {} : { length: Number(stated) }), chunked: framing === 'chunked' }, way)
-  if (!bodiless) return relay(reply, head, framing, fill, () => { if (fill.state === 'open') stop() })
+  if (!bodiless) return relay(worker, reply, head, framing, fill, () => { if (fill.state === 'open') stop() })
   reply.whole(head)
 }
 

@@ -15,7 +15,7 @@ export function sendFromDisk(worker: Worker, viewer: Viewer, body: BodyOnDisk, h
   const answer = async (): Promise<void> => {
     const backing = await worker.disk?.openBody(key, body)
     if (isGone) return backing?.close()
-    if (backing !== undefined) return relay(reply, head, 'length', Fill.from(backing), () => undefined, range)
+    if (backing !== undefined) return relay(worker, reply, head, 'length', Fill.from(backing), () => undefined, range)
     const held = worker.store.get(key)
     // Another may have come meanwhile.
     if (held?.kind === 'object' && held.onDisk?.token === body.token) worker.store.delete(key)

@@ -256,6 +256,7 @@ function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object
   const waiter: Waiter = {
     valueOf: (name) => sentField(worker, viewer, name),
     inform: (status, fields) => reply.inform(interimHead(status, fields)),
+    giveUp: () => reply.abort(),
     tell: (outcome) => answerOutcome(worker, viewer, why, how, outcome, () => flight.leave(waiter), (how) => fetch(worker, viewer, key, why, object, how))
   }
   const underWay = open ? worker.flights.get(flightName(key, runOf(viewer, how))) : undefined
@@ -350,12 +351,12 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
     return getPart()
   }
   if (range === undefined && coming.part === undefined && mustDecode(worker, viewer, coming)) return collect(worker, viewer, coming, leave, (object) => answerStored(worker, viewer, object, 'Miss', status, coming.alone))
-  if (range !== undefined) return relay(reply, partHead(worker, viewer, lines, range, length!, way), 'length', coming.fill, leave, range)
+  if (range !== undefined) return relay(worker, reply, partHead(worker, viewer, lines, range, length!, way), 'length', coming.fill, leave, range)
   const bodiless = request.method === 'HEAD' || coming.status === 204
   const framing = length !== undefined || bodiless ? 'length' : request.minor === 1 ? 'chunked' : 'close'
   const proof = proofOf(worker, viewer, coming.status)
   const head = renderHead(worker, viewer.page?.status ?? coming.status, lines, { ...(length === undefined || coming.status === 204 ? {} : { length }), chunked: framing === 'chunked' }, { ...way, proof, close: way.close || framing === 'close' })
-  if (!bodiless) return relay(reply, head, framing, coming.fill, leave)
+  if (!bodiless) return relay(worker, reply, head, framing, coming.fill, leave)
   reply.whole(head)
   leave()
 }
@@ -388,5 +389,5 @@ function answerShown(worker: Worker, viewer: Viewer, object: StoredObject, cache
   if (request.method === 'HEAD' || length === 0) reply.whole(head)
   else if (object.onDisk !== undefined) sendFromDisk(worker, viewer, object.onDisk, head, () => answer(worker, viewer))
   else if (length <= ONE_GO) reply.whole(head, object.body)
-  else relay(reply, head, 'length', Fill.of(object.body), () => undefined)
+  else relay(worker, reply, head, 'length', Fill.of(object.body), () => undefined)
 }

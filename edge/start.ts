@@ -64,7 +64,8 @@ export async function startWorker(options: { setup: Setup; clock: Clock; log: Lo
     clock,
     seats: shares?.seats,
     ...(worker.viewers !== undefined && { connected: worker.viewers.connected }),
-    handle: injector.handle
+    handle: injector.handle,
+    fault: worker.fault
   })
   const shared = place !== undefined
   const listening = await server.listen({ addresses, port: ports.http, shared })

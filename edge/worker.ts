@@ -47,6 +47,11 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
   const { config, ports, role, name } = setup
   const counters: Counters = { requests: 0, hits: 0, fetches: 0, errors: 0, bytesSent: 0, stored: 0, objects: 0 }
   const auth = makeTierAuth(setup.tierSecret)
+  const tellFault = makeComplaints((text) => log.error(text), clock)
+  const fault = (error: unknown): void => {
+    counters.errors++
+    tellFault(`a fault of ours, what it was about is given up: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+  }
   const disk = config.cache.disk === 0 ? undefined : openDisk({ folder: join(setup.stateFolder, 'cache', folderOf(role, name, place)), limit: config.cache.disk, say: (text) => log.warn(text) })
   const store = new MemoryStore(config.cache.memory, config.cache.eviction, disk)
   const flying = new Set<Flight>()
@@ -57,7 +62,8 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     role,
     node: `nearcast-${name}`,
     clock,
-    complain: makeComplaints(log, clock),
+    complain: makeComplaints((text) => log.warn(text), clock),
+    fault,
     sites,
     store,
     disk,
@@ -67,7 +73,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     auth,
     viewers: role === 'edge' ? makeViewers({ config, name, httpPort: ports.http, clock, also: options.measured }) : undefined,
     asker: {
-      client: new UpstreamClient(),
+      client: new UpstreamClient(fault),
       auth,
       liveness: makeLiveness(),
       clock,
@@ -75,7 +81,8 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
       hedges: makeBudget(config.tiers['hedge-share']),
       suspects: new Map(),
       changed: (parent, state, detail) => log[state === 'dead' ? 'warn' : 'info'](`${parent.kind === 'origin' ? 'origin' : 'parent'} ${parent.name} is ${state === 'dead' ? 'skipped' : 'used again'}: ${detail}`),
-      sent: () => void counters.fetches++
+      sent: () => void counters.fetches++,
+      fault
     },
     counters,
     tunnels: makeTunnels(config.http.upgrade, config.http.tunnels, shares?.tunnels),
@@ -112,13 +119,13 @@ function largestOf({ memory, 'largest-object': largest }: Setup['config']['cache
 
 const COMPLAINT_MS = 1000
 
-function makeComplaints(log: Logger, clock: Clock): (text: string) => void {
+function makeComplaints(say: (text: string) => void, clock: Clock): (text: string) => void {
   let last = -Infinity
   let left = 0
   return (text) => {
     const now = clock.elapsed()
     if (now - last < COMPLAINT_MS) return void left++
-    log.warn(left === 0 ? text : `${text} (and ${left} more since the last line)`)
+    say(left === 0 ? text : `${text} (and ${left} more since the last line)`)
     last = now
     left = 0
   }

@@ -21,10 +21,11 @@ function tagOrder(tag: string, soft: boolean): PurgeOrder | string {
 }
 
 function urlOrder(text: string, soft: boolean, { setup }: Control): PurgeOrder | string {
-  const match = /^(?:https?:\/\/)?([^/?#*]+)(\/[^#]*)?$/i.exec(text)
+  const match = /^(?:https?:\/\/)?([^/?#*]+)([/?][^#]*)?$/i.exec(text)
   if (match === null) return `${text}: expected a URL such as https://www.example.org/logo.png, or a prefix such as https://www.example.org/images/*`
   const host = match[1]!.toLowerCase().replace(/:\d+$/, '').replace(/\.$/, '')
-  const target = match[2] ?? '/'
+  // An empty path is `/` (RFC 9110 §4.2.3).
+  const target = match[2]?.startsWith('/') === true ? match[2] : `/${match[2] ?? ''}`
   if (!/^[\x21-\x7e]+$/.test(target)) return `${target}: what is no visible ASCII stands percent-encoded in a URL`
   const { distributions, domain } = setup.config
   const names = new Map(Object.entries(distributions).flatMap(([id, { aliases }]) => [`${id}.${domain}`, ...aliases].map((name): [string, string] => [name, id])))

@@ -4,7 +4,7 @@ export interface Reader {
   next: number
   /** The octet that it reads next. Set before it is attached, it reads from there on; or from somewhat before, where a piece begins. */
   at: number
-  /** There is more to read, or an end. */
+  /** There is more to read, or an end. Must not throw: the others are woken after it. */
   wake(): void
 }
 

@@ -3,6 +3,7 @@ import { HEARTBEAT_MS } from '../../core/channel.ts'
 import { systemClock } from '../../core/clock.ts'
 import { makeLogger } from '../../core/log.ts'
 import { messageOf } from '../../core/trouble.ts'
+import { catchFaults } from '../last-net.ts'
 import { startWorker, type RunningMate } from '../start.ts'
 import type { FromThread, ThreadData, ToThread } from './messages.ts'
 
@@ -12,6 +13,8 @@ const { setup, place } = workerData as ThreadData
 const lead = parentPort!
 const tell = (word: FromThread): void => lead.postMessage(word)
 const log = makeLogger(`${setup.role}/${setup.name}.${place.worker + 1}`, { readable: setup.readable, level: setup.config.log })
+
+catchFaults(log, systemClock.elapsed, () => process.exit(1))
 
 function obey(running: RunningMate, word: ToThread, end: () => void): void {
   if (word.kind === 'mate') running.join(word.worker, word.port)

@@ -6,7 +6,7 @@ import type { Connection, Framing, Watcher } from './reply.ts'
 import { RequestParser } from './parser.ts'
 import { refusalText } from './refusal.ts'
 import type { Refusal, RequestHead } from './request.ts'
-import type { Held, Surroundings } from './surroundings.ts'
+import { guard, type Held, type Surroundings } from './surroundings.ts'
 
 /** Octets of further requests that are taken in while one is being answered. */
 const PIPELINE = 64 * 1024
@@ -57,11 +57,11 @@ export class Http1Connection implements Connection, Held {
     this.#parser = new RequestParser(around.limits)
     this.remoteAddress = socket.remoteAddress ?? ''
     this.deadline = around.now + around.limits.idleMs
-    socket.on('end', () => this.#receiveEnd())
-    socket.on('drain', () => this.#drained())
+    socket.on('end', () => guard(around, this, () => this.#receiveEnd()))
+    socket.on('drain', () => guard(around, this, () => this.#drained()))
     // What went wrong is of no interest: 'close' follows.
     socket.on('error', () => undefined)
-    socket.on('close', () => this.#receiveClose())
+    socket.on('close', () => guard(around, this, () => this.#receiveClose()))
   }
 
   /** Nothing is being answered and no head has begun. */
@@ -218,7 +218,7 @@ export class Http1Connection implements Connection, Held {
 
   /** Reads from a socket in the usual way. */
   listenTo(socket: Socket): void {
-    socket.on('data', (piece: Buffer) => this.receive(piece, piece.length))
+    socket.on('data', (piece: Buffer) => guard(this.#around, this, () => this.receive(piece, piece.length)))
     socket.resume()
   }
 

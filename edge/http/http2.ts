@@ -6,7 +6,7 @@ import { Pace } from './pace.ts'
 import type { Connection, Framing, Watcher } from './reply.ts'
 import { refusalText } from './refusal.ts'
 import type { Refusal, RequestHead } from './request.ts'
-import type { Held, Surroundings } from './surroundings.ts'
+import { guard, type Held, type Surroundings } from './surroundings.ts'
 
 /** What HPACK counts for each field beside its octets (RFC 7541 §4.1). */
 const FIELD_OVERHEAD = 32
@@ -78,7 +78,7 @@ export class Http2Connection implements Held {
     this.#session.setLocalWindowSize(CONNECTION_WINDOW)
     // What went wrong is of no interest: 'close' follows.
     this.#session.on('error', () => undefined)
-    this.#session.on('stream', (stream: ServerHttp2Stream, fields: IncomingHttpHeaders, _flags: number, raw: string[]) => this.#take(stream, fields, raw, remoteAddress))
+    this.#session.on('stream', (stream: ServerHttp2Stream, fields: IncomingHttpHeaders, _flags: number, raw: string[]) => guard(around, this, () => this.#take(stream, fields, raw, remoteAddress)))
     this.#session.on('ping', () => this.#spend(this.#pings))
     this.#session.on('remoteSettings', () => this.#spend(this.#pings))
     this.#session.once('close', () => around.forget(this))
@@ -169,14 +169,14 @@ class Http2Reply implements Connection {
     this.remoteAddress = remoteAddress
     this.#content = 'content' in head ? head.content : 0
     stream.on('error', () => undefined)
-    stream.on('drain', () => this.#drained())
+    stream.on('drain', () => this.#guard(() => this.#drained()))
     stream.once('close', () => {
       const watcher = this.#watcher
       const sink = this.#sink
       this.#watcher = this.#sink = undefined
       owner.closed(!this.#cut && stream.rstCode !== constants.NGHTTP2_NO_ERROR)
-      sink?.broken({ status: 400, reason: 'the stream was reset' })
-      watcher?.gone()
+      this.#guard(() => sink?.broken({ status: 400, reason: 'the stream was reset' }))
+      this.#guard(() => watcher?.gone())
     })
   }
 
@@ -199,13 +199,13 @@ class Http2Reply implements Connection {
       this.#bringing?.add(piece.length)
       if (this.#taken > limits.bodySize) return this.#tooLarge()
       this.#awaitContent()
-      sink.data(piece)
+      this.#guard(() => sink.data(piece))
     })
     this.#stream.once('end', () => {
       if (this.#sink === undefined) return
       this.#sink = undefined
       this.deadline = Infinity
-      sink.end()
+      this.#guard(() => sink.end())
     })
   }
 
@@ -270,6 +270,16 @@ class Http2Reply implements Connection {
 
   refuse(refusal: Refusal): void {
     this.whole(...refusalText(refusal))
+  }
+
+  /** A fault of ours ends this stream alone. */
+  #guard(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#around.fault(error)
+      this.abort()
+    }
   }
 
   /** The deadline has passed. */

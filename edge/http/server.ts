@@ -8,7 +8,7 @@ import { readInto } from './read-into.ts'
 import type { Handler } from './reply.ts'
 import { makeSeats, type Seats } from './seats.ts'
 import { bindSharedPort } from './shared-port.ts'
-import type { ConnectionLimits, Held, Surroundings } from './surroundings.ts'
+import { guard, type ConnectionLimits, type Held, type Surroundings } from './surroundings.ts'
 
 export interface ServerLimits extends ConnectionLimits {
   readonly clientsPerAddress: number
@@ -45,8 +45,8 @@ export class HttpServer {
   readonly #sweeper: NodeJS.Timeout
   readonly #connected: (socket: Socket) => void
 
-  /** @param options `connected` is told of each connection that is taken, before anything is read from it; `seats` stands for the limits of clients where they are shared */
-  constructor(options: { limits: ServerLimits; clock: Clock; handle: Handler; connected?: (socket: Socket) => void; seats?: Seats | undefined }) {
+  /** @param options `connected` is told of each connection that is taken, before anything is read from it; `seats` stands for the limits of clients where they are shared; `fault` is told what of ours went wrong */
+  constructor(options: { limits: ServerLimits; clock: Clock; handle: Handler; connected?: (socket: Socket) => void; seats?: Seats | undefined; fault?: (error: unknown) => void }) {
     this.#seats = options.seats ?? makeSeats({ clients: options.limits.clients, perAddress: options.limits.clientsPerAddress })
     this.#connected = options.connected ?? (() => undefined)
     this.#clock = options.clock
@@ -58,7 +58,8 @@ export class HttpServer {
       now: options.clock.elapsed(),
       bytesSent: 0,
       closing: false,
-      forget: (connection) => void this.#connections.delete(connection)
+      forget: (connection) => void this.#connections.delete(connection),
+      fault: options.fault ?? (() => undefined)
     }
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS)
   }
@@ -134,7 +135,7 @@ export class HttpServer {
   }
 
   #acceptPlain(accepted: Socket): void {
-    const socket = readInto(accepted, this.#readBuffer, (length) => connection.receive(this.#readBuffer, length))
+    const socket = readInto(accepted, this.#readBuffer, (length) => guard(this.#around, connection, () => connection.receive(this.#readBuffer, length)))
     if (!this.#admit(socket ?? accepted)) return
     const connection = this.#hold(socket ?? accepted)
     if (socket === undefined) connection.listenTo(accepted)
@@ -164,6 +165,6 @@ export class HttpServer {
   #sweep(): void {
     const now = this.#clock.elapsed()
     this.#around.now = now
-    for (const connection of this.#connections) connection.sweep()
+    for (const connection of this.#connections) guard(this.#around, connection, () => connection.sweep())
   }
 }

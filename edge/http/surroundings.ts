@@ -39,4 +39,16 @@ export interface Surroundings {
   /** The server ends: answers say so. */
   closing: boolean
   forget(connection: Held): void
+  /** A fault of ours: it is said. What it was about is ended by whoever caught it. */
+  fault(error: unknown): void
+}
+
+/** Deals with something that happens to a connection; where that fails, the connection ends and the others are served on. */
+export function guard(around: Surroundings, connection: Held, work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    around.fault(error)
+    connection.destroy()
+  }
 }

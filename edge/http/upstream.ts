@@ -79,9 +79,16 @@ export class UpstreamClient {
   /** The pools of connections, by how long they keep them. */
   readonly #http = new Map<number, HttpAgent>()
   readonly #https = new Map<number, HttpsAgent>()
+  readonly #fault: (error: unknown) => void
 
-  fetch(request: UpstreamRequest, receiver: Receiver): Fetching {
-    let attempt = this.#attempt(request, receiver, (again) => (attempt = again))
+  /** @param fault told what of ours went wrong with what came */
+  constructor(fault: (error: unknown) => void = () => undefined) {
+    this.#fault = fault
+  }
+
+  fetch(request: UpstreamRequest, told: Receiver): Fetching {
+    const receiver = guardReceiver(told, this.#fault, () => attempt?.abort())
+    let attempt: Fetching = this.#attempt(request, receiver, (again) => (attempt = again))
     return { pause: () => attempt.pause(), resume: () => attempt.resume(), write: (piece) => attempt.write(piece), end: () => attempt.end(), abort: () => attempt.abort() }
   }
 
@@ -100,6 +107,35 @@ export class UpstreamClient {
     const exchange = new Exchange(outgoing, request, receiver, () => replaced(this.#attempt(request, receiver, replaced)))
     if (request.once !== true) outgoing.end()
     return exchange
+  }
+}
+
+/** A fault of ours in what is done with an answer ends this fetch, as if the answer had broken off, and nothing else. */
+function guardReceiver(told: Receiver, fault: (error: unknown) => void, abort: () => void): Receiver {
+  let over = false
+  const attempt = (work: () => void): boolean => {
+    try {
+      work()
+      return true
+    } catch (error) {
+      fault(error)
+      return false
+    }
+  }
+  const guard = (work: () => void): void => {
+    if (over || attempt(work)) return
+    over = true
+    attempt(abort)
+    attempt(() => told.trouble({ kind: 'broken', detail: 'a fault of ours' }))
+  }
+  return {
+    connected: () => guard(() => told.connected?.()),
+    drained: () => guard(() => told.drained?.()),
+    inform: (status, fields) => guard(() => told.inform?.(status, fields)),
+    head: (status, fields) => guard(() => told.head(status, fields)),
+    data: (piece) => guard(() => told.data(piece)),
+    end: () => guard(() => told.end()),
+    trouble: (trouble) => guard(() => told.trouble(trouble))
   }
 }
 

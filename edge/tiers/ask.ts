@@ -1,6 +1,6 @@
 import type { Fetching, UpstreamTrouble } from '../http/index.ts'
 import type { FieldList } from '../message/index.ts'
-import type { AnswerReceiver, Asker, Question } from './asker.ts'
+import { guard, type AnswerReceiver, type Asker, type Question } from './asker.ts'
 import { candidatesFor, mayRepeat, type Candidate, type Candidates } from './candidates.ts'
 import type { Parent } from './parent.ts'
 import type { Route } from './route.ts'
@@ -96,7 +96,7 @@ class Walk implements Fetching {
     } else if (candidate.waitMs === 0) this.#send(candidate)
     else {
       this.#waiting = candidate
-      this.#timer = setTimeout(() => this.#send(candidate), candidate.waitMs)
+      this.#timer = setTimeout(() => this.#guard(() => this.#send(candidate), candidate.parent), candidate.waitMs)
     }
   }
 
@@ -105,11 +105,18 @@ class Walk implements Fetching {
     this.#waiting = undefined
     const sent = send(this.#asker, parent, this.#question, {
       ...this.#receiver,
-      head: (status, fields) => this.#head(candidate, status, fields),
-      trouble: (trouble, begun) => this.#trouble(candidate, trouble, begun)
+      head: (status, fields) => this.#guard(() => this.#head(candidate, status, fields), parent),
+      trouble: (trouble, begun) => this.#guard(() => this.#trouble(candidate, trouble, begun), parent)
     })
     this.#pending.set(candidate, sent)
     this.#planHedge(parent)
+  }
+
+  /** A fault of ours on the way up is trouble for whoever asks, who would wait for good. */
+  #guard(work: () => void, parent: Parent): void {
+    if (guard(this.#asker, work)) return
+    this.abort()
+    guard(this.#asker, () => this.#receiver.trouble({ kind: 'broken', detail: 'a fault of ours' }, parent))
   }
 
   #planHedge(parent: Parent): void {
@@ -119,7 +126,7 @@ class Walk implements Fetching {
     this.#hedge = setTimeout(() => {
       if (this.#over || this.#answering !== undefined || this.#pending.size !== 1 || !this.#asker.hedges.spend()) return
       const other = this.#candidates.nextOfSame()
-      if (other !== undefined) this.#send(other)
+      if (other !== undefined) guard(this.#asker, () => this.#send(other))
     }, Math.max(SOONEST_HEDGE_MS, usual))
   }
 

@@ -43,4 +43,17 @@ export interface Asker {
   changed(parent: Parent, state: 'dead' | 'back', detail: string): void
   /** A request is sent. */
   sent(): void
+  /** A fault of ours: it is said. */
+  fault(error: unknown): void
+}
+
+/** Does what a callback is for; a fault of ours in it is said. @returns whether there was none */
+export function guard(asker: Pick<Asker, 'fault'>, work: () => void): boolean {
+  try {
+    work()
+    return true
+  } catch (error) {
+    asker.fault(error)
+    return false
+  }
 }

@@ -8,7 +8,7 @@
 // It must never know what is cached or how a viewer is answered.
 export { ask } from './ask.ts'
 export { hashText } from './hash.ts'
-export type { AnswerReceiver, Asker, Question } from './asker.ts'
+export { guard, type AnswerReceiver, type Asker, type Question } from './asker.ts'
 export { makeBudget, type Budget } from './budget.ts'
 export { makeTierAuth, TIER_FIELD, type TierAuth } from '../../core/tier-auth.ts'
 export { makeLiveness, type Liveness } from './liveness.ts'

@@ -1,7 +1,7 @@
 import { fieldOf, filterFields, type FieldList } from '../message/index.ts'
 import type { Fetching, UpstreamTrouble } from '../http/index.ts'
 import { TIER_FIELD } from '../../core/tier-auth.ts'
-import type { AnswerReceiver, Asker, Question } from './asker.ts'
+import { guard, type AnswerReceiver, type Asker, type Question } from './asker.ts'
 import type { Parent } from './parent.ts'
 
 export interface SendReceiver extends Pick<AnswerReceiver, 'data' | 'end' | 'connected' | 'drained' | 'inform'> {
@@ -39,9 +39,12 @@ export function send(asker: Asker, parent: Parent, question: Question, receiver:
   const settled = (): void => clearTimeout(watch)
   const failed = (trouble: UpstreamTrouble): void => {
     settled()
-    note.trouble(trouble, begun)
     over = true
-    if (!unwanted) receiver.trouble(trouble, begun)
+    try {
+      note.trouble(trouble, begun)
+    } finally {
+      if (!unwanted) receiver.trouble(trouble, begun)
+    }
   }
   const request = { server: parent.server, method: question.method, path: parent.pathPrefix + question.target, fields, connectMs: parent.connectMs, responseMs: parent.responseMs, once: question.once === true }
   asker.sent()
@@ -148,7 +151,7 @@ function suspect(asker: Asker, parent: Parent, hangs: (trouble: UpstreamTrouble)
   const settle = (trouble?: UpstreamTrouble): void => {
     if (suspects.get(parent.name) !== waiting) return
     suspects.delete(parent.name)
-    if (trouble !== undefined) for (const tell of waiting) tell(trouble)
+    if (trouble !== undefined) for (const tell of waiting) guard(asker, () => tell(trouble))
   }
   const request = { server: parent.server, method: 'GET' as const, path: '/healthz', fields: ['Host', parent.server.address], connectMs: SUSPECT_MS, responseMs: SUSPECT_MS }
   asker.client.fetch(request, { head: () => settle(), data: () => undefined, end: () => undefined, trouble: settle })

@@ -88,18 +88,9 @@ async function startEdge(t: Test, source: Source, { state = stateFor(t), disk = 
     distributions: { d1: { behaviours: [{ path: '/*', origin: 'demo' }] } }
   })
   const log = { info: () => undefined, warn: (text: unknown) => void said.push(String(text)), error: (...text: unknown[]) => void said.push(text.join(' ')) } as unknown as Logger
-  const port = await freePort()
-  const worker = await startMember({ role: 'edge', name: 'icn', config, port, clock: systemClock, stateFolder: state, log })
+  const worker = await startMember({ role: 'edge', name: 'icn', config, port: 0, clock: systemClock, stateFolder: state, log })
   t.teardown(() => worker.close(100))
-  return { port, worker, folder: join(state, 'cache', 'edge-icn'), said }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  return { port: Number(new URL(worker.listening[0]!).port), worker, folder: join(state, 'cache', 'edge-icn'), said }
 }
 
 function stateFor(t: Test): string {
