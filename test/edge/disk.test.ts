@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { DiskTier, openDisk } from '../../edge/store/index.ts'
 import { soakStored } from './stored-soak.ts'
@@ -163,6 +164,50 @@ t.test('a full disk is told once; what was written is served on', { skip: mayMou
   t.match(said, [/^nothing is written to disk for now, and memory alone takes in what is new: ENOSPC/])
   t.ok((await disk.read('key 3'))?.equals(bodyOf('3', 10_000)))
   t.equal(await disk.read('key 599'), undefined)
+})
+
+t.test('a disk that has room again is written to again, and both are told once', { skip: mayMount ? false : 'only root may mount a small disk' }, async (t): Promise<void> => {
+  const folder = join(folderFor(t), 'small')
+  mkdirSync(folder)
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]).status !== 0) return void t.pass('nothing can be mounted here')
+  t.teardown(() => spawnSync('umount', ['-l', folder]))
+  const said: string[] = []
+  const disk = new DiskTier({ folder, limit: 64 * MIB, say: (text) => void said.push(text), againMs: 20 })
+  t.teardown(() => disk.close())
+  disk.write('before', [bodyOf('before', 10_000)])
+  await disk.written()
+  const ballast = join(folder, 'ballast')
+  t.not(spawnSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=64k']).status, 0, 'the disk is full')
+  for (let at = 0; at < 40; at++) {
+    disk.write(`lost ${at}`, [bodyOf(`${at}`, 100_000)])
+    await disk.written()
+    await sleep(5)
+  }
+  t.match(said, [/^nothing is written to disk for now, and memory alone takes in what is new: ENOSPC/], 'told once, however often it is tried')
+  t.ok((await disk.read('before'))?.equals(bodyOf('before', 10_000)), 'what was written is served on')
+  rmSync(ballast)
+  for (let tries = 0; tries < 1500 && !disk.has('after'); tries++) {
+    await sleep(20)
+    disk.write('after', [bodyOf('after', 100_000)])
+    await disk.written()
+  }
+  t.ok((await disk.read('after'))?.equals(bodyOf('after', 100_000)))
+  t.same(said.slice(1), ['writing to disk goes on'])
+})
+
+t.test('what cannot be read is told once, and is not there', async (t) => {
+  const folder = folderFor(t)
+  const { disk: first } = openIn(t, folder)
+  for (let at = 0; at < 5; at++) first.write(`key ${at}`, [bodyOf(`${at}`, 1000)])
+  await first.written()
+  await first.close()
+  const { disk, said } = openIn(t, folder)
+  const path = join(folder, segmentsIn(folder)[0]!)
+  rmSync(path)
+  mkdirSync(path)
+  for (let at = 0; at < 5; at++) t.equal(await disk.read(`key ${at}`), undefined)
+  t.equal(said.length, 1, said.join())
+  t.equal(disk.has('key 0'), false)
 })
 
 t.test('an edge that is killed at any moment, whose files are damaged while it is away: never a wrong octet, and it has what it had', async (t) => {

@@ -131,7 +131,7 @@ t.test('whatever of ours throws wherever: one request suffers, the process and t
   const totals = { wrong: 0, right: 0, 'cut off': 0, 'never answered': 0 }
   const paths = ['/small', '/small?1', '/middle', '/large', '/large?2', '/vary', '/gzip', '/middle-gzip', '/large-vary']
   const client = async (): Promise<void> => {
-    for (let round = 0; round < 60; round++) {
+    for (let round = 0; round < 40; round++) {
       const path = paths[Math.floor(Math.random() * paths.length)]!
       const kind = Math.floor(Math.random() * 8)
       const headers: Record<string, string> = { ...(kind === 0 && { Range: 'bytes=10-1999' }), ...(kind === 1 && { 'X-Kind': String(round % 3) }), ...(kind === 2 && { 'If-None-Match': '"e"' }) }
@@ -144,7 +144,7 @@ t.test('whatever of ours throws wherever: one request suffers, the process and t
   t.same(uncaught, [])
   t.equal(totals.wrong, 0)
   t.equal(totals['never answered'], 0)
-  t.ok(thrown > 30, 'faults there were')
+  t.ok(thrown > 20, 'faults there were')
   t.ok(said.some((line) => line.includes('a planted fault')), 'and they are told')
   // All is as it was: nothing is under way, nothing set aside.
   for (let at = 0; at < 50; at++) await askOnce(port, `/again-${at % 7}`, {})

@@ -5,6 +5,8 @@ import t, { type Test } from 'tap'
 import type { Role } from '../../core/channel.ts'
 import type { Purge, PurgeOrder } from '../../core/purge.ts'
 import type { RunningWorker } from '../../edge/index.ts'
+import { purge as callPurge } from '../../daemon/control/admin-purge.ts'
+import type { Control } from '../../daemon/control/admin-call.ts'
 import { makePurges, purgedAs } from '../../edge/purges.ts'
 import { makeManualClock, type ManualClock } from '../helpers/manual-clock.ts'
 import { connectClient, type Reply } from './client.ts'
@@ -210,4 +212,15 @@ t.test('however many purges: an object is subject to those after it was asked fo
   for (; number < 15_003; ) again.add(order(++number, 'tag', `tag ${number}`))
   t.ok(again.find('d host /b', '', 0)!.number > 9990)
   t.equal(purgedAs('d host /x?y=1\nmore here'), 'd /x?y=1')
+})
+
+t.test('a URL may leave its path out, before a query too', async (t) => {
+  const orders: PurgeOrder[] = []
+  const config = configOf({ domain: 'nearcast.test', origins: { main: { url: 'http://127.0.0.1' } }, distributions: { d1: { aliases: ['other.test'], behaviours: [{ path: '/*', origin: 'main' }] } } })
+  const fleet = { purge: async (order: PurgeOrder) => (orders.push(order), { number: 1, told: [], later: [], silent: [] }) }
+  const control = { setup: { config }, log: { info: () => undefined }, fleet } as unknown as Control
+  const statuses: number[] = []
+  for (const what of ['http://other.test', 'http://other.test?x', 'other.test?x=/a*', 'https://OTHER.test:8443/?x', 'http://other.test#x', 'http://other.test*', 'http://?x']) statuses.push((await callPurge({ what, isTag: false, soft: false }, control)).status)
+  t.same(statuses, [200, 200, 200, 200, 400, 400, 400])
+  t.same(orders.map(({ kind, what }) => [kind, what]), [['url', 'd1 /'], ['url', 'd1 /?x'], ['prefix', 'd1 /?x=/a'], ['url', 'd1 /?x']])
 })

@@ -32,8 +32,11 @@ export interface Soaked {
 /** The body of an object: its size and octets follow from its number. */
 export function bodyOf(number: number): Buffer {
   const seed = createHash('sha256').update(`object ${number}`).digest()
-  const size = number % 10 === 0 ? 100_000 + (seed.readUInt16LE() % 200_000) : seed.readUInt16LE() % 20_000
-  return Buffer.alloc(size, seed)
+  // Those of more than 256 KiB, a quarter of its memory, lie in files of their own.
+  const size = number % 20 === 0 ? 300_000 + (seed.readUInt32LE() % 500_000) : number % 10 === 0 ? 100_000 + (seed.readUInt16LE() % 150_000) : seed.readUInt16LE() % 20_000
+  const body = Buffer.alloc(size, seed)
+  for (let at = 0; at + 4 <= size; at += 1024) body.writeUInt32LE(at, at)
+  return body
 }
 
 export async function soakStored(rounds: number, say: (line: string) => void): Promise<Soaked> {
