@@ -12,7 +12,7 @@ import { passedOn } from './passed.ts'
 import { bodyOf, noAnswer, type Words } from './say.ts'
 import type { Purges } from './purges.ts'
 import type { DiskTier, MemoryStore } from './store/index.ts'
-import { ask, type Asker, type Parent } from './tiers/index.ts'
+import { ask, guard, type Asker, type Parent } from './tiers/index.ts'
 
 /** What flights work with. */
 export interface Desk {
@@ -166,13 +166,9 @@ export class Flight {
 
   /** A fault of ours ends this fetch, and those who wait for it are cut off; nobody waits for good. */
   #guard(work: () => void): void {
-    try {
-      work()
-    } catch (error) {
-      this.#worker.fault(error)
-      this.#fetching?.abort()
-      this.#abandon()
-    }
+    if (guard(this.#worker, work)) return
+    this.#fetching?.abort()
+    this.#abandon()
   }
 
   #abandon(): void {
@@ -393,13 +389,6 @@ export class Flight {
   #tell(outcome: (waiter: Waiter) => Outcome): void {
     const waiters = [...this.#waiters]
     this.#waiters.clear()
-    for (const waiter of waiters) {
-      try {
-        waiter.tell(outcome(waiter))
-      } catch (error) {
-        this.#worker.fault(error)
-        waiter.giveUp?.()
-      }
-    }
+    for (const waiter of waiters) if (!guard(this.#worker, () => waiter.tell(outcome(waiter)))) waiter.giveUp?.()
   }
 }

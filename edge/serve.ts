@@ -326,7 +326,7 @@ const sayStatus = (worker: Worker, { request, reply, nonce, id }: Viewer, status
 function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: string, leave: () => void, getPart: (() => void) | undefined): void {
   const { request, reply } = viewer
   const shared = sharedHead(worker, viewer, coming, forward)
-  if (shared !== undefined) return relay(reply, shared, coming.length === undefined ? 'chunked' : 'length', coming.fill, leave)
+  if (shared !== undefined) return relay(worker, reply, shared, coming.length === undefined ? 'chunked' : 'length', coming.fill, leave)
   const status = statusOf(worker, coming, forward)
   if (answerError(worker, viewer, coming.status, status, () => sayStatus(worker, viewer, coming.status))) return leave()
   const way = wayOf(worker, viewer, 'Miss', status, coming.age)

@@ -35,7 +35,7 @@ export function rangeOf(worker: Worker, viewer: Viewer, response: Pick<StoredObj
 export function answerPart(worker: Worker, viewer: Viewer, lines: string, range: Range, runs: readonly Buffer[], length: number, way: Way): void {
   const head = partHead(worker, viewer, lines, range, length, way)
   if (range.last - range.first < ONE_GO) viewer.reply.whole(head, runs.length === 1 ? runs[0]! : Buffer.concat(runs))
-  else relay(viewer.reply, head, 'length', Fill.of(...runs), () => undefined)
+  else relay(worker, viewer.reply, head, 'length', Fill.of(...runs), () => undefined)
 }
 
 /** The head of a part (RFC 9110 §15.3.7). @param length of the whole */
