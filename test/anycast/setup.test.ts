@@ -1,10 +1,11 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import t from 'tap'
+import { anycastLines } from '../../cli/anycast-status.ts'
 import { openNotify } from '../../cli/systemd.ts'
 import { systemAfter, systemClock } from '../../core/clock.ts'
 import { parseConfig } from '../../core/config-file.ts'
@@ -13,6 +14,9 @@ import { formatFault } from '../../core/trouble.ts'
 import { renderInclude } from '../../daemon/anycast/index.ts'
 import { Deadman } from '../../daemon/anycast/deadman.ts'
 import { judgeDaemon } from '../../daemon/anycast/deadman-judge.ts'
+import { replaceFile } from '../../daemon/anycast/files.ts'
+import { deadmanState, readState } from '../../daemon/anycast/state.ts'
+import type { AnycastStatus, PrefixStatus } from '../../daemon/anycast/index.ts'
 import { root } from '../repo/sources.ts'
 
 const page = readFileSync(join(root, 'docs/anycast.md'), 'utf8')
@@ -82,7 +86,8 @@ t.test('what cannot be meant is refused where it stands', async (t) => {
     [prefixes(good).replace('min-pops: 0', 'min-pops: 1'), /there is 1 PoP in all, and so nothing would ever be withdrawn/],
     [prefixes(good).replace('min-pops: 0', 'min-pop: 0'), /unknown key anycast\.min-pop \(did you mean min-pops\?\)/],
     [prefixes(good).replace('upstreams:', 'demotion: { communities: [no-export] }\n  upstreams:'), /expected a community such as 65535:0/],
-    [prefixes(good).replace('upstreams:', 'hold: 1h\n  upstreams:'), /longest-hold: is shorter than hold/]
+    [prefixes(good).replace('upstreams:', 'hold: 1h\n  upstreams:'), /longest-hold: is shorter than hold/],
+    [prefixes(good).replace('bird: {}', 'exabgp: { pipe: x, next-hop: "2001:db8::1" }'), /exabgp\.next-hop: 192\.0\.2\.0\/24 cannot be reached by way of an IPv6 address/]
   ]
   for (const [text, reason] of cases) t.ok(faultsOf(text).some((fault) => reason.test(fault)), `${reason}: ${faultsOf(text).join('; ')}`)
 })
@@ -113,7 +118,7 @@ t.test('a dead-man whose configuration is older than the daemon\'s withdraws not
   const now = Date.now()
   const row = (prefix: string): object => ({ prefix, history: { state: 'announced', since: now - 60_000, flaps: 0, hasFallen: false }, isWell: true, isLeaving: false, leases: [] })
   // It has got a third prefix since, and the second is another one.
-  writeFileSync(join(folder, 'anycast.json'), JSON.stringify({ pid: 0x7ffffff0, at: now, hasEnded: false, ports: { dns: 9, http: 9 }, taken: 0, prefixes: { one: row('192.0.2.0/24'), two: row('203.0.113.0/24'), three: row('2001:db8::/32') } }))
+  writeFileSync(join(folder, 'anycast.json'), JSON.stringify({ pid: 0x7ffffff0, at: now, hasEnded: false, ports: { dns: 9, http: 9 }, taken: 5, prefixes: { one: row('192.0.2.0/24'), two: row('203.0.113.0/24'), three: row('2001:db8::/32') } }))
   const deadman = new Deadman({ config: { ...config!, anycast: config!.anycast! }, stateFolder: folder, isAlive: () => false, clock: systemClock, after: systemAfter, log: pino({ level: 'silent' }) })
   t.teardown(() => deadman.close())
   const include = join(folder, 'nearcast.conf')
@@ -121,4 +126,55 @@ t.test('a dead-man whose configuration is older than the daemon\'s withdraws not
   for (let tries = 0; tries < 300 && !existsSync(include); tries++) await sleep(100)
   const expected = ['192.0.2.0/24', '203.0.113.0/24', '2001:db8::/32'].map((prefix) => ({ prefix, state: 'demoted' as const }))
   t.equal(readFileSync(include, 'utf8'), renderInclude(expected, { asn: 64500, demotion: config!.anycast!.demotion }))
+  const acts = (): number | undefined => readState(join(folder, 'deadman.json'), deadmanState)?.acts
+  for (let tries = 0; tries < 300 && acts() !== 6; tries++) await sleep(100)
+  t.equal(acts(), 6, 'without a count of its own it goes on from what the daemon has taken over')
+})
+
+t.test('a dead-man goes by what its configuration says once the daemon was started with it', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'deadman-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  const file = join(folder, 'nearcast.yaml')
+  const write = (hold: string, pid: number): void => {
+    writeFileSync(file, `dns: { listen: [192.0.2.53] }\nanycast:\n  asn: 64500\n  upstreams: [r1]\n  hold: ${hold}\n  bird: { socket: ${folder}/bird.ctl, include: ${folder}/nearcast.conf }\n  min-pops: 0\n  prefixes: { one: { prefix: 192.0.2.0/24, addresses: [192.0.2.53] } }\n`)
+    writeFileSync(join(folder, 'anycast.json'), JSON.stringify({ pid, at: Date.now(), hasEnded: false, ports: { dns: 9, http: 9 }, taken: 0, prefixes: {} }))
+  }
+  write('10s', process.pid)
+  const child = spawn(process.execPath, [join(root, 'bin/nearcast.js'), 'anycast', 'deadman', '--config', file, '--state', folder], { stdio: ['ignore', 'pipe', 'pipe'] })
+  t.teardown(() => void child.kill('SIGKILL'))
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (said += text.toString()))
+  const says = async (what: RegExp): Promise<string> => {
+    for (let tries = 0; tries < 600 && !what.test(said); tries++) await sleep(100)
+    return said
+  }
+  for (let tries = 0; tries < 600 && !existsSync(join(folder, 'deadman.json')); tries++) await sleep(100)
+  write('20s', process.ppid)
+  t.match(await says(/read again/), /nearcast\.yaml was changed, and has been read again with the daemon/)
+  write('never', process.pid)
+  t.match(await says(/of before counts/), /the configuration of before counts: .*anycast\.hold/)
+  t.equal(child.exitCode, null, 'it goes on watching')
+})
+
+t.test('status says once what prefixes have in common, and whom the dead-man does not hear', async (t) => {
+  const row = (name: string, prefix: string, reasons: readonly string[]): PrefixStatus => ({ name, prefix, addresses: [], serves: 'dns', state: 'announced', since: 0, reasons, alarms: [], grade: 'good', flaps: 0, isSettled: false, others: [] })
+  const long = 'a reason that is longer than any table has room for beside all the rest that it has to show of a prefix'
+  const status: AnycastStatus = {
+    now: 1000, pop: 'icn', pops: { total: 3, heard: 3, quorum: 2 }, minPops: 1, maxWithdrawn: 1, speaker: { what: 'BIRD 2.0.12', isThere: true, sessions: [], alarms: [] },
+    prefixes: [row('dns4', '192.0.2.0/24', [long]), row('dns6', '2001:db8:53::/48', [long]), row('edge4', '203.0.113.0/24', ['another'])],
+    deadman: { pid: 7, at: 1000, isActing: false, acts: 0, why: '', unheard: ['fra'] }
+  }
+  const lines = anycastLines(status, 80)
+  t.equal(lines.filter((line) => line.includes(long)).length, 1)
+  t.match(lines.find((line) => line.startsWith('dns6')), /as dns4$/)
+  t.match(lines.find((line) => line.startsWith('edge4')), /another$/)
+  t.match(lines.at(-1), /^ALARM the dead-man does not hear that of fra \(UDP port pops\.port \+ 1\)/)
+})
+
+t.test('a file that cannot be replaced leaves nothing beside it', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'files-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  mkdirSync(join(folder, 'taken', 'by'), { recursive: true })
+  await t.rejects(replaceFile(join(folder, 'taken'), 'text', { isLasting: true, mode: 0o600 }))
+  t.same(readdirSync(folder), ['taken'])
 })
