@@ -174,10 +174,11 @@ export class Deadman {
     const listeners = this.#silent.get('udp') === undefined || this.#silent.get('tcp') === undefined ? undefined : `DNS: ${this.#silent.get('udp')}`
     const verdict = judgeDaemon({ state, isThere: isAlive(state.pid), listeners, startedAt: this.#startedAt, now, isEnding: this.#isEnding }, { everyMs: config.anycast.every, restartMs: config.anycast['restart-within'] })
     if (verdict.is === 'dead' && this.#acting === undefined) {
+      const histories = this.#historiesOf(state)
       // Its own count may have been deleted.
       this.#acts = Math.max(this.#acts, state.taken) + 1
       this.#why = verdict.why
-      this.#acting = { why: verdict.why, histories: new Map(Object.entries(state.prefixes).map(([name, { history }]) => [name, history])), intents: new Map() }
+      this.#acting = { why: verdict.why, histories, intents: new Map() }
       this.#speaker.takeOver()
       this.#wroteAt = Number.NEGATIVE_INFINITY
       log[this.#isEnding ? 'warn' : 'error'](`dead-man: ${verdict.why}: the announcements are in my hands`)
@@ -186,9 +187,17 @@ export class Deadman {
       this.#wroteAt = Number.NEGATIVE_INFINITY
       log.warn('dead-man: the daemon is back: the announcements are in its hands')
     }
-    if (this.#acting === undefined) this.#repeat(state, verdict.is === 'alive')
-    else this.#act(this.#acting, state, now)
+    if (this.#acting === undefined && state.taken >= this.#acts) this.#repeat(state, verdict.is === 'alive')
+    else if (this.#acting !== undefined) this.#act(this.#acting, state, now)
     this.#write(now)
+  }
+
+  /** What to go on from: what the daemon has written down, or where it has not taken over yet what was done here, that. Else what hangs again at once would be announced again. */
+  #historiesOf({ prefixes, taken }: AnycastState): Map<string, PrefixHistory> {
+    return new Map(Object.entries(prefixes).map(([name, { prefix, history }]) => {
+      const done = taken < this.#acts ? this.#done[name] : undefined
+      return [name, done?.prefix === prefix ? done.history : history]
+    }))
   }
 
   /** The daemon decides: the other dead-men are told what it decided. */

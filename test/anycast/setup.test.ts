@@ -131,6 +131,31 @@ t.test('a dead-man whose configuration is older than the daemon\'s withdraws not
   t.equal(acts(), 6, 'without a count of its own it goes on from what the daemon has taken over')
 })
 
+t.test('a daemon that dies again before it has written anything down is not announced again', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'deadman-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  const { config } = parseConfig('nearcast.yaml', `dns: { listen: [192.0.2.53] }\nanycast:\n  asn: 64500\n  upstreams: [r1]\n  every: 100ms\n  restart-within: 1ms\n  demote-for: 100ms\n  bird: { socket: ${folder}/bird.ctl, include: ${folder}/nearcast.conf }\n  min-pops: 0\n  prefixes: { one: { prefix: 192.0.2.0/24, addresses: [192.0.2.53] } }\n`)
+  const since = Date.now() - 60_000
+  const write = (): void => writeFileSync(join(folder, 'anycast.json'), JSON.stringify({ pid: 0x7ffffff0, at: Date.now(), hasEnded: false, ports: { dns: 9, http: 9 }, taken: 0, prefixes: { one: { prefix: '192.0.2.0/24', history: { state: 'announced', since, flaps: 0, hasFallen: false }, isWell: true, isLeaving: false, leases: [] } } }))
+  write()
+  let lives = false
+  const deadman = new Deadman({ config: { ...config!, anycast: config!.anycast! }, stateFolder: folder, isAlive: () => lives, clock: systemClock, after: systemAfter, log: pino({ level: 'silent' }) })
+  t.teardown(() => deadman.close())
+  const becomes = async (holds: (state: ReturnType<typeof readState<typeof deadmanState>>) => boolean): Promise<void> => {
+    for (let tries = 0; tries < 300 && !holds(readState(join(folder, 'deadman.json'), deadmanState)); tries++) {
+      if (lives) write()
+      await sleep(100)
+    }
+  }
+  await becomes((state) => state?.prefixes['one']?.history.state === 'withdrawn')
+  lives = true
+  await becomes((state) => state?.isActing === false)
+  lives = false
+  await becomes((state) => state?.acts === 2)
+  t.match(readState(join(folder, 'deadman.json'), deadmanState), { acts: 2, isActing: true, prefixes: { one: { history: { state: 'withdrawn' } } } })
+  t.equal(readFileSync(join(folder, 'nearcast.conf'), 'utf8'), renderInclude([], { asn: 64500, demotion: config!.anycast!.demotion }))
+})
+
 t.test('a dead-man goes by what its configuration says once the daemon was started with it', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'deadman-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
