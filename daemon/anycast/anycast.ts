@@ -133,8 +133,9 @@ export class Anycast {
     if (this.#isClosed) return
     let isNew = isBeat
     const { config, clock, log, channel } = this.#options
-    this.#takeOver()
+    // Before anything is read: of a process that was stopped in between, what it had read would be judged by the time at which it goes on.
     const now = clock.now()
+    this.#takeOver()
     const edges = this.#options.edges()
     const heard = this.#heard()
     for (const held of this.#held) {

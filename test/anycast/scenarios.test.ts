@@ -60,10 +60,11 @@ scene('each client is answered by the PoP with the shortest AS path', async (t, 
 scene('a daemon that flaps is withdrawn once a fall, and held the longer the oftener', async (t, lab) => {
   const flapsOf = (): number => writtenAt(lab, 'icn')!.prefixes['dns4']!.history.flaps
   const strikeDaemon = (name: NodeJS.Signals): boolean => strike(writtenAt(lab, 'icn')!.pid, name)
-  const first = flapsOf()
+  const holds: number[] = []
   for (const fall of [1, 2]) {
+    t.ok(await isCalm(lab))
     const before = await withdrawals(lab, 'r1', 'icn')
-    const hold = holdOf(first + fall, HOLD)
+    const flaps = flapsOf()
     strikeDaemon('SIGSTOP')
     t.ok(await until(async () => (await hears(lab, 'r1', 'icn', DNS_PREFIXES)) === 'none'), `fall ${fall}: withdrawn`)
     for (let flap = 0; flap < 2; flap++) {
@@ -77,12 +78,14 @@ scene('a daemon that flaps is withdrawn once a fall, and held the longer the oft
     strikeDaemon('SIGCONT')
     t.ok(await until(async () => (await hears(lab, 'r1', 'icn', DNS_PREFIXES)) === 'all'), `fall ${fall}: in the end it is announced again`)
     const heldFor = performance.now() - wellFrom
+    t.ok(flapsOf() > flaps, `fall ${fall}: remembered as the ${flapsOf()}. flap`)
+    const hold = holdOf(flapsOf(), HOLD)
+    holds.push(hold)
     t.comment(`fall ${fall}: on the router again ${Math.round(heldFor)} ms after it was well, of which a hold of ${hold} ms`)
     t.ok(heldFor >= hold || logOf(lab, 'icn').includes('not held back'), `fall ${fall}: held for ${hold} ms at least, but where too few others were heard`)
-    t.equal(flapsOf(), first + fall)
-    t.ok(await isCalm(lab))
   }
-  t.ok(holdOf(first + 2, HOLD) === 2 * holdOf(first + 1, HOLD) || first > 1, 'twice as long for the second')
+  t.ok(await isCalm(lab))
+  t.ok(holds[1]! >= Math.min(HOLD.longestHoldMs, 2 * holds[0]!), `twice as long for the second: ${holds.join(' ms, then ')} ms`)
 })
 
 countedScene('a drained PoP loses no query; its service addresses are taken off once that has settled, and not before', async (t, lab) => {
