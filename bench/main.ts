@@ -11,6 +11,7 @@ import { benchLoad } from './load.ts'
 import { benchOffload } from './offload.ts'
 import type { BenchOptions } from './options.ts'
 import { benchPaths } from './paths.ts'
+import { benchPlaces } from './places.ts'
 import { benchReload } from './reload.ts'
 import { benchSteering } from './steering.ts'
 import { benchStore } from './store.ts'
@@ -29,6 +30,7 @@ const benches: Readonly<Record<string, Bench>> = {
   load: { about: 'start to first answer, CPU and memory with 1,000,000 records, beside Knot, NSD, gdnsd, BIND and PowerDNS; 100,000 small zones', run: benchLoad },
   reload: { about: 'queries lost while zones, policies and keys are read again under full load, beside Knot, NSD, gdnsd and BIND', run: benchReload },
   steering: { about: 'a steered answer beside a static one, beside Knot, gdnsd and PowerDNS; 100,000 routed names: loading them, and a change of health', run: benchSteering },
+  places: { about: 'databases of places: the time to bring them, and from disk, and their memory (--city FILE)', run: benchPlaces },
   paths: { about: 'reading the AS paths of a full table from BIRD: time, CPU, memory', run: benchPaths },
   edge: { about: 'CPU per request over HTTP, hits and misses, and a cold burst, beside nginx, Varnish and Traffic Server', run: benchEdge },
   store: { about: 'memory for each response held beside its body and head, and the time to put and to get', run: benchStore },
@@ -43,7 +45,7 @@ const ALL = 'all'
 
 const usage = (): string =>
   [
-    'npm run bench -- NAME [--rounds 5] [--seconds 1] [--rate N] [--threads N] [--only PART]… [--traces FOLDER]',
+    'npm run bench -- NAME [--rounds 5] [--seconds 1] [--rate N] [--threads N] [--only PART]… [--traces FOLDER] [--city FILE]',
     ...Object.entries(benches).map(([name, { about }]) => `  ${name.padEnd(8)} ${about}`),
     `  ${ALL.padEnd(8)} all of them`
   ].join('\n')
@@ -64,7 +66,7 @@ function duration(text: string | undefined): number | undefined {
 
 try {
   const string = { type: 'string' } as const
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { rounds: string, seconds: string, rate: string, threads: string, traces: string, only: { type: 'string', multiple: true }, help: { type: 'boolean' } } })
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { rounds: string, seconds: string, rate: string, threads: string, traces: string, city: string, only: { type: 'string', multiple: true }, help: { type: 'boolean' } } })
   const [name] = positionals
   if (name === undefined || values.help === true) {
     process.stdout.write(`${usage()}\n`)
@@ -73,7 +75,7 @@ try {
     if (bench === undefined && name !== ALL) throw new Error(`there is no bench ${name}; ${suggestion(name, Object.keys(benches)) ?? `there are ${Object.keys(benches).join(', ')}`}`)
     const rate = count('rate', values.rate)
     const threads = count('threads', values.threads)
-    const options = { rounds: count('rounds', values.rounds) ?? 5, seconds: duration(values.seconds) ?? 1, ...(rate !== undefined && { rate }), ...(threads !== undefined && { threads }), only: values.only ?? [], ...(values.traces !== undefined && { traces: values.traces }) }
+    const options = { rounds: count('rounds', values.rounds) ?? 5, seconds: duration(values.seconds) ?? 1, ...(rate !== undefined && { rate }), ...(threads !== undefined && { threads }), only: values.only ?? [], ...(values.traces !== undefined && { traces: values.traces }), ...(values.city !== undefined && { city: values.city }) }
     if (bench === undefined) await runAll(options)
     else await bench.run(options)
   }

@@ -10,4 +10,6 @@ export interface BenchOptions {
   readonly only: readonly string[]
   /** The folder with the public traces. */
   readonly traces?: string
+  /** A database of cities. */
+  readonly city?: string
 }

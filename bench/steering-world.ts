@@ -5,6 +5,7 @@ import type { World } from '../daemon/world.ts'
 import { buildZoneImage, openZoneImage, readZone } from '../daemon/zone/index.ts'
 import { buildPlaces, findDatabase, openPlaces } from '../geodb/index.ts'
 import { healthWord, makeHealthTable, setHealth } from '../healthchecks/index.ts'
+import { median } from './processes.ts'
 import { BENCH_ZONE } from './peers/zones.ts'
 
 // Very many routed names with many policies, in this process: what loading them costs, and what a change of health does to the
@@ -69,17 +70,24 @@ export async function loadWorld(): Promise<{ world: World; loading: Loading }> {
   return { world, loading: { policies, zone, image, octets: process.memoryUsage().rss - before } }
 }
 
-/** Asks every name, then changes health, and asks every name again. */
-export function flipHealth(world: World): Flip[] {
+/** Asks every name, then changes health, and asks every name again; times are medians of so many rounds, what is wrong is wrong in any. */
+export function flipHealth(world: World, rounds: number): Flip[] {
   const answerer = makeAnswerer({ world, serverId: 'bench', version: 'bench' })
-  const flips = ['first asked', 'asked again'].map((what) => askAll(answerer, what, -1))
-  for (const edge of [0, 2]) {
-    for (const state of ['DOWN', 'UP'] as const) {
-      setHealth(world.health, edge, healthWord(state, 'none', false))
-      flips.push(askAll(answerer, `${EDGES[edge]![0]} ${state}`, state === 'DOWN' ? edge + 1 : -1))
+  const first = askAll(answerer, 'first asked', -1)
+  const turns = Array.from({ length: rounds }, () => {
+    const flips = [askAll(answerer, 'asked again', -1)]
+    for (const edge of [0, 2]) {
+      for (const state of ['DOWN', 'UP'] as const) {
+        setHealth(world.health, edge, healthWord(state, 'none', false))
+        flips.push(askAll(answerer, `${EDGES[edge]![0]} ${state}`, state === 'DOWN' ? edge + 1 : -1))
+      }
     }
-  }
-  return flips
+    return flips
+  })
+  return [first, ...turns[0]!.map(({ what }, at) => {
+    const of = turns.map((flips) => flips[at]!)
+    return { what, all: median(of.map(({ all }) => all)), slowest: median(of.map(({ slowest }) => slowest)), wrong: of.reduce((sum, { wrong }) => sum + wrong, 0) }
+  })]
 }
 
 /** @param down the last octet of the address that nobody may be given any more */

@@ -30,7 +30,7 @@ interface Compared {
 export async function benchSteering(options: BenchOptions): Promise<void> {
   const circumstances = circumstancesOf(options)
   const { world, loading } = await loadWorld()
-  const flips = flipHealth(world)
+  const flips = flipHealth(world, options.rounds)
   const compared = compare(await runStages(options, [{ data: 'routed', workers: 1, cases: [STATIC, STEERED] }]))
   for (const lines of [costLines(compared), loadLines(loading), flipLines(flips)]) say(`\n${table(lines)}`)
   if (isWhole(options)) write(circumstances, compared, loading, flips)
@@ -88,7 +88,7 @@ function write(circumstances: Circumstances, compared: readonly Compared[], load
     'In one process, by the code of the daemon: a quarter of the policies each by latency, by geolocation over failover and another policy, by failover, and by sticky weights.',
     markdownTable(loadLines(loading)),
     '## A change of health',
-    'The word of an edge is changed, then every name is asked from a network of its own, and every answer looked at. The first answer behind the change is right already; what was kept ready is made again as it is asked for.',
+    'The word of an edge is changed, then every name is asked from a network of its own, and every answer looked at; times are medians of the rounds. The first answer behind the change is right already; what was kept ready is made again as it is asked for.',
     markdownTable(flipLines(flips))
   ]
   writeResult('steering.md', `${text.join('\n\n')}\n`)
