@@ -5,7 +5,7 @@ import type { Assembly } from './assembly.ts'
 import { OUTCOMES } from './counters.ts'
 import { bodyOctets, findPrepared, forgetAll, forgetChanged, forgetSteered, isAskedAgain, isKeepable, keepCut, keepEntry, keepSteered, keepVariant, shareEntry, STATE, type Keeping, type Prepared } from './prepared.ts'
 import { HEADER, type Exchange } from './send.ts'
-import type { Steering } from './steering.ts'
+import { steerAgain, type Steering } from './steering.ts'
 
 /** An exchange whose answer has just been put together. */
 export interface Kept extends Exchange {
@@ -50,7 +50,10 @@ function keepChoice(kept: Kept, keeping: Keeping, limit: number, bodyAt: number)
   const { reply } = assembly
   const { policy, placeClass } = steering
   const turns = steering.turns.length > 1 ? steering.turns : ONE_TURN
-  const put = (upTo: number): void => assemble(assembly, world.zones, query, kept.isTcp, limit, upTo)
+  const put = (upTo: number): void => {
+    steerAgain(steering)
+    assemble(assembly, world.zones, query, kept.isTcp, limit, upTo)
+  }
   const { rcode, authoritative } = assembly
   let { octets } = keeping
   for (const upTo of turns.slice(1)) {

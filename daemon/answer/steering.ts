@@ -58,6 +58,12 @@ export function beginSteering(steering: Steering): void {
   steering.turns = NONE
 }
 
+/** The same answer is put together once more: what is drawn in it is not drawn twice. */
+export function steerAgain(steering: Steering): void {
+  steering.drawn = undefined
+  steering.turns = NONE
+}
+
 const NONE: readonly number[] = []
 
 /** What the policy of a ROUTE record allows this client to have of type A or AAAA, under the health of now. @param name hash of the routed name */

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { formatAddress, maskBytes, parsePrefix, type Address } from '../../core/address.ts'
 import { makeAnswerer, type Answerer } from '../../daemon/answer.ts'
+import { COUNT } from '../../daemon/answer/index.ts'
 import { openRouting, type Target } from '../../daemon/routing/index.ts'
 import type { World } from '../../daemon/world.ts'
 import { buildZoneImage, openZoneImage, readZone } from '../../daemon/zone/index.ts'
@@ -144,3 +145,24 @@ for (const leadsOn of [false, true]) {
     }), { numRuns: 120, seed: SEED }))
   })
 }
+
+t.test('what is asked for again is kept ready, however it is drawn', async (t) => {
+  const trees = [
+    { failover: ['icn', 'fra'] }, { weighted: { icn: 1, fra: 2 } }, { weighted: { icn: 1, fra: 2 }, sticky: 'client' }, { weighted: { icn: 1, fra: 2 }, sticky: 'name' }, { hash: ['icn', 'nrt', 'fra'], on: 'name' }, { hash: ['icn', 'nrt', 'fra'] },
+    { weighted: [{ weight: 1, to: 'icn' }, { weight: 1, to: { cname: 'ns.t.test.' } }], sticky: 'client' }, { view: { wide: { hash: ['icn', 'nrt'] }, default: 'empty' } }, { geolocation: { KR: { weighted: { icn: 1, fra: 1 }, sticky: 'name' }, default: 'iad' } }
+  ]
+  for (const tree of trees) {
+    const answerer = makeFresh(worldOf(tree, {}))
+    for (const name of ['p.t.test.', 'a.w.t.test.', 'alias.t.test.']) {
+      for (const subnet of [undefined, '20.1.2.0/24']) {
+        const again = (): number => {
+          const before = answerer.counters[COUNT.PREPARED]!
+          ask(answerer, { name, type: 'A' }, { family: 4, bytes: Uint8Array.of(20, 1, 2, 3) }, subnet, 10)
+          return answerer.counters[COUNT.PREPARED]! - before
+        }
+        again()
+        t.equal(again(), 10, `${JSON.stringify(tree)} ${name} ${subnet}`)
+      }
+    }
+  }
+})
