@@ -63,6 +63,7 @@ const nearcast = (...words: string[]): Promise<{ out: string; err: string }> => 
 const becomes = (name: string, wanted: string, ...words: string[]): Promise<unknown> => until(`${name} ${words.join(' ')}: ${wanted}`, PATIENCE, async () => data(await dig(name, ...words)) === wanted)
 
 t.test('each that dies gives way to the next, and comes back', async (t) => {
+  await until('the edge', PATIENCE, async () => /^icn\s.*\sUP\s/m.test((await nearcast('status')).out))
   await becomes('ladder', `A ${FIRST}`)
   await becomes('both', ['A 127.61.0.1', 'A 127.61.0.2', 'A 192.0.2.9'].join())
   kill(FIRST)
