@@ -153,7 +153,7 @@ t.test('what is asked for again is kept ready, however it is drawn', async (t) =
   ]
   for (const tree of trees) {
     const answerer = makeFresh(worldOf(tree, {}))
-    for (const name of ['p.t.test.', 'a.w.t.test.', 'alias.t.test.']) {
+    for (const name of ['p.t.test.', 'a.w.t.test.', 'alias.t.test.'] as const) {
       for (const subnet of [undefined, '20.1.2.0/24']) {
         const again = (): number => {
           const before = answerer.counters[COUNT.PREPARED]!
