@@ -61,8 +61,8 @@ export const distribution = z.strictObject({
 const EVICTIONS = ['lru', 'lfu', 'hot-lru+warm-lfu', 'sieve', 's3-fifo', 'gdsf'] as const
 export type EvictionName = (typeof EVICTIONS)[number]
 
-/** Segments of it are to hold more than a few objects. */
-const LEAST_DISK = 16 * 1024 * 1024
+/** Of each worker: segments of it are to hold more than a few objects. */
+export const LEAST_DISK = 16 * 1024 * 1024
 
 export const cache = z
   .strictObject({

@@ -1,4 +1,5 @@
 import { CHECK_SETTINGS } from './config-checks.ts'
+import { LEAST_DISK } from './config-cdn.ts'
 import type { Config } from './config.ts'
 import { suggestion } from './suggest.ts'
 import type { Fault } from './trouble.ts'
@@ -25,6 +26,8 @@ export function checkTiers(config: Config, source: YamlFile, namesIn: (source: Y
       else reference(path, each, 'regional', regionals)
     }
   }
+  const { disk } = config.cache
+  for (const [name, { workers }] of Object.entries(config.edges)) if (disk !== 0 && disk / workers < LEAST_DISK) fault(['edges', name, 'workers'], `each of ${workers} workers has less than 16MiB of cache.disk`, `cache.disk: ${workers * 16}MiB, or fewer workers`)
   for (const [name, { shield }] of Object.entries(config.regionals)) reference(['regionals', name, 'shield'], shield, 'shield', shields)
   for (const [id, distribution] of Object.entries(config.distributions)) {
     for (const key of ['shield', 'fallback-shield'] as const) reference(['distributions', id, key], distribution[key], 'shield', shields)

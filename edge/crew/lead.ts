@@ -6,7 +6,7 @@ import type { Purge } from '../../core/purge.ts'
 import { makePurges, type Purges } from '../purges.ts'
 import type { RunningWorker } from '../start.ts'
 import type { FromThread, ThreadData, ToThread } from './messages.ts'
-import { leaveMemory, makeMemory, type CrewMemory } from './shared.ts'
+import { changesIn, leaveMemory, makeMemory, type CrewMemory } from './shared.ts'
 
 export interface CrewOptions {
   readonly setup: Setup
@@ -57,6 +57,9 @@ interface Post {
   failures: number
   servingSince: number
   restart: NodeJS.Timeout | undefined
+  /** How often anything was changed, as it has seen: as of the look before the last, for it may be gone since without being missed. */
+  changesSeen: number
+  changesLately: number
   /** Numbers of purges that it has not confirmed. */
   readonly awaited: Map<number, () => void>
 }
@@ -86,7 +89,7 @@ class Lead implements RunningCrew {
     this.#memory = makeMemory({ workers, clients: setup.config.http.clients })
     this.#purges = makePurges(setup.purges ?? [])
     this.ready = new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
-    this.#posts = Array.from({ length: workers }, (_, number): Post => ({ number, thread: undefined, serves: false, isDrained: false, counters: NOTHING, silentLooks: 0, failures: 0, servingSince: 0, restart: undefined, awaited: new Map() }))
+    this.#posts = Array.from({ length: workers }, (_, number): Post => ({ number, thread: undefined, serves: false, isDrained: false, counters: NOTHING, silentLooks: 0, failures: 0, servingSince: 0, restart: undefined, changesSeen: 0, changesLately: 0, awaited: new Map() }))
     for (const post of this.#posts) this.#start(post)
     this.#looks = setInterval(() => this.#look(), LOOK_MS)
   }
@@ -154,7 +157,7 @@ class Lead implements RunningCrew {
 
   #start(post: Post): void {
     const { setup, workers } = this.#options
-    const data: ThreadData = { setup: { ...setup, purges: this.#purges.all() }, place: { worker: post.number, workers, memory: this.#memory } }
+    const data: ThreadData = { setup: { ...setup, purges: [...this.#purges.all(), ...this.#missed(post)] }, place: { worker: post.number, workers, memory: this.#memory } }
     const thread = new Worker(ENTRY, { workerData: data, name: `${setup.name}.${post.number + 1}` })
     post.thread = thread
     post.silentLooks = 0
@@ -179,6 +182,7 @@ class Lead implements RunningCrew {
 
   #serves(post: Post, listening: readonly string[]): void {
     post.serves = true
+    for (const purge of this.#missed(post)) this.#tell(post, { kind: 'purge', purge })
     post.servingSince = this.#options.clock.elapsed()
     if (this.#injection !== undefined) this.#tell(post, { kind: 'inject', injection: this.#injection })
     if (this.#down.length > 0) this.#tell(post, { kind: 'origins', down: this.#down })
@@ -192,6 +196,15 @@ class Lead implements RunningCrew {
     this.listening = listening
     this.#settle?.resolve()
     this.#settle = undefined
+  }
+
+  /** It was not told to forget what was changed while it was away: then nothing that it may have on disk is answered. */
+  #missed(post: Post): Purge[] {
+    const changes = changesIn(this.#memory)
+    if (changes === post.changesSeen) return []
+    post.changesSeen = post.changesLately = changes
+    const at = this.#options.clock.now()
+    return [{ kind: 'all', what: '', soft: false, number: Math.max(this.#purges.last + 1, at), at }]
   }
 
   #refused(post: Post, reason: string): void {
@@ -221,7 +234,10 @@ class Lead implements RunningCrew {
 
   #look(): void {
     for (const post of this.#posts) {
-      if (post.thread === undefined || !post.serves || ++post.silentLooks < LOOKS) continue
+      if (post.thread === undefined || !post.serves) continue
+      post.changesSeen = post.changesLately
+      post.changesLately = changesIn(this.#memory)
+      if (++post.silentLooks < LOOKS) continue
       this.#options.log.warn(`worker ${post.number + 1} hangs`)
       void post.thread.terminate()
     }

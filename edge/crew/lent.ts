@@ -17,39 +17,44 @@ export interface LentObject {
   readonly object: StoredObject
 }
 
+/** What is lent to a worker: the owner is asked for it again after a while, and where something was changed or purged. */
 export interface Lent {
   readonly size: number
   /** What is lent for a request, if it is fresh and nothing was changed since. @param hash of its primary key */
   find(viewer: Viewer, hash: number): LentObject | undefined
-  /** Whether it should be lent when it is asked for: it was before, or is asked for the second time of late. */
+  /** Whether it should be lent when it is asked for: it is asked for again. */
   isWanted(hash: number): boolean
   take(word: Extract<MateWord, { kind: 'lent' }>, hash: number): void
 }
 
-/** How long something is lent: so long its owner may not know that it is in use, and hold something newer. Milliseconds. */
-const LENT_MS = 1000
+/** How long something is lent: so long its owner may have let it go, and hold something newer. Milliseconds. */
+const LENT_MS = 10_000
 /** Bodies that are lent are those of plain hits. */
 export const LARGEST_LENT = 128 * 1024
-/** Names kept of what is lent, and of what was asked for of late. */
-const MOST = 8192
+/** Of each place: hash, changes, and until when. */
+const PLACE_OCTETS = 16
+const MOST_PLACES = 2 ** 16
+/** A place to so many octets of what is lent. */
+const OCTETS_PER_PLACE = 256
 /** Requests with wishes of their own are for the owner. */
 const WISHES = new Set([fieldName('cache-control').hash])
 
 /** @param octets of memory for it */
 export function makeLent(worker: Worker, shares: Shares, octets: number): Lent {
-  const store = new MemoryStore(octets, 'lru')
+  const places = Math.max(1, Math.min(MOST_PLACES, 2 ** Math.floor(Math.log2(octets / OCTETS_PER_PLACE))))
+  const store = new MemoryStore(octets - places * PLACE_OCTETS, 'lru')
   const desk: Worker = { ...worker, store, disk: undefined, warm: undefined, crew: undefined, coding: new Map(), idPrefix: randomBytes(5).toString('hex'), nextId: 1 }
-  /** By hash: until when, and as of which change. */
-  const lent = new Map<number, { readonly until: number; readonly changes: number }>()
-  let asked = new Set<number>()
-  let since = 0
+  // By hash, each in the one place that it can have: what was asked for last, as of which change it is lent, and until when.
+  const hashes = new Uint32Array(places)
+  const changes = new Uint32Array(places)
+  const untils = new Float64Array(places)
   return {
     get size() {
-      return store.size
+      return store.size + places * PLACE_OCTETS
     },
     find(viewer, hash) {
-      const loan = lent.get(hash)
-      if (loan === undefined || worker.clock.elapsed() >= loan.until || shares.changesOf(hash) !== loan.changes) return undefined
+      const place = hash % places
+      if (hashes[place] !== hash || worker.clock.elapsed() >= untils[place]! || shares.changesOf(hash) !== changes[place]) return undefined
       if (viewer.nonce !== undefined || mayHaveField(viewer.request, WISHES)) return undefined
       const found = lookup(store, viewer.primary, (name) => sentField(desk, viewer, name), worker.clock.now())
       if (found.kind !== 'fresh') return undefined
@@ -59,20 +64,19 @@ export function makeLent(worker: Worker, shares: Shares, octets: number): Lent {
       return { desk, key, object }
     },
     isWanted(hash) {
-      const now = worker.clock.elapsed()
-      if (now - since >= LENT_MS || asked.size >= MOST) {
-        asked = new Set()
-        since = now
-      }
-      const again = asked.has(hash)
-      asked.add(hash)
-      return again || lent.has(hash)
+      const place = hash % places
+      if (hashes[place] === hash) return true
+      hashes[place] = hash
+      untils[place] = 0
+      return false
     },
-    take({ primary, changes, vary, key, object, body }, hash) {
-      if (lent.size >= MOST) lent.clear()
+    take({ primary, changes: then, vary, key, object, body }, hash) {
       if (vary !== undefined) store.put(primary, vary)
-      const { buffer, byteOffset, length } = body
-      if (store.put(key, { ...object, body: Buffer.from(buffer, byteOffset, length) })) lent.set(hash, { until: worker.clock.elapsed() + LENT_MS, changes })
+      if (!store.put(key, { ...object, body: Buffer.from(body.buffer, body.byteOffset, body.length) })) return
+      const place = hash % places
+      hashes[place] = hash
+      changes[place] = then
+      untils[place] = worker.clock.elapsed() + LENT_MS
     }
   }
 }

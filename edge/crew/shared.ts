@@ -10,7 +10,7 @@ export interface CrewMemory {
   readonly places: number
   /** Which place an address has in a row, nobody outside can tell. */
   readonly seeds: readonly number[]
-  /** How often something under each hash was changed by a request: what was lent before that is void. */
+  /** How often something under each hash was changed by a request, what was lent before that being void; then how often anything was. */
   readonly changes: SharedArrayBuffer
 }
 
@@ -35,7 +35,7 @@ export function makeMemory({ workers, clients }: { readonly workers: number; rea
   // Memory that nobody writes to takes none.
   const places = 2 ** Math.min(22, Math.ceil(Math.log2(clients * 4)))
   const seeds = Array.from({ length: ROWS }, () => randomInt(2 ** 32))
-  return { counts: new SharedArrayBuffer(workers * sizeOf(places)), places, seeds, changes: new SharedArrayBuffer(CHANGES * 4) }
+  return { counts: new SharedArrayBuffer(workers * sizeOf(places)), places, seeds, changes: new SharedArrayBuffer((CHANGES + 1) * 4) }
 }
 
 const sizeOf = (places: number): number => 4 * (OWN + ROWS * places)
@@ -44,6 +44,9 @@ const sizeOf = (places: number): number => 4 * (OWN + ROWS * places)
 export function leaveMemory({ counts, places }: CrewMemory, worker: number): void {
   new Int32Array(counts, worker * sizeOf(places), OWN + ROWS * places).fill(0)
 }
+
+/** How often anything was changed. */
+export const changesIn = ({ changes }: CrewMemory): number => Atomics.load(new Uint32Array(changes), CHANGES)
 
 /** @param options the worker, of how many; the most `clients` of all addresses, and `perAddress` of one */
 export function joinMemory({ counts, places, seeds, changes }: CrewMemory, options: { readonly worker: number; readonly workers: number; readonly clients: number; readonly perAddress: number }): Shares {
@@ -77,6 +80,9 @@ export function joinMemory({ counts, places, seeds, changes }: CrewMemory, optio
       count: (change) => void Atomics.add(own, TUNNELS, change)
     },
     changesOf: (hash) => Atomics.load(marks, hash & (CHANGES - 1)),
-    changed: (hash) => void Atomics.add(marks, hash & (CHANGES - 1), 1)
+    changed: (hash) => {
+      Atomics.add(marks, hash & (CHANGES - 1), 1)
+      Atomics.add(marks, CHANGES, 1)
+    }
   }
 }

@@ -1,8 +1,15 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { connect as connectHttp2 } from 'node:http2'
 import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
 import type { Purge, PurgeOrder } from '../../core/purge.ts'
 import { systemClock } from '../../core/clock.ts'
+import { ownTls } from '../../core/own-tls.ts'
 import { canSharePort, type RunningCrew } from '../../edge/index.ts'
+import { keepCertificates } from '../../fleet/authority/index.ts'
 import { connectClient, type Client, type Reply } from './client.ts'
 import { startOrigin, type Answer, type Origin } from './origin.ts'
 import { configOf, startEdge } from './workers.ts'
@@ -17,6 +24,8 @@ interface Edge {
   readonly origin: Origin
   readonly crew: RunningCrew
   readonly failed: Promise<void>
+  /** Its port, and the file of its authority. */
+  readonly https: { readonly port: number; readonly ca: string }
   connect(): Promise<Client>
   /** On a connection of its own, so that any worker may have it. */
   ask(target: string, fields?: string, method?: string): Promise<Reply>
@@ -26,6 +35,7 @@ interface Edge {
 }
 
 async function makeEdge(t: Test, workers: number, keys: Record<string, unknown> = {}): Promise<Edge> {
+  const stateFolder = mkdtempSync(join(tmpdir(), 'nearcast-crew-'))
   const origin = await startOrigin()
   const config = configOf({
     edges: { icn: { address: ADDRESS, city: 'Seoul', at: [37, 126], workers } },
@@ -37,10 +47,13 @@ async function makeEdge(t: Test, workers: number, keys: Record<string, unknown> 
   const port = await freePort()
   let fail: () => void = () => undefined
   const failed = new Promise<void>((resolve) => (fail = resolve))
-  const crew = await startEdge({ name: 'icn', config, port, failed: fail })
+  const https = await freePort()
+  if (config.https !== undefined) keepCertificates(stateFolder, config, systemClock.now())
+  const crew = await startEdge({ name: 'icn', config, port, https, stateFolder, failed: fail })
   t.teardown(async () => {
     await crew.close(0)
     await origin.close()
+    rmSync(stateFolder, { recursive: true, force: true })
   })
   const connect = (): Promise<Client> => connectClient(ADDRESS, port)
   const ask = async (target: string, fields = '', method = 'GET'): Promise<Reply> => {
@@ -55,6 +68,7 @@ async function makeEdge(t: Test, workers: number, keys: Record<string, unknown> 
     origin,
     crew,
     failed,
+    https: { port: https, ca: ownTls(stateFolder).authority },
     connect,
     ask,
     purge: async (order) => crew.purge({ ...order, soft: false, number: ++number, at: systemClock.now() } satisfies Purge),
@@ -218,4 +232,52 @@ t.test('an edge that ends lets all its workers finish what is under way', { skip
   t.same((await Promise.all(clients.map((client) => client.reply()))).map(({ body }) => body), Array.from({ length: 12 }, (_, at) => `late ${at}`))
   for (const client of clients) client.close()
   await closed
+})
+
+t.test('what was changed while a worker was away is not answered from its disk', { skip }, async (t) => {
+  const { origin, ask, askAll, crew } = await makeEdge(t, 2, { cache: { disk: '32MiB' } })
+  for (let at = 0; at < 8; at++) origin.answers.set(`/page${at}`, page('old'))
+  for (let round = 0; round < 3; round++) for (let at = 0; at < 8; at++) await ask(`/page${at}`)
+  t.equal(origin.asked.length, 8)
+  for (const worker of [0, 1]) {
+    crew.kill(worker)
+    await until('it is seen', () => crew.serving === 1)
+    for (let at = 0; at < 8; at++) origin.answers.set(`/page${at}`, page(`new ${worker}`))
+    for (let at = 0; at < 8; at++) await ask(`/page${at}`, 'Content-Length: 0\r\n', 'POST')
+    await until('it is back', () => crew.serving === 2)
+    for (let at = 0; at < 8; at++) t.same(bodies([await ask(`/page${at}`), await ask(`/page${at}`), await ask(`/page${at}`)]), [`new ${worker}`])
+  }
+  t.same(bodies(await askAll('/page0')), ['new 1'])
+})
+
+t.test('TLS and HTTP/2 are the same at all workers, and sessions begun at one go on at another', { skip }, async (t) => {
+  const { origin, https } = await makeEdge(t, 2, { https: {} })
+  const ca = readFileSync(https.ca)
+  origin.answers.set('/page', page('hello'))
+  const workers = new Set<string>()
+  let session: Buffer | undefined
+  let resumed = 0
+  for (let count = 0; count < 16; count++) {
+    const socket = connectTls({ host: ADDRESS, port: https.port, servername: HOST, ca, ALPNProtocols: ['http/1.1'], ...(session !== undefined && { session }) })
+    const text = await new Promise<string>((resolve, reject) => {
+      let held = ''
+      socket.on('session', (ticket: Buffer) => (session = ticket))
+      socket.on('data', (piece: Buffer) => (held += piece.toString('latin1'))).on('end', () => resolve(held)).on('error', reject)
+      socket.once('secureConnect', () => socket.write(`GET /page HTTP/1.1\r\nHost: ${HOST}\r\nConnection: close\r\n\r\n`))
+    })
+    if (socket.isSessionReused()) resumed++
+    workers.add(/request-id: ([0-9a-f]{10})/i.exec(text)![1]!)
+    t.match(text, /\r\n\r\nhello$/)
+  }
+  t.ok(workers.size > 1, 'several workers answered')
+  t.equal(resumed, 15, 'each resumed what another began')
+  const client = connectHttp2(`https://${HOST}:${https.port}`, { ca, servername: HOST, lookup: (_host, options, done) => (options.all === true ? done(null, [{ address: ADDRESS, family: 4 }]) : done(null, ADDRESS, 4)) })
+  t.teardown(() => client.destroy())
+  const answers = await Promise.all(Array.from({ length: 20 }, () => new Promise<string>((resolve, reject) => {
+    const stream = client.request({ ':path': '/page' })
+    let body = ''
+    stream.setEncoding('latin1').on('data', (piece: string) => (body += piece)).on('end', () => resolve(body)).on('error', reject)
+  })))
+  t.same([...new Set(answers)], ['hello'])
+  t.equal(origin.asked.length, 1)
 })
