@@ -2,7 +2,7 @@ import { attach } from '../core/channel.ts'
 import type { Counters, Setup } from '../core/channel.ts'
 import { systemClock } from '../core/clock.ts'
 import { makeLogger, type Logger } from '../core/log.ts'
-import { canSharePort, startCrew, startWorker, type RunningWorker } from './index.ts'
+import { canSharePort, removeOldFolders, startCrew, startWorker, type RunningWorker } from './index.ts'
 import { catchFaults } from './last-net.ts'
 
 // The process of an edge, a regional or a shield.
@@ -13,6 +13,7 @@ const nothing: Counters = { requests: 0, hits: 0, fetches: 0, errors: 0, bytesSe
 /** One worker, or as many as an edge is to have. */
 function start(setup: Setup, log: Logger): Promise<RunningWorker> {
   const workers = setup.role === 'edge' ? (setup.config.edges[setup.name]?.workers ?? 1) : 1
+  if (setup.role === 'edge') removeOldFolders(setup.stateFolder, setup.name, workers)
   if (workers > 1 && canSharePort()) return startCrew({ setup, clock: systemClock, log, workers, failed: () => process.exit(1) })
   if (workers > 1) log.warn(`workers: ${workers} needs Linux and koffi, to share a port: there is one`)
   return startWorker({ setup, clock: systemClock, log })

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import type { Counters, Role, Setup } from '../core/channel.ts'
 import type { Logger } from '../core/log.ts'
@@ -10,7 +9,7 @@ import { UpstreamClient } from './http/index.ts'
 import { makePurges } from './purges.ts'
 import { heldAs, makeSites, type Site } from './sites.ts'
 import { makeWarm, MemoryStore, openDisk, type DiskTier, type Warm } from './store/index.ts'
-import type { Crew, CrewPlace, Shares } from './crew/index.ts'
+import { diskFolder, type Crew, type CrewPlace, type Shares } from './crew/index.ts'
 import { makeTunnels, type Tunnels } from './tunnel.ts'
 import { makeViewers, type MeasuredRow, type Viewers } from './viewers/index.ts'
 import { equalsOf, makeBudget, makeLiveness, makeStandings, makeTierAuth, originsOf, routeOf, type Standing, type TierAuth } from './tiers/index.ts'
@@ -52,7 +51,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     counters.errors++
     tellFault(`a fault of ours, what it was about is given up: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   }
-  const disk = config.cache.disk === 0 ? undefined : openDisk({ folder: join(setup.stateFolder, 'cache', folderOf(role, name, place)), limit: config.cache.disk, say: (text) => log.warn(text) })
+  const disk = config.cache.disk === 0 ? undefined : openDisk({ folder: diskFolder(setup.stateFolder, role, name, place?.worker), limit: config.cache.disk, say: (text) => log.warn(text) })
   const store = new MemoryStore(config.cache.memory, config.cache.eviction, disk)
   const flying = new Set<Flight>()
   const standingOf = makeStandings(config.tiers['retry-share'])
@@ -107,9 +106,6 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     nextId: 1
   }
 }
-
-/** Each worker has a folder; the first that which the edge had as it was alone. */
-const folderOf = (role: Role, name: string, place: CrewPlace | undefined): string => `${role}-${name}${place === undefined || place.worker === 0 ? '' : `.${place.worker + 1}`}`
 
 /** The sizes of the largest bodies: with a disk, what would take more than a quarter of memory lies there alone. */
 function largestOf({ memory, 'largest-object': largest }: Setup['config']['cache'], disk: DiskTier | undefined): Pick<Worker, 'largestObject' | 'largestInMemory'> {

@@ -9,6 +9,7 @@
 //
 // It must never know what a request is for, or whether an answer may be held.
 export { makeCrew, type Crew } from './crew.ts'
+export { diskFolder, removeOldFolders } from './folders.ts'
 export { startCrew, type RunningCrew } from './lead.ts'
 export { joinMemory, type Shares } from './shared.ts'
 export type { CrewPlace } from './messages.ts'
