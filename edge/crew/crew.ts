@@ -95,7 +95,7 @@ class Desk implements Crew {
   }
 
   lend({ reply, primary }: Viewer, key: string, object: StoredObject): void {
-    if (!(reply instanceof Carried) || !reply.isWanted || object.status >= 400 || object.onDisk !== undefined || object.body.length > LARGEST_LENT) return
+    if (!(reply instanceof Carried) || !reply.isWanted || object.onDisk !== undefined || object.status >= 400 || object.body.length > LARGEST_LENT) return
     const { body, ...rest } = object
     const held = key === primary ? undefined : this.#worker.store.get(primary)
     const copy = Uint8Array.prototype.slice.call(body)
