@@ -24,7 +24,7 @@ t.test('every fault has its place, its reason and what was probably meant', asyn
     ['checks: { default: { timeout: 2 } }', 'nearcast.yaml:1:31: checks.default.timeout: expected a duration such as 250ms, 2s, 1m or 1h'],
     ['checks: { default: { timeout: 2sec } }', 'nearcast.yaml:1:31: checks.default.timeout: expected a duration such as 250ms, 2s, 1m or 1h'],
     ['checks: { default: { every: 30s } }', 'nearcast.yaml:1:29: checks.default.every: expected a cron expression of six fields, seconds first, such as */30 * * * * *'],
-    ['cache: { disk: 32MiB }\nedges:\n  icn: { address: 1.2.3.4, city: X, at: [1, 2], workers: 4 }', 'nearcast.yaml:3:49: edges.icn.workers: each of 4 workers has less than 16MiB of cache.disk (cache.disk: 64MiB, or fewer workers)'],
+    ['cache: { disk: 32MiB }\nedges:\n  icn: { address: 1.2.3.4, city: X, at: [1, 2], workers: 4 }', 'nearcast.yaml:3:58: edges.icn.workers: each of 4 workers has less than 16MiB of cache.disk (cache.disk: 64MiB, or fewer workers)'],
     ['dns: { port: 0 }', 'nearcast.yaml:1:14: dns.port: must be at least 1, found 0'],
     ['dns: { port: http }', 'nearcast.yaml:1:14: dns.port: expected auto, found the text "http"'],
     ['origins: { demo: { urll: x } }', 'nearcast.yaml:1:20: unknown key origins.demo.urll (did you mean url?)'],
