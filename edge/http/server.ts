@@ -135,7 +135,15 @@ export class HttpServer {
   }
 
   #acceptPlain(accepted: Socket): void {
-    const socket = readInto(accepted, this.#readBuffer, (length) => guard(this.#around, connection, () => connection.receive(this.#readBuffer, length)))
+    const socket = readInto(accepted, this.#readBuffer, (length) => {
+      // As `guard` does, without a function for each read.
+      try {
+        connection.receive(this.#readBuffer, length)
+      } catch (error) {
+        this.#around.fault(error)
+        connection.destroy()
+      }
+    })
     if (!this.#admit(socket ?? accepted)) return
     const connection = this.#hold(socket ?? accepted)
     if (socket === undefined) connection.listenTo(accepted)
