@@ -3,9 +3,10 @@ import type { Counters } from '../core/channel.ts'
 import { Fill, isFresh, judge, mergeFields, partsKey, POLICY_PARTS, readContentRange, staleFor, varyNames, variantKey, type Freshness, type StoredObject, type VaryMark, type Verdict } from './cache/index.ts'
 import { describeHeld } from './coding/index.ts'
 import type { Fetching, UpstreamTrouble } from './http/index.ts'
-import { fieldOf, filterFields, formatHttpDate, toLines, type FieldList } from './message/index.ts'
+import { fieldOf, filterFields, flat, formatHttpDate, toLines, type FieldList } from './message/index.ts'
 import type { Coming, Outcome, Plan, Waiter } from './coming.ts'
 import { Keeping } from './keeping.ts'
+import type { Kin } from './kin.ts'
 import { held, makeObject, validatorsOf } from './make-object.ts'
 import { keepPart } from './parts.ts'
 import { passedOn } from './passed.ts'
@@ -41,6 +42,8 @@ export interface Desk {
   /** Of the next mark of variants. */
   nextGeneration: number
   readonly purges: Purges
+  /** Variants that are found good together. */
+  readonly kin: Kin
   /** Cache-Tag is for the tiers only: viewers do not get it. */
   readonly hidesTags: boolean
 }
@@ -182,7 +185,7 @@ export class Flight {
 
   /** RFC 9111 §4.3.3, §4.3.4. */
   #revalidated(fields: FieldList, parent: Parent): void {
-    const { store, clock } = this.#worker
+    const { clock } = this.#worker
     const object = this.#object
     const etag = fieldOf(fields, 'etag')
     if (object === undefined) return this.#trouble({ kind: 'broken', detail: 'it answered 304 to a request without conditions' }, parent)
@@ -194,17 +197,8 @@ export class Flight {
       return this.#send()
     }
     const receivedAt = clock.now()
-    const whole = mergeFields(object.lines, passedOn(this.#worker.node, fields, receivedAt))
-    const age = filterFields(fields, (name) => name === 'age')
-    const isList = object.status === 206
-    const verdict = this.#judge(isList ? 200 : object.status, [...whole, ...age], receivedAt)
-    const merged = held(whole, verdict)
-    const freshness = verdict.kind === 'storable' ? verdict.freshness : { lifetime: 0, initialAge: verdict.age, receivedAt, whileRevalidating: 0, ifError: 0 }
-    const { body, onDisk, status } = object
-    const renewed = { ...makeObject(status, this.#linesOf(status, merged), body, validatorsOf({ etag: fieldOf(merged, 'etag'), lastModified: fieldOf(merged, 'last-modified') }), freshness, { tags: fieldOf(fields, 'cache-tag') ?? object.tags, generation: this.#generation }), onDisk }
-    const place = isList ? partsKey(this.#key) : this.#key
-    if (verdict.kind === 'storable' && !this.#isOutdated) store.put(place, renewed)
-    else if (verdict.kind === 'storable' || verdict.reason !== 'authorization') store.delete(place)
+    const { renewed, verdict } = this.#renew(object.status === 206 ? partsKey(this.#key) : this.#key, object, fields, receivedAt)
+    this.#renewOthers(object, fields, receivedAt)
     this.#close()
     const shared = verdict.kind === 'storable' && verdict.sharable
     const statusAbove = fieldOf(fields, 'cache-status')
@@ -212,6 +206,33 @@ export class Flight {
       const leader = waiter === this.#leader
       return leader || shared ? { kind: 'refreshed', object: renewed, statusAbove, leader } : { kind: 'released' }
     })
+  }
+
+  /** Brings what is held up to date with a 304, and holds it if it may be. */
+  #renew(place: string, object: StoredObject, fields: FieldList, receivedAt: number): { renewed: StoredObject; verdict: Verdict } {
+    const { store, node } = this.#worker
+    const { body, onDisk, status } = object
+    const whole = mergeFields(object.lines, passedOn(node, fields, receivedAt))
+    const age = filterFields(fields, (name) => name === 'age')
+    const verdict = this.#judge(status === 206 ? 200 : status, [...whole, ...age], receivedAt)
+    const merged = held(whole, verdict)
+    const freshness = verdict.kind === 'storable' ? verdict.freshness : { lifetime: 0, initialAge: verdict.age, receivedAt, whileRevalidating: 0, ifError: 0 }
+    const renewed = { ...makeObject(status, this.#linesOf(status, merged), body, validatorsOf({ etag: fieldOf(merged, 'etag'), lastModified: fieldOf(merged, 'last-modified') }), freshness, { tags: fieldOf(fields, 'cache-tag') ?? object.tags, generation: this.#generation }), onDisk }
+    if (verdict.kind === 'storable' && !this.#isOutdated) store.put(place, renewed)
+    else if (verdict.kind === 'storable' || verdict.reason !== 'authorization') store.delete(place)
+    return { renewed, verdict }
+  }
+
+  /** Likewise the other variants that have the same strong tag (RFC 9111 §4.3.4). */
+  #renewOthers({ etag }: StoredObject, fields: FieldList, receivedAt: number): void {
+    const { store, kin, purges } = this.#worker
+    const said = fieldOf(fields, 'etag')
+    if (etag?.startsWith('"') !== true || (said !== undefined && said !== etag) || this.#plan.authorized) return
+    for (const key of kin.others(this.#plan.primary, this.#key, etag)) {
+      const other = store.get(key)
+      // What is subject to a purge is held against it when it is next asked for.
+      if (other?.kind === 'object' && other.etag === etag && other.generation >= purges.last) this.#renew(key, other, fields, receivedAt)
+    }
   }
 
   #begin(status: number, fields: FieldList): void {
@@ -334,9 +355,10 @@ export class Flight {
   }
 
   #hold({ part }: Coming, object: StoredObject): void {
-    const { store, disk } = this.#worker
+    const { store, disk, kin } = this.#worker
     if (part === undefined) {
       store.put(this.#key, object)
+      if (this.#key !== this.#plan.primary && object.etag?.startsWith('"') === true) kin.note(this.#plan.primary, flat(this.#key), object.etag)
       store.delete(partsKey(this.#key))
     } else if (object.onDisk !== undefined) disk?.dropBody(this.#key, object.onDisk)
     // It may have been longer, or shorter, than the part that it said it was.

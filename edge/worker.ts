@@ -5,6 +5,7 @@ import type { Logger } from '../core/log.ts'
 import { MOST_FLIGHTS, type Desk, type Flight } from './flight.ts'
 import { partsKey, type StoredObject } from './cache/index.ts'
 import { UNKNOWN_COUNTRY, type CountryOf } from './country.ts'
+import { makeKin } from './kin.ts'
 import { UpstreamClient } from './http/index.ts'
 import { makePurges } from './purges.ts'
 import { heldAs, makeSites, type Site } from './sites.ts'
@@ -98,6 +99,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
       for (const flight of flying) if (flight.primary === primary) flight.outdate()
     },
     coding: new Map(),
+    kin: makeKin(),
     purges: makePurges(setup.purges ?? [], (what) => heldAs(sites.values(), what)),
     hidesTags: role === 'edge' && config.cache.tags === 'hide',
     crew: undefined,
