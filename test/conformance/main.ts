@@ -6,9 +6,11 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { systemClock } from '../../core/clock.ts'
 import { configOf, startEdge, startMember } from '../edge/workers.ts'
+import { newer } from './newer.ts'
 
 // Plays the public conformance suite of HTTP caches (http-cache-tests) through one edge, or with `--tiers` through edge, regional
 // and shield, with `--workers N` through an edge of several workers, and holds the outcome against exceptions.txt: a failure that stands not there, and an exception that is none, fail.
+// What newer versions of it ask beyond that follows, from newer.ts, counted apart.
 // With `--only ID` one test is played and what was said is printed; with `--tests FILE` those of another definition are.
 
 interface SuiteTest {
@@ -112,14 +114,13 @@ function readExceptions(): Map<string, string> {
   return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]))
 }
 
-function report(tests: readonly SuiteTest[], outcomes: Record<string, Outcome>): number {
-  const exceptions = readExceptions()
+function report(title: string, tests: readonly SuiteTest[], outcomes: Record<string, Outcome>, exceptions: ReadonlyMap<string, string>): number {
   const passes = (test: SuiteTest): boolean => outcomes[test.id] === true && (test.depends_on ?? []).every((id) => outcomes[id] === true)
   let wrong = 0
   for (const kind of ['required', 'optimal'] as const) {
     const those = tests.filter((test) => (test.kind ?? 'required') === kind)
     const failed = those.filter((test) => !passes(test))
-    process.stdout.write(`${kind} ${those.length - failed.length} of ${those.length}\n`)
+    process.stdout.write(`${title}${kind} ${those.length - failed.length} of ${those.length}\n`)
     for (const { id } of failed.filter((test) => !exceptions.has(test.id))) {
       const outcome = outcomes[id]
       process.stdout.write(`  ${id}: ${outcome === true ? 'rests on a test that fails' : outcome === undefined ? 'not played' : outcome.join(': ')}\n`)
@@ -141,13 +142,16 @@ if (!existsSync(suite)) {
   if (install.status !== 0) process.exit(1)
 }
 const only = valueAfter('--only')
-const suites = (await readTests()).map(({ tests }) => ({ tests: tests.filter((test) => test.browser_only !== true && (only === undefined || test.id === only)) }))
+const published = valueAfter('--tests') === undefined
+const suites = [...(await readTests()), ...(published ? [newer as unknown as Suite] : [])].map(({ tests }) => ({ tests: tests.filter((test) => test.browser_only !== true && (only === undefined || test.id === only)) }))
 const tests = suites.flatMap((suite) => suite.tests)
 if (only !== undefined) for (const test of tests) test.dump = true
 const origin = await startOrigin()
 const outcomes = await play(suites, await startCache(origin, process.argv.includes('--tiers')), origin)
 if (only === undefined) {
-  if (report(tests, outcomes) === 0) process.exit(0)
+  const added = new Set(published ? newer.tests.map(({ id }) => id) : [])
+  const wrong = report('', tests.filter(({ id }) => !added.has(id)), outcomes, readExceptions()) + report('newer: ', tests.filter(({ id }) => added.has(id)), outcomes, new Map())
+  if (wrong === 0) process.exit(0)
   if (isSecond) process.exit(1)
   process.stdout.write('played again, with less at once:\n')
   process.exit(spawnSync(process.execPath, [...process.argv.slice(1), '--again'], { stdio: 'inherit' }).status ?? 1)
