@@ -21,7 +21,7 @@ function describe(lines: string, more: readonly string[]): string {
 }
 
 /** The lines of a response as it is held where its coding is chosen by the viewer. */
-export const describeHeld = ({ isText }: Compression, status: number, lines: string): string => (status === 200 && mayBeRecoded(isText, fromLines(lines)) ? withVary(lines) : lines)
+export const describeHeld = ({ isText }: Compression, status: number, lines: string): string => ((status === 200 || status === 206) && mayBeRecoded(isText, fromLines(lines)) ? withVary(lines) : lines)
 
 /** Says to other caches that the response differs by Accept-Encoding. */
 function withVary(lines: string): string {
