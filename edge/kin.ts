@@ -15,11 +15,13 @@ export function makeKin(mostOctets = MOST_OCTETS): Kin {
   const known = new Map<string, Set<string>>()
   let octets = 0
   const nameOf = (primary: string, etag: string): string => `${etag} ${primary}`
-  const forgetFirst = (): void => {
-    const [name, keys] = known.entries().next().value!
-    known.delete(name)
-    octets -= name.length
-    for (const key of keys) octets -= key.length
+  const shrink = (): void => {
+    for (const [name, keys] of known) {
+      if (octets <= mostOctets) return
+      known.delete(name)
+      octets -= name.length
+      for (const key of keys) octets -= key.length
+    }
   }
   return {
     note: (primary, key, etag) => {
@@ -28,7 +30,7 @@ export function makeKin(mostOctets = MOST_OCTETS): Kin {
       if (keys.has(key) || keys.size >= MOST_VARIANTS || name.length + key.length > mostOctets) return
       octets += key.length + (keys.size === 0 ? name.length : 0)
       known.set(name, keys.add(key))
-      while (octets > mostOctets) forgetFirst()
+      shrink()
     },
     others: (primary, key, etag) => [...(known.get(nameOf(primary, etag)) ?? [])].filter((other) => other !== key)
   }
