@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/channel.ts'
-import { Fill, isFresh, judge, mergeFields, partsKey, POLICY_PARTS, readContentRange, staleFor, varyNames, variantKey, type Freshness, type StoredObject, type VaryMark, type Verdict } from './cache/index.ts'
+import { Fill, isFresh, judge, partsKey, POLICY_PARTS, readContentRange, staleFor, varyNames, variantKey, type Freshness, type StoredObject, type VaryMark, type Verdict } from './cache/index.ts'
 import { describeHeld } from './coding/index.ts'
 import type { Fetching, UpstreamTrouble } from './http/index.ts'
 import { fieldOf, filterFields, flat, formatHttpDate, toLines, type FieldList } from './message/index.ts'
@@ -10,6 +10,7 @@ import type { Kin } from './kin.ts'
 import { held, makeObject, validatorsOf } from './make-object.ts'
 import { keepPart } from './parts.ts'
 import { passedOn } from './passed.ts'
+import { renew, renewOthers, type Renewal } from './renew.ts'
 import { bodyOf, noAnswer, type Words } from './say.ts'
 import type { Purges } from './purges.ts'
 import type { DiskTier, MemoryStore } from './store/index.ts'
@@ -197,8 +198,9 @@ export class Flight {
       return this.#send()
     }
     const receivedAt = clock.now()
-    const { renewed, verdict } = this.#renew(object.status === 206 ? partsKey(this.#key) : this.#key, object, fields, receivedAt)
-    this.#renewOthers(object, fields, receivedAt)
+    const renewal: Renewal = { shelf: this.#worker, fields, receivedAt, generation: this.#generation, mayHold: !this.#isOutdated, judge: (status, fields) => this.#judge(status, fields, receivedAt), linesOf: (status, fields) => this.#linesOf(status, fields) }
+    const { renewed, verdict } = renew(renewal, object.status === 206 ? partsKey(this.#key) : this.#key, object)
+    if (!this.#plan.authorized) renewOthers(renewal, this.#plan.primary, this.#key, object)
     this.#close()
     const shared = verdict.kind === 'storable' && verdict.sharable
     const statusAbove = fieldOf(fields, 'cache-status')
@@ -206,33 +208,6 @@ export class Flight {
       const leader = waiter === this.#leader
       return leader || shared ? { kind: 'refreshed', object: renewed, statusAbove, leader } : { kind: 'released' }
     })
-  }
-
-  /** Brings what is held up to date with a 304, and holds it if it may be. */
-  #renew(place: string, object: StoredObject, fields: FieldList, receivedAt: number): { renewed: StoredObject; verdict: Verdict } {
-    const { store, node } = this.#worker
-    const { body, onDisk, status } = object
-    const whole = mergeFields(object.lines, passedOn(node, fields, receivedAt))
-    const age = filterFields(fields, (name) => name === 'age')
-    const verdict = this.#judge(status === 206 ? 200 : status, [...whole, ...age], receivedAt)
-    const merged = held(whole, verdict)
-    const freshness = verdict.kind === 'storable' ? verdict.freshness : { lifetime: 0, initialAge: verdict.age, receivedAt, whileRevalidating: 0, ifError: 0 }
-    const renewed = { ...makeObject(status, this.#linesOf(status, merged), body, validatorsOf({ etag: fieldOf(merged, 'etag'), lastModified: fieldOf(merged, 'last-modified') }), freshness, { tags: fieldOf(fields, 'cache-tag') ?? object.tags, generation: this.#generation }), onDisk }
-    if (verdict.kind === 'storable' && !this.#isOutdated) store.put(place, renewed)
-    else if (verdict.kind === 'storable' || verdict.reason !== 'authorization') store.delete(place)
-    return { renewed, verdict }
-  }
-
-  /** Likewise the other variants that have the same strong tag (RFC 9111 §4.3.4). */
-  #renewOthers({ etag }: StoredObject, fields: FieldList, receivedAt: number): void {
-    const { store, kin, purges } = this.#worker
-    const said = fieldOf(fields, 'etag')
-    if (etag?.startsWith('"') !== true || (said !== undefined && said !== etag) || this.#plan.authorized) return
-    for (const key of kin.others(this.#plan.primary, this.#key, etag)) {
-      const other = store.get(key)
-      // What is subject to a purge is held against it when it is next asked for.
-      if (other?.kind === 'object' && other.etag === etag && other.generation >= purges.last) this.#renew(key, other, fields, receivedAt)
-    }
   }
 
   #begin(status: number, fields: FieldList): void {
