@@ -36,7 +36,7 @@ for (let object = 0; object < OBJECTS; object++) {
 let answered = 0
 const nothing = (): void => undefined
 const reply: Connection = {
-  remoteAddress: '127.0.0.1', closesAfter: false, readBody: nothing, pauseBody: nothing, resumeBody: nothing, open: nothing, inform: nothing, switchTo: nothing, watch: nothing, write: () => true, finish: nothing, abort: nothing,
+  remoteAddress: '127.0.0.1', closesAfter: false, readBody: nothing, pauseBody: nothing, resumeBody: nothing, open: nothing, inform: nothing, switchTo: nothing, watch: nothing, write: () => true, finish: nothing, abort: nothing, lends: () => false,
   whole: () => void answered++
 }
 const draw = zipf(OBJECTS, 0.9)

@@ -6,6 +6,8 @@ export interface Native {
   call(declaration: string): (...values: unknown[]) => number
   /** The error number of the call before. */
   errno(): number
+  /** So many octets of the process's memory at an address, which must stay there for as long as anything reads them. */
+  view(address: number, size: number): ArrayBuffer
 }
 
 let loaded: Native | undefined
@@ -19,7 +21,7 @@ export function native(): Native | undefined {
   try {
     const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi')
     const library = koffi.load(null)
-    loaded = { call: (declaration) => library.func(declaration) as (...values: unknown[]) => number, errno: () => koffi.errno() }
+    loaded = { call: (declaration) => library.func(declaration) as (...values: unknown[]) => number, errno: () => koffi.errno(), view: (address, size) => koffi.view(address, size) }
   } catch {
     loaded = undefined
   }

@@ -66,5 +66,37 @@ export function hitFrame(worker: Worker, object: StoredObject, now: number): str
   return object.frame
 }
 
+const OF_THE_BODY = /^content-(?:type|language|encoding|length|range|md5|digest):[^\r]*\r\n/gim
+const OF_ITS_OCTETS = /^content-(?:encoding|length|range|md5|digest):[^\r]*\r\n/gim
+
+/** The lines of a 304 (RFC 9110 §15.4.5): what describes a body is left out, but for a tier, which brings its copy up to date with it (RFC 9111 §4.3.4). */
+export const linesOf304 = (lines: string, toTier: boolean): string => lines.replaceAll(toTier ? OF_ITS_OCTETS : OF_THE_BODY, '')
+
+interface Frame {
+  readonly age: number
+  readonly text: string
+}
+
+/** Frames of 304s are kept beside the objects, for so many of them: few are asked about again and again. */
+const MOST_FRAMES = 1024
+let frames304 = new WeakMap<StoredObject, Frame>()
+let count304 = 0
+
+/** The same for a plain 304. */
+export function hitFrame304(worker: Worker, object: StoredObject, now: number): string {
+  const age = Math.floor(ageAt(object, now) / 1000)
+  const known = frames304.get(object)
+  if (known?.age === age) return known.text
+  const way: Way = { cache: 'Hit', status: hitStatus(worker, object, now), age, id: '', close: false }
+  const head = renderHead(worker, 304, linesOf304(object.lines, false), {}, way)
+  const text = flat(head.slice(0, -END.length) + worker.idPrefix)
+  if (known === undefined && ++count304 > MOST_FRAMES) {
+    frames304 = new WeakMap()
+    count304 = 1
+  }
+  frames304.set(object, { age, text })
+  return text
+}
+
 /** The second half of a new request id, and the end of the head. */
 export const hitEnd = (worker: Worker): string => countText(worker.nextId++) + END

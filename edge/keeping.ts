@@ -57,7 +57,7 @@ export class Keeping {
     const spool = this.#spool
     const disk = this.#room.disk
     if (spool === undefined || disk === undefined) {
-      const body = this.#fill.whole()
+      const body = this.#fill.whole((pieces, size) => this.#room.store.gather(pieces, size))
       this.stop()
       return hold({ body, onDisk: undefined })
     }

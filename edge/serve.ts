@@ -8,7 +8,7 @@ import { collect, inCoding, mustDecode } from './coded.ts'
 import type { Coming, Outcome, Plan, Waiter } from './coming.ts'
 import { sharedHead, statusOf } from './crowd.ts'
 import { Flight, flightName } from './flight.ts'
-import { hitEnd, hitFrame, hitStatus, interimHead, makeId, renderHead, type Way } from './head.ts'
+import { hitStatus, interimHead, makeId, renderHead, type Way } from './head.ts'
 import { fieldName, mayHaveField, requestField, type Connection, type RequestHead } from './http/index.ts'
 import { fromLines } from './message/index.ts'
 import { sentField, upstreamFields } from './question.ts'
@@ -20,7 +20,7 @@ import { settlePurges } from './purges.ts'
 import { relay } from './relay.ts'
 import { sendFromDisk } from './send-from-disk.ts'
 import { BUSY, noAnswer, say, type Words } from './say.ts'
-import { answer304, answerPart, answerUnsatisfiable, mayAnswer304, ONE_GO, partHead, proofOf, rangeOf, wayOf } from './shown.ts'
+import { answer304, answerPart, answerPlain, answerUnsatisfiable, mayAnswer304, mayGoWhole, partHead, proofOf, rangeOf, wayOf } from './shown.ts'
 import type { Behaviour, Site } from './sites.ts'
 import { hasPassed, HELD_FIELD, TIER_FIELD } from './tiers/index.ts'
 import { upgradeOf } from './tunnel.ts'
@@ -32,14 +32,13 @@ const AUTHORIZATION = fieldName('authorization')
 const CACHE_CONTROL = fieldName('cache-control')
 const CDN_LOOP = fieldName('cdn-loop')
 const IF_MODIFIED_SINCE = fieldName('if-modified-since')
-const IF_NONE_MATCH = fieldName('if-none-match')
 const HELD = fieldName(HELD_FIELD)
 const IF_RANGE = fieldName('if-range')
 const RANGE = fieldName('range')
 const REQUEST_ID = fieldName('x-nearcast-request-id')
 const TIER = fieldName(TIER_FIELD)
-/** Fields by which a hit may be something else than the whole. */
-const NOT_PLAIN = new Set([CACHE_CONTROL.hash, IF_NONE_MATCH.hash, IF_MODIFIED_SINCE.hash, RANGE.hash])
+/** Fields by which a hit may be something else than the whole, or its head where its tag is known. */
+const NOT_PLAIN = new Set([CACHE_CONTROL.hash, IF_MODIFIED_SINCE.hash, RANGE.hash])
 
 const HEALTH_PATH = '/healthz'
 const HEALTHY: Words = { status: 200, text: 'ok' }
@@ -161,16 +160,10 @@ function refusalOf(worker: Worker, request: RequestHead, site: Site | undefined,
 function hit(worker: Worker, viewer: Viewer, key: string, object: StoredObject, now: number): void {
   const { request, reply } = viewer
   worker.crew?.lend(viewer, key, object)
-  const plain = request.method === 'GET' && request.minor === 1 && viewer.nonce === undefined && !reply.closesAfter && object.onDisk === undefined && object.body.length <= ONE_GO && object.status < 400 && viewer.page === undefined
+  const plain = request.method === 'GET' && request.minor === 1 && viewer.nonce === undefined && !reply.closesAfter && object.status < 400 && viewer.page === undefined
   if (plain && !mayHaveField(request, NOT_PLAIN)) {
-    if (viewer.behaviour.compression === undefined) {
-      worker.counters.hits++
-      return reply.whole(hitFrame(worker, object, now), object.body, hitEnd(worker))
-    }
     return inCoding(worker, viewer, object, (shown) => {
-      if (shown.body.length > ONE_GO) return answerFromHeld(worker, viewer, object, now)
-      worker.counters.hits++
-      reply.whole(hitFrame(worker, shown, now), shown.body, hitEnd(worker))
+      if (!answerPlain(worker, viewer, shown, now)) answerFromHeld(worker, viewer, object, now)
     })
   }
   const { minFresh } = wishesOf(viewer)
@@ -388,6 +381,6 @@ function answerShown(worker: Worker, viewer: Viewer, object: StoredObject, cache
   const head = renderHead(worker, viewer.page?.status ?? object.status, object.lines, object.status === 204 ? {} : { length }, { ...way, proof: proofOf(worker, viewer, object.status) })
   if (request.method === 'HEAD' || length === 0) reply.whole(head)
   else if (object.onDisk !== undefined) sendFromDisk(worker, viewer, object.onDisk, head, () => answer(worker, viewer))
-  else if (length <= ONE_GO) reply.whole(head, object.body)
+  else if (mayGoWhole(reply, object.body)) reply.whole(head, object.body)
   else relay(worker, reply, head, 'length', Fill.of(object.body), () => undefined)
 }

@@ -1,7 +1,7 @@
 import { Fill, isNotModified, rangeHolds, wantedRange, type Range, type StoredObject } from './cache/index.ts'
 import type { Viewer } from './asked.ts'
-import { makeId, renderHead, type Way } from './head.ts'
-import { fieldName, requestField } from './http/index.ts'
+import { hitEnd, hitFrame, hitFrame304, linesOf304, makeId, renderHead, type Way } from './head.ts'
+import { fieldName, requestField, type Connection } from './http/index.ts'
 import { fieldOf, fromLines } from './message/index.ts'
 import { relay } from './relay.ts'
 import { say } from './say.ts'
@@ -15,7 +15,19 @@ const IF_RANGE = fieldName('if-range')
 const RANGE = fieldName('range')
 
 /** Bodies up to this are sent in one go; larger ones as the client takes them, so that its pace can be seen. */
-export const ONE_GO = 128 * 1024
+const ONE_GO = 128 * 1024
+export const mayGoWhole = (reply: Connection, body: Buffer): boolean => body.length <= ONE_GO || reply.lends(body)
+
+/** Answers who wants all of it, or to know that it has it already; false where that cannot be done in one go. */
+export function answerPlain(worker: Worker, { request, reply }: Viewer, object: StoredObject, now: number): boolean {
+  const noneMatch = object.status === 200 ? requestField(request, IF_NONE_MATCH) : undefined
+  const isKnown = noneMatch !== undefined && isNotModified(object, noneMatch, undefined, now)
+  if (!isKnown && (object.onDisk !== undefined || !mayGoWhole(reply, object.body))) return false
+  worker.counters.hits++
+  if (isKnown) reply.whole(hitFrame304(worker, object, now), undefined, hitEnd(worker))
+  else reply.whole(hitFrame(worker, object, now), object.body, hitEnd(worker))
+  return true
+}
 
 /** The part of a response that is asked for, if it is one that can be had (RFC 9110 §14.2). @param length of the whole */
 export function rangeOf(worker: Worker, viewer: Viewer, response: Pick<StoredObject, 'status' | 'etag' | 'lastModified' | 'lines'>, length: number): Range | 'unsatisfiable' | undefined {
@@ -34,7 +46,8 @@ export function rangeOf(worker: Worker, viewer: Viewer, response: Pick<StoredObj
  */
 export function answerPart(worker: Worker, viewer: Viewer, lines: string, range: Range, runs: readonly Buffer[], length: number, way: Way): void {
   const head = partHead(worker, viewer, lines, range, length, way)
-  if (range.last - range.first < ONE_GO) viewer.reply.whole(head, runs.length === 1 ? runs[0]! : Buffer.concat(runs))
+  if (runs.length === 1 && mayGoWhole(viewer.reply, runs[0]!)) viewer.reply.whole(head, runs[0])
+  else if (range.last - range.first < ONE_GO) viewer.reply.whole(head, Buffer.concat(runs))
   else relay(worker, viewer.reply, head, 'length', Fill.of(...runs), () => undefined)
 }
 
@@ -54,17 +67,12 @@ export function mayAnswer304(worker: Worker, viewer: Viewer, response: Pick<Stor
   const modifiedSince = requestField(request, IF_MODIFIED_SINCE)
   if ((response.status !== 200 && response.status !== 206) || (noneMatch === undefined && modifiedSince === undefined)) return false
   const { etag, lastModified, lines } = response
-  const date = lastModified === undefined ? fieldOf(fromLines(lines), 'date') : undefined
+  const date = lastModified === undefined && noneMatch === undefined ? fieldOf(fromLines(lines), 'date') : undefined
   return isNotModified({ etag, lastModified, date }, noneMatch, modifiedSince, worker.clock.now())
 }
 
-const OF_THE_BODY = /^content-(?:type|language|encoding|length|range|md5|digest):[^\r]*\r\n/gim
-const OF_ITS_OCTETS = /^content-(?:encoding|length|range|md5|digest):[^\r]*\r\n/gim
-
-/** RFC 9110 §15.4.5: what describes a body is left out, but for a tier, which brings its copy up to date with it (RFC 9111 §4.3.4). */
 export function answer304(worker: Worker, viewer: Viewer, lines: string, way: Way): void {
-  const kept = lines.replaceAll(viewer.nonce === undefined ? OF_THE_BODY : OF_ITS_OCTETS, '')
-  viewer.reply.whole(renderHead(worker, 304, kept, {}, { ...way, proof: proofOf(worker, viewer, 304) }))
+  viewer.reply.whole(renderHead(worker, 304, linesOf304(lines, viewer.nonce !== undefined), {}, { ...way, proof: proofOf(worker, viewer, 304) }))
 }
 
 export const proofOf = (worker: Worker, viewer: Viewer, status: number): string | undefined => (viewer.nonce === undefined ? undefined : worker.auth.answer(viewer.nonce, status))

@@ -22,7 +22,7 @@ export function isNotModified(validators: Validators, ifNoneMatch: string | unde
   if (ifNoneMatch !== undefined) {
     if (ifNoneMatch.trim() === '*') return true
     const { etag } = validators
-    return etag !== undefined && listMembers(ifNoneMatch).some((tag) => sameWeakly(tag, etag))
+    return etag !== undefined && (ifNoneMatch === etag || listMembers(ifNoneMatch).some((tag) => sameWeakly(tag, etag)))
   }
   const { lastModified = validators.date } = validators
   if (ifModifiedSince === undefined || lastModified === undefined) return false

@@ -166,12 +166,9 @@ export class Fill {
     this.#closeIfOver()
   }
 
-  /** The whole body in memory of its own; for bodies kept in memory and complete. */
-  whole(): Buffer {
-    const body = Buffer.allocUnsafeSlow(this.#held)
-    let at = 0
-    for (const piece of this.#pieces) at += piece.copy(body, at)
-    return body
+  /** The whole body in memory of its own; for bodies kept in memory and complete. @param gather puts pieces together to so many octets */
+  whole(gather: (pieces: readonly Buffer[], size: number) => Buffer): Buffer {
+    return gather(this.#pieces, this.#held)
   }
 
   /** Lets go of what nobody needs in memory, and stops or starts the source. */

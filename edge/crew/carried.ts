@@ -40,6 +40,10 @@ export class Carried implements Connection {
     this.#end()
   }
 
+  lends(): boolean {
+    return false
+  }
+
   open(head: string, framing: Framing, watcher: Watcher): void {
     if (this.#isOver) return
     this.#watcher = watcher

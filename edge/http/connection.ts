@@ -1,28 +1,27 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { BodyReader, type BodySink } from './body.ts'
+import { lend, mayLend } from './lend.ts'
 import { Pace } from './pace.ts'
 import type { Connection, Framing, Watcher } from './reply.ts'
 import { RequestParser } from './parser.ts'
 import { refusalText } from './refusal.ts'
 import type { Refusal, RequestHead } from './request.ts'
-import { guard, type Held, type Surroundings } from './surroundings.ts'
+import { guard, makeScratch, SCRATCH, type Held, type Surroundings } from './surroundings.ts'
 
 /** Octets of further requests that are taken in while one is being answered. */
 const PIPELINE = 64 * 1024
-const SCRATCH = 64 * 1024
 /** Larger bodies are written from where they lie instead of being copied. */
 const COPIED = 16 * 1024
 /** How long, and over how many octets, a client that was refused may go on sending before it is cut off. */
 const LINGER_MS = 1000
 const LINGER_OCTETS = 256 * 1024
 
-export const makeScratch = (): Buffer => Buffer.allocUnsafeSlow(SCRATCH)
-
 /** One client connection: reads requests, answers them one after the other in order, and stops reading when the client does. */
 export class Http1Connection implements Connection, Held {
   readonly remoteAddress: string
   readonly #socket: Socket
+  readonly #isPlain: boolean
   readonly #parser: RequestParser
   readonly #around: Surroundings
   /** Sweeps end the connection after this moment (`Surroundings.now`). */
@@ -53,6 +52,7 @@ export class Http1Connection implements Connection, Held {
 
   constructor(socket: Socket, around: Surroundings) {
     this.#socket = socket
+    this.#isPlain = !(socket instanceof TLSSocket)
     this.#around = around
     this.#parser = new RequestParser(around.limits)
     this.remoteAddress = socket.remoteAddress ?? ''
@@ -114,6 +114,7 @@ export class Http1Connection implements Connection, Held {
    */
   whole(head: string, body?: Buffer, end = ''): void {
     const size = body === undefined ? 0 : body.length
+    if (size > COPIED && this.lends(body!)) return this.#lend(head + end, body!)
     if (size > COPIED || head.length > COPIED) {
       this.#flush()
       this.#socket.cork()
@@ -128,6 +129,17 @@ export class Http1Connection implements Connection, Held {
       if (body !== undefined) this.#gathered += body.copy(scratch, this.#gathered)
     }
     this.#answered()
+  }
+
+  lends(body: Buffer): boolean {
+    return this.#isPlain && mayLend(body)
+  }
+
+  #lend(head: string, body: Buffer): void {
+    this.#flush()
+    this.#begun = true
+    const write = (piece: Buffer, taken: () => void): boolean => this.#write(piece, () => guard(this.#around, this, () => (this.#drained(), taken())))
+    lend({ socket: this.#socket, write, sent: (octets) => this.#count(octets), done: () => guard(this.#around, this, () => this.#answered()) }, head, this.#around.scratch, body)
   }
 
   /** Begins an answer whose body follows by `write`, then `finish` or `abort`. */
@@ -191,8 +203,8 @@ export class Http1Connection implements Connection, Held {
     this.#watcher = undefined
     this.#head = undefined
     // Over TLS a reset cannot be asked for; an end without close_notify tells the same.
-    if (this.#socket instanceof TLSSocket) this.#socket.destroy()
-    else this.#socket.resetAndDestroy()
+    if (this.#isPlain) this.#socket.resetAndDestroy()
+    else this.#socket.destroy()
   }
 
   /** Ends the connection if nothing is under way on it; called when the server closes. */
@@ -363,20 +375,26 @@ export class Http1Connection implements Connection, Held {
     if (size === 0) return true
     this.#gathered = 0
     // Over TLS nothing is ever taken at once: a copy of what there is costs less than new scratch memory each time.
-    if (this.#socket instanceof TLSSocket) return this.#write(Buffer.from(this.#around.scratch.subarray(0, size)))
+    if (!this.#isPlain) return this.#write(Buffer.from(this.#around.scratch.subarray(0, size)))
     const room = this.#write(this.#around.scratch.subarray(0, size))
     // Octets that the kernel has not taken are still read from there.
     if (this.#socket.writableLength > 0) this.#around.scratch = makeScratch()
     return room
   }
 
-  #write(piece: Buffer): boolean {
-    this.#around.bytesSent += piece.length
+  #count(octets: number): void {
+    this.#around.bytesSent += octets
+    this.#taking?.add(octets)
+  }
+
+  /** @param taken told when the kernel has it */
+  #write(piece: Buffer, taken?: () => void): boolean {
     if (this.#closed || this.#socket.destroyed) return false
-    const room = this.#socket.write(piece)
+    const room = this.#socket.write(piece, taken)
     if (this.#tunnel !== undefined) this.deadline = this.#whileOther()
-    else if (!room) this.deadline = (this.#taking ??= new Pace(this.#around.limits)).wait(this.#around.now)
-    this.#taking?.add(piece.length)
+    // Less than what makes a stream full may be too much for the client.
+    else if (!room || (taken !== undefined && this.#socket.writableLength > 0)) this.deadline = (this.#taking ??= new Pace(this.#around.limits)).wait(this.#around.now)
+    this.#count(piece.length)
     return room
   }
 }

@@ -230,6 +230,10 @@ class Http2Reply implements Connection {
     this.#awaitTaking(this.#stream.writableNeedDrain, body.length)
   }
 
+  lends(): boolean {
+    return false
+  }
+
   open(head: string, _framing: Framing, watcher: Watcher): void {
     this.#watcher = watcher
     this.#respond(http2Fields(head, ''), false)

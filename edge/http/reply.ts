@@ -31,6 +31,8 @@ export interface Connection {
    * @param body not to be changed afterwards
    */
   whole(head: string, body?: Buffer, end?: string): void
+  /** `whole` may be asked for this body however large it is: it is sent from where it lies, as the client takes it. */
+  lends(body: Buffer): boolean
   /** Begins an answer whose body follows by `write`, then `finish` or `abort`. */
   open(head: string, framing: Framing, watcher: Watcher): void
   /** An interim answer (1xx) before the one proper; nothing for clients that know of none. @param head as for `whole` */

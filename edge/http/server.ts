@@ -2,13 +2,13 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import type { Clock } from '../../core/clock.ts'
 import { tlsOptions, type Certificates } from '../tls/index.ts'
-import { Http1Connection, makeScratch } from './connection.ts'
+import { Http1Connection } from './connection.ts'
 import { Http2Connection } from './http2.ts'
-import { readInto } from './read-into.ts'
+import { readInto, readSecureInto } from './read-into.ts'
 import type { Handler } from './reply.ts'
 import { makeSeats, type Seats } from './seats.ts'
 import { bindSharedPort } from './shared-port.ts'
-import { guard, type ConnectionLimits, type Held, type Surroundings } from './surroundings.ts'
+import { guard, makeScratch, type ConnectionLimits, type Held, type Surroundings } from './surroundings.ts'
 
 export interface ServerLimits extends ConnectionLimits {
   readonly clientsPerAddress: number
@@ -38,7 +38,7 @@ export class HttpServer {
   readonly #clock: Clock
   readonly #limits: ServerLimits
   readonly #servers: Server[] = []
-  /** Every plain connection is read into this one: what is read is dealt with before the next is. */
+  /** Every connection of HTTP/1.1 is read into this one: what is read is dealt with before the next is. */
   readonly #readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
   readonly #connections = new Set<Held>()
   readonly #seats: Seats
@@ -131,7 +131,11 @@ export class HttpServer {
 
   #acceptSecure(socket: TLSSocket): void {
     if (socket.alpnProtocol === 'h2') this.#connections.add(new Http2Connection(socket, this.#around))
-    else this.#hold(socket).listenTo(socket)
+    else {
+      const connection = this.#hold(socket)
+      if (readSecureInto(socket, this.#readBuffer, (length) => guard(this.#around, connection, () => connection.receive(this.#readBuffer, length)))) socket.resume()
+      else connection.listenTo(socket)
+    }
   }
 
   #acceptPlain(accepted: Socket): void {

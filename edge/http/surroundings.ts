@@ -26,6 +26,9 @@ export interface Held {
   sweep(): void
 }
 
+export const SCRATCH = 64 * 1024
+export const makeScratch = (): Buffer => Buffer.allocUnsafeSlow(SCRATCH)
+
 /** What the connections of one server share. */
 export interface Surroundings {
   readonly limits: ConnectionLimits

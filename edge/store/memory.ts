@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { fileOf, joined, octetsOf, type Bodies } from '../bodies/index.ts'
 import type { Held } from '../cache/index.ts'
 import { flat } from '../message/index.ts'
 import { Arena, BLOCK } from './arena.ts'
@@ -54,6 +55,7 @@ export class MemoryStore {
   /** Whether what is in a slot is below too, or was offered. */
   readonly #isBelow: Uint8Array
   readonly #below: Below | undefined
+  readonly #bodies: Bodies | undefined
   readonly #apart = new Map<number, Buffer>()
   readonly #live = new Lively()
   readonly #seed = randomBytes(4).readUInt32LE()
@@ -67,8 +69,8 @@ export class MemoryStore {
   /** What it takes to remember those that left, once one has. */
   #remembering = 0
 
-  /** @param limit octets @param eviction which objects leave first @param below where what is used a second time is written */
-  constructor(limit: number, eviction: EvictionName = 's3-fifo', below?: Below) {
+  /** @param limit octets @param eviction which objects leave first @param below where what is used a second time is written @param bodies where larger bodies lie; absent: in memory as any other */
+  constructor(limit: number, eviction: EvictionName = 's3-fifo', below?: Below, bodies?: Bodies) {
     const policy = evictionPolicies[eviction]
     const slots = Math.min(MOST_SLOTS, Math.ceil(limit / LEAST_OBJECT) + 2)
     const ghosts = policy.ghostOctets === 0 ? 0 : Math.ceil(slots / 8)
@@ -84,6 +86,7 @@ export class MemoryStore {
     this.#versions = new Uint32Array(slots)
     this.#isBelow = new Uint8Array(slots)
     this.#below = below
+    this.#bodies = bodies
   }
 
   /** Octets held and reserved, with all that it takes to keep them. */
@@ -101,6 +104,11 @@ export class MemoryStore {
     if (live === undefined || this.#versions[live.slot] !== live.version) return this.#wake(key)
     this.#order.use(live.slot)
     return live.held
+  }
+
+  /** A body from its pieces, where it will be held if it is. */
+  gather(pieces: readonly Buffer[], size: number): Buffer {
+    return this.#bodies === undefined || size <= APART ? joined(pieces, size) : this.#bodies.gather(pieces, size)
   }
 
   /** Holds something in place of what was there, making room; false when it does not fit. */
@@ -144,10 +152,10 @@ export class MemoryStore {
     const hash = hashOf(key, this.#seed)
     const before = this.#find(key, hash)
     if (before !== 0) this.#drop(before)
-    const apart = held.kind === 'object' && held.body.length > APART ? held.body : undefined
+    const apart = held.kind === 'object' && held.body.length > APART ? this.#placed(held.body) : undefined
     const head = headSize(key, held)
     const size = head + (held.kind === 'object' && apart === undefined ? held.body.length : 0)
-    const apartSize = apart === undefined ? 0 : apart.length + APART_OVERHEAD
+    const apartSize = apart === undefined ? 0 : apartOctets(apart)
     if (!this.#makeRoom(Arena.blocksOf(size), apartSize, true)) return 0
     const slot = this.#takeSlot()
     this.#heads[slot] = this.#arena.write(slot, this.#packed(key, held, head, size), size)
@@ -161,6 +169,10 @@ export class MemoryStore {
     this.#order.add(slot, Arena.blocksOf(size) * BLOCK + apartSize, hash)
     this.#count++
     return slot
+  }
+
+  #placed(body: Buffer): Buffer {
+    return this.#bodies === undefined || fileOf(body) !== undefined ? body : this.#bodies.gather([body], body.length)
   }
 
   #recordOf(slot: number): Buffer {
@@ -240,7 +252,7 @@ export class MemoryStore {
     const apart = this.#apart.get(slot)
     if (apart !== undefined) {
       this.#apart.delete(slot)
-      this.#apartOctets -= apart.length + APART_OVERHEAD
+      this.#apartOctets -= apartOctets(apart)
     }
     this.#versions[slot]!++
     this.#table.next[slot] = this.#freeSlot
@@ -272,6 +284,8 @@ export class MemoryStore {
     return true
   }
 }
+
+const apartOctets = (body: Buffer): number => octetsOf(body) + APART_OVERHEAD
 
 /** Octets as words; what Buffers are made of begins at multiples of eight. */
 const wordsOf = (octets: Buffer): Uint32Array => new Uint32Array(octets.buffer, octets.byteOffset, octets.length >>> 2)
