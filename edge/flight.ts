@@ -261,8 +261,8 @@ export class Flight {
   }
 
   #judge(status: number, fields: FieldList, receivedAt: number): Verdict {
-    const { authorized, times, defaultIfError } = this.#plan
-    return judge({ status, fields, authorized, requestedAt: this.#requestedAt, receivedAt, times, defaultIfError })
+    const { authorized, times, defaultIfError, run } = this.#plan
+    return judge({ status, fields, authorized, requestedAt: this.#requestedAt, receivedAt, times, defaultIfError, forPart: run !== '' })
   }
 
   /** Answers with what is held in place of an error, where it allows that (RFC 5861 §4). */

@@ -39,6 +39,8 @@ export interface Received {
   readonly times: Times
   /** How long past its freshness it may stand in for errors where it does not say. */
   readonly defaultIfError: number
+  /** A part was asked for, which is not part of the key. */
+  readonly forPart?: boolean
 }
 
 /** For how long what comes is held, as the operator has it; milliseconds. */
@@ -135,7 +137,8 @@ export function judge(received: Received): Verdict {
   const age = initialAge(received)
   const refused = (reason: NoStoreReason): Verdict => ({ kind: 'refused', reason, age })
   if (status < 200 || status === 304) return refused('status')
-  if (status === 206 && !isWholePart(fields)) return refused('part')
+  // An error may be of the part that was asked for; it says nothing to those who ask for the whole.
+  if (status === 206 ? !isWholePart(fields) : status >= 400 && received.forPart === true) return refused('part')
   const { least, overrules } = leastOf(received)
   if (forbidsStoring(status, control) && !overrules) return refused('no-store')
   if (control.private && !overrules) return refused('private')
