@@ -16,6 +16,9 @@ import { configOf, startEdge } from './workers.ts'
 
 // An edge of several workers for real: threads on one port, and an origin that counts what it is asked.
 
+// As long as the runner allows a file, also where there is none.
+t.setTimeout(600_000)
+
 const ADDRESS = '127.26.0.1'
 const HOST = 'd1.nearcast.test'
 const skip = canSharePort() ? false : 'several workers need Linux and koffi'
