@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '../core/clock.ts'
 import type { Counters, Role, Setup } from '../core/channel.ts'
 import type { Logger } from '../core/log.ts'
-import { makeBodies } from './bodies/index.ts'
+import { makeBodies, mostFiles } from './bodies/index.ts'
 import { MOST_FLIGHTS, type Desk, type Flight } from './flight.ts'
 import { partsKey, type StoredObject } from './cache/index.ts'
 import { UNKNOWN_COUNTRY, type CountryOf } from './country.ts'
@@ -54,7 +54,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     tellFault(`a fault of ours, what it was about is given up: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   }
   const disk = config.cache.disk === 0 ? undefined : openDisk({ folder: diskFolder(setup.stateFolder, role, name, place?.worker), limit: config.cache.disk, say: (text) => log.warn(text) })
-  const store = new MemoryStore(config.cache.memory, config.cache.eviction, disk, config.cache.sendfile ? makeBodies() : undefined)
+  const store = new MemoryStore(config.cache.memory, config.cache.eviction, disk, config.cache.sendfile ? makeBodies(Math.floor(mostFiles() / (place?.workers ?? 1))) : undefined)
   const flying = new Set<Flight>()
   const standingOf = makeStandings(config.tiers['retry-share'])
   const sites = makeSites(config, (distribution, origins) => routeOf({ config, ports, role, name, distribution: config.distributions[distribution]!, origins, standingOf }), originsOf(config, ports, standingOf))

@@ -1,4 +1,5 @@
-import { closeSync, readFileSync, writevSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, writevSync } from 'node:fs'
+import { threadId } from 'node:worker_threads'
 import { native } from '../../core/native.ts'
 
 /** Smaller bodies are cheaper to copy than to look for. */
@@ -31,15 +32,18 @@ export interface Bodies {
   gather(pieces: readonly Buffer[], size: number): Buffer
 }
 
-/** @param most files at once; absent: what the limits of the process allow. @returns undefined where the system has no such files */
-export function makeBodies(most = mostFiles()): Bodies | undefined {
+/** What the files of a thread are called. */
+const nameOf = (thread: number): string => `nearcast-body.${thread}`
+
+/** @param most files at once. @returns undefined where the system has no such files */
+export function makeBodies(most: number): Bodies | undefined {
   const system = systemOf()
   if (system === undefined) return undefined
   let count = 0
   const gone = new FinalizationRegistry(({ file, address, size }: { file: number; address: number; size: number }) => {
     count--
     system.unmap(address, size)
-    closeSync(file)
+    system.close(file)
   })
   return {
     gather: (pieces, size) => {
@@ -48,7 +52,7 @@ export function makeBodies(most = mostFiles()): Bodies | undefined {
       if (file < 0) return joined(pieces, size)
       const mapped = fill(file, pieces) && system.seal(file) ? system.map(file, size) : undefined
       if (mapped === undefined) {
-        closeSync(file)
+        system.close(file)
         return joined(pieces, size)
       }
       count++
@@ -56,6 +60,32 @@ export function makeBodies(most = mostFiles()): Bodies | undefined {
       gone.register(mapped.memory, { file, address: mapped.address, size })
       return Buffer.from(mapped.memory)
     }
+  }
+}
+
+/** Gives back what a thread that is gone had in files. @param thread its number while it was there */
+export function reclaimBodies(thread: number): void {
+  const system = systemOf()
+  if (system === undefined) return
+  const name = `/memfd:${nameOf(thread)} (deleted)`
+  try {
+    for (const line of readFileSync('/proc/self/maps', 'latin1').split('\n')) {
+      const [, from, to] = /^([0-9a-f]+)-([0-9a-f]+) /.exec(line) ?? []
+      if (from === undefined || to === undefined || !line.endsWith(name)) continue
+      system.unmap(Number.parseInt(from, 16), Number.parseInt(to, 16) - Number.parseInt(from, 16))
+    }
+    for (const file of readdirSync('/proc/self/fd')) if (linkOf(file) === name) system.close(Number(file))
+  } catch {
+    // Where there is no /proc, or no descriptor to read it by, they stay until the process ends.
+  }
+}
+
+function linkOf(file: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${file}`)
+  } catch {
+    // Closed since it was listed.
+    return undefined
   }
 }
 
@@ -83,6 +113,8 @@ function fill(file: number, pieces: readonly Buffer[]): boolean {
 interface System {
   /** @returns a new, empty file; negative where there is none */
   create(): number
+  /** In a worker Node.js warns of a file that it closes and has not opened. */
+  close(file: number): void
   /** From here on nothing changes the file. */
   seal(file: number): boolean
   map(file: number, size: number): { readonly memory: ArrayBuffer; readonly address: number } | undefined
@@ -94,11 +126,13 @@ function systemOf(): System | undefined {
   if (library === undefined) return undefined
   try {
     const create = library.call('int memfd_create(const char *, unsigned int)')
+    const close = library.call('int close(int)')
     const control = library.call('int fcntl(int, int, int)')
     const map = library.call('intptr_t mmap(void *, size_t, int, int, int, int64_t)')
     const unmap = library.call('int munmap(intptr_t, size_t)')
     return {
-      create: () => create('nearcast-body', MFD_CLOEXEC | MFD_ALLOW_SEALING),
+      create: () => create(nameOf(threadId), MFD_CLOEXEC | MFD_ALLOW_SEALING),
+      close: (file) => void close(file),
       seal: (file) => control(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE) === 0,
       map: (file, size) => {
         // Of its own for writing: whoever wrote into a body by mistake would not change what others are sent.
@@ -113,8 +147,8 @@ function systemOf(): System | undefined {
   }
 }
 
-/** By the limits of this process. */
-function mostFiles(): number {
+/** How many files the limits of this process allow for all its threads. */
+export function mostFiles(): number {
   try {
     const limit = Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? DEFAULT_DESCRIPTORS)
     return Math.min(MOST_FILES, Math.floor(limit / SHARE))

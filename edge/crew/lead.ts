@@ -3,6 +3,7 @@ import type { Counters, Injection, Setup } from '../../core/channel.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/log.ts'
 import type { Purge } from '../../core/purge.ts'
+import { reclaimBodies } from '../bodies/index.ts'
 import { makePurges, type Purges } from '../purges.ts'
 import type { RunningWorker } from '../start.ts'
 import type { FromThread, ThreadData, ToThread } from './messages.ts'
@@ -163,7 +164,8 @@ class Lead implements RunningCrew {
     post.silentLooks = 0
     thread.on('message', (word: FromThread) => this.#hear(post, word))
     thread.on('error', (error) => this.#options.log.error({ err: error }, `worker ${post.number + 1} failed`))
-    thread.on('exit', () => this.#exited(post))
+    const { threadId } = thread
+    thread.on('exit', () => this.#exited(post, threadId))
   }
 
   #hear(post: Post, word: FromThread): void {
@@ -213,12 +215,13 @@ class Lead implements RunningCrew {
     void post.thread?.terminate()
   }
 
-  #exited(post: Post): void {
+  #exited(post: Post, threadId: number): void {
     const { log, clock, failed } = this.#options
     const { counters, serves } = post
     post.thread = undefined
     post.serves = false
     leaveMemory(this.#memory, post.number)
+    reclaimBodies(threadId)
     this.#before = add(this.#before, { ...counters, stored: 0, objects: 0 })
     post.counters = NOTHING
     for (const confirm of post.awaited.values()) confirm()

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { connect as connectHttp2 } from 'node:http2'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -95,6 +95,14 @@ async function freePort(): Promise<number> {
 async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
   for (const end = systemClock.elapsed() + 30_000; systemClock.elapsed() < end; await new Promise((resolve) => setTimeout(resolve, 20))) if (await isSo()) return
   throw new Error(`${what} within 30 s`)
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
 }
 
 const page = (body: string, ...fields: readonly (readonly [string, string])[]): Answer => ({ status: 200, fields: [['Cache-Control', 'max-age=600'], ...fields], body })
@@ -220,6 +228,22 @@ t.test('a worker that dies is missed by nobody for long; the last one takes the 
   crew.kill(1)
   await failed
   t.equal(crew.serving, 0)
+})
+
+t.test('what workers that died held in files of memory is given back', { skip }, async (t) => {
+  const { origin, ask, crew, failed } = await makeEdge(t, 2)
+  const files = (): number => readdirSync('/proc/self/fd').filter((file) => linkOf(`/proc/self/fd/${file}`).includes('nearcast-body')).length
+  const maps = (): number => readFileSync('/proc/self/maps', 'latin1').split('nearcast-body').length - 1
+  const before = files()
+  for (let at = 0; at < 8; at++) {
+    origin.answers.set(`/large${at}`, page('x'.repeat(100_000)))
+    await ask(`/large${at}`)
+  }
+  t.equal(files() - before, 8)
+  crew.kill(0)
+  crew.kill(1)
+  await failed
+  t.same([files(), maps()], [0, 0])
 })
 
 t.test('an edge that ends lets all its workers finish what is under way', { skip }, async (t) => {

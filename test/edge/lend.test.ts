@@ -129,7 +129,7 @@ async function ask(port: number, path: string, more = ''): Promise<Got> {
 
 const sumOf = (octets: string | Buffer): string => createHash('sha256').update(typeof octets === 'string' ? Buffer.from(octets, 'latin1') : octets).digest('hex')
 
-const isThere = makeBodies() !== undefined && makeSender() !== undefined
+const isThere = makeBodies(1) !== undefined && makeSender() !== undefined
 
 for (const sendfile of [true, false]) {
   t.test(sendfile ? 'sent from where they lie' : 'written', { skip: sendfile && !isThere ? 'this system has no memory files, or koffi no binary for it' : false }, async (t) => {
