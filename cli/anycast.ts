@@ -36,7 +36,7 @@ export const anycast: Command = {
     'release             withdraw what a crash has left announced, where no dead-man watches',
     'PREFIX is the name of a prefix in nearcast.yaml, the prefix itself, or "all".'
   ],
-  arguments: [{ name: 'VERB', completes: 'anycast' }, { name: 'WORDS', optional: true, many: true }],
+  arguments: [{ name: 'VERB', among: Object.keys(VERBS), completes: 'anycast' }, { name: 'WORDS', optional: true, many: true }],
   options: {
     for: { kind: 'duration', value: 'TIME', summary: 'undo it by itself after this long, such as 1h' },
     why: { kind: 'text', value: 'TEXT', summary: 'reason, shown by status' },

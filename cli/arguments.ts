@@ -42,7 +42,7 @@ function unknownOption(command: Command, typed: string, known: readonly string[]
 
 function countTrouble(command: Command, positionals: readonly string[]): string | undefined {
   const missing = command.arguments[positionals.length]
-  if (missing !== undefined && missing.optional !== true) return `${command.name} needs ${missing.name}: ${usageOf(command)}`
+  if (missing !== undefined && missing.optional !== true) return `${command.name} needs ${missing.name}${missing.among === undefined ? '' : ` (${missing.among.join(', ')})`}: ${usageOf(command)}`
   const last = command.arguments.at(-1)
   if (last?.many === true || positionals.length <= command.arguments.length) return undefined
   return `${command.name} does not take ${JSON.stringify(positionals[command.arguments.length])}: ${usageOf(command)}`

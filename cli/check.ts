@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseAddress } from '../core/address.ts'
-import { checkZoneNames, parseConfig } from '../core/config-file.ts'
+import { checkViewFolders, checkZoneNames, parseConfig } from '../core/config-file.ts'
 import type { Config } from '../core/config.ts'
 import { readRegularFile } from '../core/regular-file.ts'
 import { formatFault, whyUnreadable, type Fault, type Position } from '../core/trouble.ts'
@@ -84,22 +84,25 @@ function gather(call: Call): Source[] | string {
   const inZones = (name: string) => ({ label: `${zones.label}${name}`, path: join(zones.path, name) })
   // Zones that are steered by nothing need no policies; one that is has a fault without them.
   const policies = existsSync(join(zones.path, 'policies.yaml')) ? [inZones('policies.yaml')] : []
-  const views = viewFiles(config.path, zones)
-  if (typeof views === 'string') return views
-  return readAll([config, ...overridesFile(config.path), ...policies, ...names.map(inZones), ...views])
+  return readAll([config, ...overridesFile(config.path), ...policies, ...names.map(inZones), ...viewFiles(config.path, zones)])
 }
 
-/** The zones and policies of each view that the configuration names, or in one line which folder is missing. */
-function viewFiles(configPath: string, zones: { readonly label: string; readonly path: string }): { label: string; path: string; view: string }[] | string {
+/** The zones and policies of each view that the configuration names and that has a folder. */
+function viewFiles(configPath: string, zones: { readonly label: string; readonly path: string }): { label: string; path: string; view: string }[] {
   const { config } = existsSync(configPath) ? parseConfig(configPath, readFileSync(configPath, 'utf8')) : {}
   const files: { label: string; path: string; view: string }[] = []
   for (const view of Object.keys(config?.dns.views ?? {})) {
     const [path, label] = [join(zones.path, 'views', view), `${zones.label}views/${view}/`]
-    const missing = folderTrouble(label, path)
-    if (missing !== undefined) return `${missing}, which view ${view} of dns.views has its zones in`
+    if (folderTrouble(label, path) !== undefined) continue
     for (const name of readdirSync(path).sort()) if (name.endsWith('.zone') || name === 'policies.yaml') files.push({ label: `${label}${name}`, path: join(path, name), view })
   }
   return files
+}
+
+/** The folders that views have their zones in. */
+function viewFolders(zonesPath: string): string[] {
+  const path = join(zonesPath, 'views')
+  return existsSync(path) ? readdirSync(path).filter((name) => folderTrouble(name, join(path, name)) === undefined).sort() : []
 }
 
 /** Whether there is a database that policies by autonomous systems can go by. */
@@ -178,6 +181,8 @@ function checkAll(call: Call, sources: readonly Source[], origin: string | undef
       const keyed = config === undefined ? undefined : readConfigKeys(source, text, config)
       faults.push(...found, ...(keyed?.faults ?? []))
       if (config !== undefined) configs.push({ source, config })
+      const zonesAt = zonesFolder(call)
+      if (config !== undefined && call.positionals.length === 0) faults.push(...checkViewFolders(label, text, config, viewFolders(zonesAt.path), `${zonesAt.label}views/`))
       about.push(keyed === undefined || keyed.keys.size === 0 ? label : `${label} (${count(keyed.keys.size, 'key')})`)
     } else if (kind === 'overrides') {
       const { overrides, faults: found } = readOverrides(label, text)

@@ -27,6 +27,8 @@ export interface ArgumentSpec {
   readonly name: string
   readonly optional?: boolean
   readonly many?: boolean
+  /** The words that it may be, where they are few. */
+  readonly among?: readonly string[]
   readonly completes?: 'member' | 'file' | 'command' | 'shell' | 'anycast' | 'state'
 }
 

@@ -6,7 +6,7 @@ import { checkPops } from './config-pops.ts'
 import { checkTiers } from './config-tiers-check.ts'
 import { configSchema, type Config } from './config.ts'
 import { CHECK_SETTINGS } from './config-checks.ts'
-import { suggestion } from './suggest.ts'
+import { nearest, suggestion } from './suggest.ts'
 import { ConfigError, whyUnreadable, type Fault } from './trouble.ts'
 import { describeIssue, faultsOf, readYaml, type YamlFile } from './yaml-file.ts'
 
@@ -251,4 +251,17 @@ export function checkZoneNames(file: string, text: string, config: Config, known
     const hint = inViews.includes(zone) ? 'zones of views are neither transferred nor updated' : suggestion(zone, known)
     return [{ ...source.position(['zones', zone], true), severity: 'error', reason: `zones.${zone}: there is no zone ${zone}`, ...(hint !== undefined && { hint }) }]
   })
+}
+
+/** Where the folders of views and `dns.views` do not go together. @param folders those of `views/` in the zones folder, which is called `label` */
+export function checkViewFolders(file: string, text: string, { dns: { views } }: Config, folders: readonly string[], label: string): Fault[] {
+  const names = Object.keys(views)
+  if (names.length === 0 && folders.length === 0) return []
+  const source = readYaml(file, text)
+  const strays = folders.filter((folder) => !names.includes(folder))
+  const missing = names.filter((name) => !folders.includes(name)).map((name): Fault => {
+    const near = nearest(name, strays)
+    return { ...source.position(['dns', 'views', name], true), severity: 'error', reason: `dns.views.${name}: there is no folder ${label}${name}/, which its zones stand in`, ...(near !== undefined && { hint: `did you mean ${near}?` }) }
+  })
+  return [...missing, ...strays.map((folder): Fault => ({ ...source.position(['dns', 'views'], true), severity: 'warning', reason: `dns.views has no view ${folder}: nobody is answered from ${label}${folder}/`, hint: 'name its networks under dns.views' }))]
 }

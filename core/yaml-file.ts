@@ -42,14 +42,14 @@ export function readYaml(file: string, text: string): YamlFile {
 }
 
 /**
- * The keys of the map under a key at the top of a YAML text that has faults, as far as its parser makes them out: so that
- * what stands in one file is not taken to be missing from another.
+ * The keys of the map under a key at the top of a YAML text that has faults, as far as its parser makes them out, and be the
+ * key itself mistyped: so that what stands in one file is not taken to be missing from another.
  */
 export function namesDespiteFaults(text: string, key: string): string[] {
   const { isMap, isScalar, parseDocument } = yaml()
   const { contents } = parseDocument(text, { uniqueKeys: false, prettyErrors: false })
   if (!isMap(contents)) return []
-  const maps = contents.items.filter((item) => isScalar(item.key) && item.key.value === key).map(({ value }) => value)
+  const maps = contents.items.filter((item) => isScalar(item.key) && nearest(String(item.key.value), [key]) === key).map(({ value }) => value)
   return [...new Set(maps.flatMap((map) => (isMap(map) ? map.items.flatMap((item) => (isScalar(item.key) ? [String(item.key.value)] : [])) : [])))]
 }
 

@@ -221,7 +221,7 @@ function commitPolicies(state: State, before: Policies): Change[] {
   if (policies === before) return []
   if (policies.texts.size > 0) lastGood.keep(POLICIES, policies.texts, policies.print)
   else lastGood.drop(POLICIES)
-  return [{ text: `${shownAs(options.folder, POLICIES)}: ${policies.names.size} policies in service` }]
+  return [{ text: `${shownAs(options.folder, POLICIES)}: ${policies.names.size} ${policies.names.size === 1 ? 'policy' : 'policies'} in service` }]
 }
 
 function commitZone(state: State, batch: Batch, name: string, attempt: Attempt): Change[] {

@@ -58,7 +58,7 @@ ${table.map((line) => `  ${line}`).join('\n')}
 Try:
   ${enter} c1 dig @${SERVICE.dns.ipv4} id.server CH TXT +short
   ${enter} c1 dig @${SERVICE.dns.ipv6} id.server CH TXT +short
-  ${enter} c2 curl -si http://${SERVICE.edge.ipv4}/
+  ${enter} c2 curl -si http://${SERVICE.edge.ipv4}/ -H 'Host: any.lab.test'
   ${enter} r1 birdc show route for ${SERVICE.dns.prefix4} all
   ${enter} icn birdc show protocols
 ${hasFleet ? `  ${enter} icn npx nearcast anycast status --state ${folder}/icn/state\n` : ''}  npm run lab -- --down

@@ -55,12 +55,32 @@ t.test('a configuration with a fault still says which edges policies may name', 
   edit('nearcast.yaml', (text) => `${text}edgs: {}\n`)
   const { out } = await check()
   t.equal(out.length, 1, out.join('\n'))
+  const mistyped = makeBench(t)
+  mistyped.edit('nearcast.yaml', (text) => text.replace(/^edges:/m, 'edgse:'))
+  t.match((await mistyped.check()).out, { length: 1, 0: /^nearcast\.yaml:\d+:1: unknown key edgse \(did you mean edges\?\)$/ })
   // Also where it is no YAML any more.
   const broken = makeBench(t)
   broken.edit('nearcast.yaml', (text) => `${text}edges: {}\n`)
   t.match((await broken.check()).out, [/^nearcast\.yaml:\d+:1: this key stands here twice$/])
   broken.edit('nearcast.yaml', (text) => text.replace('edges: {}\n', '').replace('local: KR', 'local: KR, asn: none'))
   t.match((await broken.check()).out, { length: 1, 0: /^nearcast\.yaml:\d+:\d+: Nested mappings/ })
+})
+
+t.test('a view without its folder is told beside all else, and so is a folder without its view', async (t) => {
+  const { check, edit, folder } = makeBench(t)
+  edit('nearcast.yaml', (text) => text.replace(/^dns:$/m, 'dns:\n  views: { office: [10.0.0.0/8] }'))
+  edit('zones/nearcast.test.zone', (text) => `${text}bad A 192.0.2.300\n`)
+  mkdirSync(join(folder, 'zones/views/ofice'), { recursive: true })
+  const { status, out } = await check()
+  t.equal(status, 1)
+  t.match(out, [
+    /^nearcast\.yaml:5:12: dns\.views\.office: there is no folder zones\/views\/office\/, which its zones stand in \(did you mean ofice\?\)$/,
+    /^nearcast\.yaml:5:3: warning: dns\.views has no view ofice: nobody is answered from zones\/views\/ofice\/ /,
+    /^zones\/nearcast\.test\.zone:\d+:7: /
+  ])
+  t.equal(out.length, 3, out.join('\n'))
+  edit('nearcast.yaml', (text) => text.replace('office:', 'ofice:'))
+  t.match((await check()).out, { length: 1 })
 })
 
 t.test('a loop of policies is told beside other faults', async (t) => {
