@@ -102,7 +102,7 @@ function answer(worker: Worker, viewer: Viewer, looks = 0): void {
       return fetch(worker, viewer, found.key, found.vary ? 'vary-miss' : 'uri-miss', undefined, 'together')
     case 'pass':
       if (answerParts(worker, viewer, found.key, looks)) return
-      return fetch(worker, viewer, found.key, 'uri-miss', undefined, requestField(viewer.request, RANGE) === undefined ? 'alone' : 'for a part')
+      return fetch(worker, viewer, found.key, 'uri-miss', undefined, partOf(viewer) === undefined ? 'alone' : 'for a part')
     default:
       return never(found)
   }
@@ -113,8 +113,8 @@ function answer(worker: Worker, viewer: Viewer, looks = 0): void {
  * @returns false where none are held, or it is no part that is wanted
  */
 function answerParts(worker: Worker, viewer: Viewer, key: string, looks: number): boolean {
-  const { request, reply } = viewer
-  if (requestField(request, RANGE) === undefined || request.method !== 'GET' || viewer.page !== undefined) return false
+  const { reply } = viewer
+  if (partOf(viewer) === undefined || viewer.page !== undefined) return false
   const list = heldParts(worker, key)
   if (list === undefined) return bringUp(worker, reply, partsKey(key), looks, (looks) => answer(worker, viewer, looks))
   const parts = unpackParts(list.body)
@@ -131,13 +131,13 @@ function answerParts(worker: Worker, viewer: Viewer, key: string, looks: number)
 
 /** Answers with a part out of those that are held; where one of them has just left, by a fetch of the part. */
 function answerHeldPart(worker: Worker, viewer: Viewer, list: StoredObject, cache: Way['cache'], status: string): void {
-  const { key, request } = viewer
+  const { key } = viewer
   const parts = unpackParts(list.body)
   const range = rangeOf(worker, viewer, { ...list, status: 200 }, parts.length)
   const way = wayOf(worker, viewer, cache, status, Math.floor(ageAt(list, worker.clock.now()) / 1000))
   if (range === 'unsatisfiable') return answerUnsatisfiable(worker, viewer, parts.length, way.id)
   const runs = range === undefined ? undefined : runsOf(worker, key, parts, range)
-  if (range === undefined || runs === undefined) return fetch(worker, viewer, key, 'uri-miss', undefined, requestField(request, RANGE) === undefined ? 'alone' : 'for a part')
+  if (range === undefined || runs === undefined) return fetch(worker, viewer, key, 'uri-miss', undefined, partOf(viewer) === undefined ? 'alone' : 'for a part')
   if (mayAnswer304(worker, viewer, list)) return answer304(worker, viewer, list.lines, way)
   answerPart(worker, viewer, list.lines, range, runs, parts.length, way)
 }
@@ -235,6 +235,9 @@ function nameRequest(worker: Worker, viewer: Viewer): string {
 type Company = 'together' | 'alone' | 'for a part' | 'for a part, together'
 const isForPart = (how: Company): boolean => how === 'for a part' || how === 'for a part, together'
 const isTogether = (how: Company): boolean => how === 'together' || how === 'for a part, together'
+
+/** What Range says, which has a meaning with GET alone (RFC 9110 §14.2). */
+const partOf = ({ request }: Viewer): string | undefined => (request.method === 'GET' ? requestField(request, RANGE) : undefined)
 
 /** The part that is asked for, in the words of the request. */
 const runOf = ({ request }: Viewer, how: Company): string => (isForPart(how) ? `${requestField(request, RANGE) ?? ''}\n${requestField(request, IF_RANGE) ?? ''}` : '')
@@ -355,8 +358,8 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
 }
 
 /** A part has come unasked, and it is not the one that is wanted. */
-function isOther({ request }: Viewer, part: ContentRange): boolean {
-  const value = requestField(request, RANGE)
+function isOther(viewer: Viewer, part: ContentRange): boolean {
+  const value = partOf(viewer)
   const wanted = value === undefined ? undefined : wantedRange(value, part.length)
   return wanted !== undefined && (wanted === 'unsatisfiable' || wanted.first !== part.first || wanted.last !== part.last)
 }
