@@ -140,6 +140,24 @@ t.test('its files stay within the limit; the oldest leave, and what was used amo
   t.ok((await disk.read('key 3999'))?.equals(bodyOf('3999', 10_000)))
 })
 
+t.test('what was used is there still when a large body has taken its place', async (t) => {
+  const { disk } = openIn(t, folderFor(t), 16 * MIB)
+  const keys = Array.from({ length: 130 }, (_, at) => `key ${at}`)
+  for (const key of keys) disk.write(key, [bodyOf(key, 100_000)])
+  await disk.written()
+  for (const key of keys) await disk.read(key)
+  const spool = disk.spool('large')!
+  await new Promise<void>((resolve, reject) => {
+    spool.follow(() => spool.size === 7 * MIB && resolve(), () => reject(new Error('it was not kept')))
+    for (let at = 0; at < 7; at++) spool.push(bodyOf('large', MIB))
+  })
+  await disk.written()
+  const there = keys.filter((key) => disk.has(key))
+  t.ok(there.length > 0 && there.length < keys.length, `${there.length} of ${keys.length} are there`)
+  for (const key of there) t.ok((await disk.read(key))?.equals(bodyOf(key, 100_000)), key)
+  spool.stop()
+})
+
 t.test('a folder that cannot be used is told, and there is no disk tier', async (t) => {
   const said: string[] = []
   const file = join(folderFor(t), 'file')

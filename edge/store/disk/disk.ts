@@ -358,7 +358,7 @@ export class DiskTier {
     const id = Buffer.from(record.subarray(16, 32))
     // A later one of the same id waits already, or is held elsewhere.
     if (payloadOf(record, id) === undefined || this.#queue.latest(id) !== undefined || this.#find(id) !== 0) return
-    this.#queue.push({ id, record, length, replaces: undefined })
+    this.#enqueue({ id, record, length, replaces: undefined })
   }
 
   async #sync(): Promise<void> {
