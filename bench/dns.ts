@@ -12,6 +12,7 @@ import { BENCH_ZONE, writeMillionZone } from './peers/zones.ts'
 import { freePort, temporaryFolder, watchCpu } from './processes.ts'
 import { circumstancesOf, isWhole, readResult, say, writeResult } from './results.ts'
 import { messageOf } from '../core/trouble.ts'
+import { suggestion } from '../core/suggest.ts'
 
 // CPU per query at an offered load, and the largest load without loss. In each round every server has its turn with the same
 // questions, so that whatever else the machine does falls on all of them alike.
@@ -72,6 +73,8 @@ export async function benchDns(options: BenchOptions): Promise<void> {
 
 /** Measures stage by stage what `only` and `threads` leave of them. */
 export async function runStages(options: BenchOptions, stages: readonly Stage[]): Promise<CaseResult[]> {
+  const parts = [...Object.keys(cases), ...peers.map(({ name }) => name)]
+  for (const part of options.only) if (!parts.includes(part)) throw new Error(`--only ${part}: there is no such case or server; ${suggestion(part, parts) ?? `there are ${parts.join(', ')}`}`)
   const temporary = temporaryFolder()
   const folder = temporary.path
   const bench: Bench = { options, folder, files: { million: join(folder, 'million.zone'), places: join(folder, 'places.mmdb') }, rate: options.rate }

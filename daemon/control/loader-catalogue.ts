@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { messageOf, type Fault } from '../../core/trouble.ts'
+import { whyUnreadable, type Fault } from '../../core/trouble.ts'
 import { nameToText } from '../wire/index.ts'
 import { buildZoneImage, openZoneImage, type PlainRecord, type PolicyNames, type ZoneChange, type ZoneStep } from '../zone/index.ts'
 import type { FlushReply } from './api.ts'
@@ -132,7 +132,7 @@ function dueFiles(state: State, request: LoadRequest): string[] {
     else statSync(folder)
   } catch (error) {
     // The zones that were in it are served on, as if each of them were gone.
-    state.folderFaults = [wholeFault(options.folder.label, `cannot be read: ${messageOf(error)}`)]
+    state.folderFaults = [wholeFault(options.folder.label, `cannot be read: ${whyUnreadable(error)}`)]
   }
   if (changed === undefined) return [...new Set([...names, ...zones.keys(), ...(state.hasLoaded ? [] : [...lastGood.names()].filter(isZoneFile))])].sort()
   const touched = [...changed].filter((path) => dirname(path) === folder && isZoneFile(basename(path))).map((path) => basename(path))

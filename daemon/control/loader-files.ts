@@ -1,7 +1,7 @@
 import { readlinkSync } from 'node:fs'
 import { isAbsolute, join, relative, resolve } from 'node:path'
 import { readRegularFile } from '../../core/regular-file.ts'
-import { messageOf, type Fault } from '../../core/trouble.ts'
+import { whyUnreadable, type Fault } from '../../core/trouble.ts'
 import type { Texts } from './last-good.ts'
 import { stampIn } from './watch.ts'
 
@@ -99,7 +99,7 @@ export function tryRead(reading: Reading, shown: string): Buffer | Missing {
     return reading.read(shown)
   } catch (error) {
     const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    return { isGone, reason: isGone ? 'is gone' : `cannot be read: ${messageOf(error)}` }
+    return { isGone, reason: isGone ? 'is gone' : `cannot be read: ${whyUnreadable(error)}` }
   }
 }
 
