@@ -63,7 +63,11 @@ export async function startMembers({ port, origin, folder }: { port: number; ori
     memory: () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${running.get(edges[0]!)!.pid}/status`, 'latin1'))![1]),
     isAlive: (name) => running.has(name),
     isReady: (name) => ready.has(running.get(name)!),
-    kill: (name) => void running.get(name)?.kill('SIGKILL'),
+    kill: (name) => {
+      const child = running.get(name)
+      // It may take its time to be gone: nobody is to kill it again meanwhile, and then wait for another end of it.
+      if (child !== undefined && ready.delete(child)) child.kill('SIGKILL')
+    },
     start,
     stop: async () => {
       await Promise.all([...running.values()].map((child) => new Promise((resolve) => (child.once('exit', resolve), child.disconnect()))))
