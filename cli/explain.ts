@@ -16,8 +16,8 @@ export const explain: Command = {
   details: [
     '--assume supposes other health than there is, and changes nothing: EDGE=down as if its checks failed,',
     'EDGE=drain as if it were forced out, EDGE=up as if neither; several with commas, with * and ? in names.',
-    '--at TIME tells what was answered then: with health and forced states as the journal has them, and the policies',
-    'of then. Zones and places are those of now; the last lines tell since when they have been the same.',
+    '--at TIME tells what was answered then: with health and forced states as the journal has them, and the',
+    'policies of then. Zones and places are those of now; the last lines tell since when they have been the same.',
     'NAME may be a URL: then its behaviour, the key under which the response is held, its id and what reaches the',
     'origin are shown, for a request with these header FIELDS ("Cookie: lang=de"). That asks no fleet.',
     'Exit status: 0 when the name was explained, 1 when it is in no zone, no fleet runs or the journal does',
