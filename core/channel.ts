@@ -130,18 +130,27 @@ export interface Channel {
   send(message: FromProcess): void
 }
 
+/** Told how the fleet is, from what was said last on. */
+export type Hear = (members: readonly Member[]) => void
+
 /**
  * Attaches this process to its supervisor: waits for `setup`, then sends heartbeats. When the supervisor is gone the process ends at once.
- * @param run starts the work; what it returns is told every later message
+ * @param run starts the work; what it returns is told every later message. What it gives to `meanwhile` is told of the fleet until then
  * @param counters totals that go with every heartbeat
  */
-export function attach(run: (setup: Setup, channel: Channel) => Promise<(message: ToProcess) => void>, counters?: () => Counters): void {
+export function attach(run: (setup: Setup, channel: Channel, meanwhile: (hear: Hear) => void) => Promise<(message: ToProcess) => void>, counters?: () => Counters): void {
   const { send } = process
   if (send === undefined) throw new Error('this process is started by nearcast up')
+  let last: readonly Member[] | undefined
+  let hear: Hear | undefined
   const channel: Channel = {
     send: (message) => {
       if (process.connected) process.send!(message, undefined, undefined, () => undefined)
     }
+  }
+  const meanwhile = (told: Hear): void => {
+    hear = told
+    if (last !== undefined) told(last)
   }
   process.on('disconnect', () => process.exit(0))
   // A stopped process cannot notice the lost channel; and one whose supervisor is gone already has no channel left.
@@ -157,10 +166,14 @@ export function attach(run: (setup: Setup, channel: Channel) => Promise<(message
       if (handle === undefined && message.kind === 'stop') process.exit(0)
       // What must not be missed is told when it is up.
       if (handle === undefined && message.kind === 'purge') early.push(message)
+      if (handle === undefined && message.kind === 'fleet') {
+        last = message.members
+        hear?.(last)
+      }
       handle?.(message)
       return
     }
-    run(message.setup, channel).then(
+    run(message.setup, channel, meanwhile).then(
       (listener) => {
         handle = listener
         for (const message of early.splice(0)) listener(message)

@@ -24,7 +24,7 @@ import { makeRate } from './rate.ts'
 /** Of the time a stop allows, what is kept for everything but the sockets. */
 const REST_OF_STOP_MS = 400
 
-attach(async (setup, channel) => {
+attach(async (setup, channel, meanwhile) => {
   const log = makeLogger('dns', { readable: setup.readable, level: setup.config.log })
   const clock = systemClock
   const [startedAt, version] = [clock.now(), readVersion()]
@@ -33,6 +33,8 @@ attach(async (setup, channel) => {
   const now: { service?: Service; counting?: Counting } = {}
   const explainer = makeExplainer()
   const health = startHealth({ setup, clock, after: systemAfter, log, routedTtl: () => now.service?.status().routedTtl ?? 0, affected: makeAffected(explainer.image), tellOrigins: (down) => channel.send({ kind: 'origins', down }), ...(vantage !== undefined && { vantage }) })
+  // Zones take a while: whoever is still being started meanwhile has not fallen.
+  meanwhile(health.fleet)
   const everywhere = pops && listenEverywhere(setup, pops, health, log)
   const fleet = makeFleetRequests(channel, systemAfter)
   const latencies = startLatencies({ setup, clock, after: systemAfter, log })

@@ -4,7 +4,7 @@ import type { ProbePlan } from './plan.ts'
 import type { Probe } from './probe.ts'
 import type { ProbeSpec } from './probes.ts'
 import type { Verdict } from './table.ts'
-import { firstState, isSuspected, judge, recentFalls, type Flight, type HealthEvent, type TargetState } from './verdict.ts'
+import { firstState, isSuspected, judge, recentFalls, STARTING, type Flight, type HealthEvent, type TargetState } from './verdict.ts'
 
 /** What is kept over restarts: of a probe, or of a target. Wall times. */
 export interface SavedTarget {
@@ -72,7 +72,8 @@ export class ProbeDriver {
 
   /** A check has ended since the start, or there is nothing to check. */
   get isKnown(): boolean {
-    return this.#heard || this.#state.gone !== undefined
+    const { gone } = this.#state
+    return this.#heard || (gone !== undefined && gone !== STARTING)
   }
 
   /** By the clock that never goes back. */

@@ -79,6 +79,8 @@ export interface Turn {
   readonly wakeAt: number
 }
 
+/** Why it is gone that is being started. */
+export const STARTING = 'starting'
 export const PACE_MS = 1000
 export const SLOW_MS = 2000
 const REFUSED_PACE_MS = 200
@@ -131,8 +133,12 @@ function afterEvent(state: TargetState, event: HealthEvent, now: number, setting
     }
     case 'gone':
       return goDown({ ...state, gone: event.why }, event.why, now, settings, event.planned === true)
-    case 'starting':
-      return state.verdict === 'UNKNOWN' ? { ...state, gone: 'starting', why: 'starting', fails: 0, flights: [] } : goDown({ ...state, gone: 'starting' }, 'starting', now, settings, true)
+    case 'starting': {
+      // With us: what was known before holds until it says that it serves.
+      const isWithUs = state.verdict === 'UP' && state.lastPassAt === Number.NEGATIVE_INFINITY
+      const starting = { ...state, gone: STARTING }
+      return state.verdict === 'UNKNOWN' || isWithUs ? { ...starting, why: STARTING, fails: 0, flights: [] } : goDown(starting, STARTING, now, settings, true)
+    }
     case 'back':
       return comeBack(state, now)
   }

@@ -162,6 +162,23 @@ t.test('a fleet that is being started is not called down', async (t) => {
   t.equal(fleet.verdict(), 'UP')
 })
 
+t.test('a fleet that is started again keeps what was known of it until it is up, and nothing has fallen', async (t) => {
+  const now = makeManualClock().clock.now()
+  const known: SavedTarget = { name: 'icn', verdict: 'UP', why: 'passed', since: now - 100_000, checkedAt: now - 60_000, falls: 2.6 }
+  const fleet = makeFleet((elapsed) => (elapsed < 5000 ? refuses : passes), [known])
+  fleet.checker.evidence('icn', 'starting', '')
+  let isSettled = false
+  void fleet.checker.settled().then(() => (isSettled = true))
+  await fleet.turn(2000)
+  t.notOk(isSettled, 'nothing is answered yet')
+  await fleet.turn(3900)
+  t.equal(fleet.verdict(), 'UP')
+  fleet.checker.evidence('icn', 'back', 'ready')
+  await fleet.turn(50)
+  t.match(fleet.checker.report('icn'), { verdict: 'UP' })
+  t.ok(fleet.checker.report('icn')!.falls < 2.6, 'no fall was counted')
+})
+
 t.test('only flaps are held down: from the third fall in a short time, doubling, forgotten in time', async (t) => {
   let dead = false
   const fleet = makeFleet(() => (dead ? refuses : passes))
