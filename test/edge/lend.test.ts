@@ -40,6 +40,8 @@ function openFiles(): number[] {
 interface Edge {
   readonly origin: Origin
   readonly port: number
+  /** So many were answered from memory. */
+  hits(): number
   purge(path: string): void
   /** Has it fetched, and asks again until it is answered from memory. */
   warm(path: string): Promise<void>
@@ -63,6 +65,7 @@ async function startEdge(t: Test, sendfile: boolean): Promise<Edge> {
   return {
     origin,
     port,
+    hits: () => worker.counters().hits,
     purge: (path) => worker.purge({ kind: 'url', what: `d1 ${path}`, soft: false, number: ++number, at: Date.now() }),
     warm: async (path) => {
       for (let hit = false; !hit; ) hit = (await ask(port, path)).head.includes('X-Cache: Hit')
@@ -143,8 +146,11 @@ for (const sendfile of [true, false]) {
       for (const size of sizes) await edge.warm(`/${size}`)
       if (sendfile) for (const size of sizes) t.ok(openFiles().includes(size), `${size}: in a file`)
       const slow = sizes.flatMap((size) => [1, 2].map(() => ({ size, reader: new Reader(edge.port) })))
-      // Each asks twice at once, and reads nothing: some of it waits in the kernel, of the larger ones some still here.
-      for (const { size, reader } of slow) reader.socket.write(requestOf(`/${size}`) + requestOf(`/${size}`))
+      // Each asks twice, and reads nothing: some of it waits in the kernel, of the larger ones some still here.
+      const before = edge.hits()
+      for (const { size, reader } of slow) reader.socket.write(requestOf(`/${size}`))
+      await until('all of them are being answered', () => edge.hits() === before + slow.length)
+      for (const { size, reader } of slow) reader.socket.write(requestOf(`/${size}`))
       await new Promise((resolve) => setTimeout(resolve, 300))
       // All is replaced, and the rest of the memory used for others.
       set(2)
