@@ -128,4 +128,4 @@ async function isGone(router: Bird, prefix: string): Promise<boolean> {
 
 /** The value below which so great a share of them lies. */
 const valueAt = (values: readonly number[], share: number): number => [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN
-const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`
+const seconds = (ms: number): string => (Number.isNaN(ms) ? '–' : `${(ms / 1000).toFixed(2)} s`)
