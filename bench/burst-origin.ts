@@ -18,8 +18,10 @@ const server = createServer((request, response) => {
   const isPrivate = request.url!.startsWith('/private')
   setTimeout(() => {
     response.writeHead(200, { 'Content-Length': 2 * half.length, 'Cache-Control': isPrivate ? 'no-store' : 'max-age=3600' })
-    asked.sentAt = monotonicMs()
     response.write(half)
+    asked.sentAt = monotonicMs()
+    // Until here both are held back.
+    response.socket!.uncork()
     setTimeout(() => response.end(half), isPrivate ? 0 : bodyMs)
   }, request.url === '/1' ? 0 : answerMs)
 })

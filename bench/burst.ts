@@ -1,13 +1,16 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { askAll, monotonicMs, openMany, type Heard } from './burst-client.ts'
+import { openClients, type Clients, type Heard } from './burst-client.ts'
 import type { Asked } from './burst-origin.ts'
-import { HOST, type HttpPeer } from './http-peers/index.ts'
+import { compile, noCompiler } from './compile.ts'
+import { burstFloor, HOST, type HttpPeer } from './http-peers/index.ts'
 import { peersFor, withServers, type Standing } from './http-servers.ts'
 import type { BenchOptions } from './options.ts'
-import { familyOf, median, table, temporaryFolder, track, watchCpu } from './processes.ts'
+import { familyOf, findProgram, median, pin, table, temporaryFolder, track, watchCpu } from './processes.ts'
 import { circumstancesOf, isWhole, markdownTable, say, writeResult } from './results.ts'
 
 // A cold burst: a thousand clients ask for one object that nobody holds. How often the origin is asked, and when each client has the
@@ -21,6 +24,8 @@ const ORIGIN_MS = 400
 const BODY_MS = 600
 const LATE = 5
 const UNCACHEABLE = 20
+/** The server has one core for itself, clients and origin the other, where there are two. */
+const [SERVER_CORE, OTHER_CORE] = [0, 1]
 
 export interface Round {
   readonly fetches: number
@@ -31,7 +36,7 @@ export interface Round {
   readonly lastBody: number
   /** Milliseconds after they asked, of those who come late: the middle one. */
   readonly late: number
-  /** Times of the origin that it takes until all have been answered. */
+  /** Times of the origin that it takes until all have been answered; NaN of one that knows of no such answers. */
   readonly uncacheable: number
   /** CPU microseconds of the server per client. */
   readonly cpu: number
@@ -55,19 +60,28 @@ export async function benchBurst(options: BenchOptions): Promise<void> {
   }
 }
 
-export const ABOUT_BURST = `${CLIENTS.toLocaleString('en')} clients ask for one object of 2 KiB that nobody holds, over connections that are open; the origin takes ${ORIGIN_MS} ms, sends the head and the first half, and ${BODY_MS} ms later the other. \`median\` and \`last\` are milliseconds from the origin's first octet to the first of the answer at the client in the middle and at the last one, \`body\` to the first octet of the body there; \`late\` is how long somebody waits for the first octet who asks while the second half is still to come; \`uncacheable\` is how many times as long as the origin it takes until ${UNCACHEABLE} who ask at once for what may not be stored have their answers, once it is known that it may not. Medians of the rounds, the worst in brackets.`
+export const ABOUT_BURST = `${CLIENTS.toLocaleString('en')} clients ask for one object of 2 KiB that nobody holds, over connections that are open; the origin takes ${ORIGIN_MS} ms, sends the head and the first half, and ${BODY_MS} ms later the other. \`median\` and \`last\` are milliseconds from the origin's first octet to the first of the answer at the client in the middle and at the last one, \`body\` to the first octet of the body there; \`late\` is how long somebody waits for the first octet who asks while the second half is still to come; \`uncacheable\` is how many times as long as the origin it takes until ${UNCACHEABLE} who ask at once for what may not be stored have their answers, once it is known that it may not. Clients and floor are written in C; where there are two cores, the server has one and clients and origin the other. Medians of the rounds, the worst in brackets.`
 
-/** @param folder which is there, or is made */
+/** @param folder which is there, or is made. @returns nothing where the clients cannot be compiled, which is said */
 export async function measureBursts(peers: readonly HttpPeer[], rounds: number, folder: string): Promise<Bursts> {
+  const reason = noCompiler()
+  if (reason !== undefined) {
+    say(`the burst is left out: ${reason}`)
+    return {}
+  }
   mkdirSync(folder, { recursive: true })
+  const isPinned = availableParallelism() > 1 && findProgram('taskset') !== undefined
+  const client = [...(isPinned ? ['taskset', '-c', String(OTHER_CORE)] : []), compile('burst-client', folder)]
   const origin = await startOrigin()
+  if (isPinned) pin([origin.pid!], OTHER_CORE)
   const taken = new Map<string, Round[]>()
   try {
-    await withServers(peers, { folder: `${folder}/servers`, origin: ORIGIN_PORT, tiers: 1 }, async (standing) => {
+    await withServers([...peers, burstFloor], { folder: join(folder, 'servers'), origin: ORIGIN_PORT, tiers: 1 }, async (standing) => {
+      if (isPinned) for (const { running } of standing) pin(running.pids.flatMap(familyOf), SERVER_CORE)
       // In the first ones everything is compiled, and connections and threads are made.
       for (let round = -1; round < rounds; round++) {
         for (const each of standing) {
-          const measured = await measure(origin, each, `${round + 1}-${each.place.port}`)
+          const measured = await measure(client, origin, each, `${round + 1}-${each.place.port}`)
           if (round >= 0) taken.set(each.peer.name, [...(taken.get(each.peer.name) ?? []), measured])
         }
       }
@@ -91,37 +105,39 @@ const askedOf = (origin: ChildProcess): Promise<Asked> =>
     origin.send('tell')
   })
 
-async function measure(origin: ChildProcess, { peer, place: { port }, running }: Standing, name: string): Promise<Round> {
-  const clients = await openMany(port, CLIENTS)
-  const late = await openMany(port, LATE)
-  const teacher = await openMany(port, 1)
-  const others = await openMany(port, UNCACHEABLE)
+/** One connection for each who asks. */
+const LATE_ONES = CLIENTS
+const TEACHER = LATE_ONES + LATE
+const OTHERS = TEACHER + 1
+
+async function measure(client: readonly string[], origin: ChildProcess, { peer, place: { port }, running }: Standing, name: string): Promise<Round> {
+  const clients = await openClients(client, { host: HOST, port, count: OTHERS + UNCACHEABLE })
   try {
     await askedOf(origin)
     const used = watchCpu(running.pids.flatMap(familyOf))
-    const heard = await askAll(clients, HOST, `/${name}`)
+    const heard = await clients.ask(0, CLIENTS, `/${name}`)
     const cpu = used() / CLIENTS
     const waits: number[] = []
-    for (const each of late) {
-      const from = monotonicMs()
-      const { heads } = await askAll([each], HOST, `/${name}`)
-      waits.push((heads[0] ?? Infinity) - from)
-    }
+    for (let each = 0; each < LATE; each++) waits.push((await clients.ask(LATE_ONES + each, 1, `/${name}`)).heads[0] ?? Infinity)
     const { requests, sentAt } = await askedOf(origin)
     await sleep(BODY_MS)
-    // The first one teaches that it cannot be shared.
-    await askAll(teacher, HOST, `/private-${name}`)
-    const from = monotonicMs()
-    const uncacheable = await askAll(others, HOST, `/private-${name}`)
-    const wrong = heard.wrong + uncacheable.wrong
-    if (wrong > 0) throw new Error(`${peer.name}: ${wrong} answers were wrong`)
+    if (heard.wrong > 0) throw new Error(`${peer.name}: ${heard.wrong} answers were wrong`)
+    const after = (times: Heard['heads'], share: number): number => heard.from + part(times, share) - sentAt
     return {
-      fetches: requests, median: part(heard.heads, 0.5) - sentAt, last: part(heard.heads, 1) - sentAt, medianBody: part(heard.bodies, 0.5) - sentAt, lastBody: part(heard.bodies, 1) - sentAt,
-      late: median(waits), uncacheable: (part(uncacheable.heads, 1) - from) / ORIGIN_MS, cpu
+      fetches: requests, median: after(heard.heads, 0.5), last: after(heard.heads, 1), medianBody: after(heard.bodies, 0.5), lastBody: after(heard.bodies, 1),
+      late: median(waits), uncacheable: peer === burstFloor ? NaN : await measureUncacheable(clients, peer, name), cpu
     }
   } finally {
-    for (const { socket } of [...clients, ...late, ...teacher, ...others]) socket.destroy()
+    await clients.close()
   }
+}
+
+async function measureUncacheable(clients: Clients, peer: HttpPeer, name: string): Promise<number> {
+  // The first one teaches that it cannot be shared.
+  await clients.ask(TEACHER, 1, `/private-${name}`)
+  const { heads, wrong } = await clients.ask(OTHERS, UNCACHEABLE, `/private-${name}`)
+  if (wrong > 0) throw new Error(`${peer.name}: ${wrong} uncacheable answers were wrong`)
+  return part(heads, 1) / ORIGIN_MS
 }
 
 const part = (times: Heard['heads'], share: number): number => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? Infinity
@@ -130,6 +146,7 @@ const part = (times: Heard['heads'], share: number): number => times[Math.min(ti
 export function burstRows(bursts: Bursts): string[][] {
   const figure = (taken: readonly Round[], what: keyof Round, digits = 1): string => {
     const values = taken.map((round) => round[what])
+    if (values.some(Number.isNaN)) return '–'
     return `${median(values).toFixed(digits)} (${Math.max(...values).toFixed(digits)})`
   }
   const rows = Object.entries(bursts).map(([name, taken]) => [

@@ -70,6 +70,11 @@ function isFree(port: number): Promise<boolean> {
   })
 }
 
+/** Keeps every thread of some processes on one core, and those that they make. Where that cannot be done they stay where they are. */
+export function pin(pids: readonly number[], core: number): void {
+  for (const pid of pids) spawnSync('taskset', ['-a', '-p', '-c', String(core), String(pid)], { stdio: 'ignore' })
+}
+
 /** A process and all that came from it. */
 export function familyOf(pid: number): number[] {
   const descendants = new Map<number, number[]>()
@@ -142,9 +147,9 @@ export function residentOctets(pids: readonly number[]): number {
   }, 0)
 }
 
-/** Starts a program; what it says is shown when it ends too early. */
-export function start(program: string, words: readonly string[]): { child: ChildProcess; said(): string } {
-  const child = track(spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] }))
+/** Starts a program; what it says is shown when it ends too early. @param input `commands`: it reads some */
+export function start(program: string, words: readonly string[], input: 'none' | 'commands' = 'none'): { child: ChildProcess; said(): string } {
+  const child = track(spawn(program, words, { stdio: [input === 'none' ? 'ignore' : 'pipe', 'pipe', 'pipe'] }))
   let said = ''
   for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4000)))
   child.on('error', (error) => (said += error.message))

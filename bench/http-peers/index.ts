@@ -8,6 +8,7 @@ import type { HttpPeer } from './types.ts'
 import { varnish } from './varnish.ts'
 
 export { HOST, PARENT_PORTS, TLS_PORTS, type HttpPeer, type Place, type Running } from './types.ts'
+export { burstFloor } from './burst-floor.ts'
 export { startWorker } from './nearcast.ts'
 
 /** Ours first. */
