@@ -4,14 +4,17 @@ import { performance } from 'node:perf_hooks'
 export interface Clock {
   /** Wall time, in milliseconds since the epoch. */
   now(): number
-  /** Milliseconds from an arbitrary start that never go back: for measuring durations. */
+  /** Milliseconds from an arbitrary start that never go back, the same one in all threads of a process: for measuring durations. */
   elapsed(): number
 }
+
+/** Each thread counts from its own beginning, the system from one. */
+const start = Number(process.hrtime.bigint()) / 1e6 - performance.now()
 
 /** The real time; the one place that reads it. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  elapsed: () => performance.now()
+  elapsed: () => performance.now() + start
 }
 
 /** Runs something once after so many milliseconds, unless what it returned has been called; handed about like the clock. */

@@ -1,8 +1,8 @@
 import { primaryKey } from './cache/index.ts'
+import type { CountryOf } from './country.ts'
 import { fieldName, requestField, type Connection, type RequestHead } from './http/index.ts'
 import { BEHAVIOUR_FIELD, readParts, readTarget, type Facts } from './policies/index.ts'
 import { behaviourFor, type Behaviour, type Site } from './sites.ts'
-import type { Worker } from './worker.ts'
 
 /** A request that is to be answered, once it is known to be one of ours. */
 export interface Viewer {
@@ -39,7 +39,7 @@ export function chooseBehaviour(site: Site, request: RequestHead, nonce: string 
   return (told === undefined ? undefined : site.behaviours[Number(told)]) ?? behaviourFor(site, request)
 }
 
-export function viewerOf(worker: Worker, site: Site, behaviour: Behaviour, asked: { request: RequestHead; reply: Connection; nonce: string | undefined }): Viewer {
+export function viewerOf(worker: { readonly countryOf: CountryOf }, site: Site, behaviour: Behaviour, asked: { request: RequestHead; reply: Connection; nonce: string | undefined }): Viewer {
   const { request, reply, nonce } = asked
   if (behaviour.policy.plain && !site.conditional) {
     const primary = primaryKey({ distribution: site.distribution, host: behaviour.origin.host ?? request.host, target: request.target })

@@ -1,6 +1,6 @@
 import { messageOf } from '../core/trouble.ts'
 import type { Viewer } from './asked.ts'
-import type { Reader, StoredObject } from './cache/index.ts'
+import type { Held, PassMark, Reader, StoredObject } from './cache/index.ts'
 import { decode, describeCoded, describePlain, encode, wishFor, type Wish } from './coding/index.ts'
 import type { Coming } from './coming.ts'
 import { fieldName, requestField } from './http/index.ts'
@@ -19,15 +19,11 @@ const MOST_AT_WORK = 16
  * @param tell answers; called at once, or when the body has been decompressed
  */
 export function inCoding(worker: Worker, viewer: Viewer, object: StoredObject, tell: (object: StoredObject) => void): void {
-  const { request, nonce, behaviour: { compression }, key } = viewer
-  if (compression === undefined || nonce !== undefined || requestField(request, RANGE) !== undefined) return tell(object)
-  // What memory cannot hold is not made into anything else.
-  if (object.onDisk !== undefined) return tell(object)
-  const wish = wishFor(compression, object, object.body.length, requestField(request, ACCEPT_ENCODING))
-  if (wish.kind === 'as it is') return tell(object)
-  const name = `${key}\n~${wish.kind === 'encode' ? wish.coding : 'identity'}`
+  const { request } = viewer
+  const wanted = codingFor(worker, viewer, object)
+  if (wanted === undefined) return tell(object)
+  const { wish, name, made } = wanted
   const lines = (): string => (wish.kind === 'encode' ? describeCoded(object.lines, wish.coding) : describePlain(object.lines))
-  const made = worker.store.get(name)
   if (made?.kind === 'object' && made.receivedAt === object.receivedAt) return tell(made)
   if (made?.kind === 'object' && isSame(made, object)) {
     const renewed = madeOf(object, lines(), made.body)
@@ -36,6 +32,7 @@ export function inCoding(worker: Worker, viewer: Viewer, object: StoredObject, t
   }
   // What grows no smaller, or cannot be read, is not tried again.
   if (made?.kind === 'pass' && made.until === object.receivedAt) return tell(object)
+  if (worker.leaveToOwner !== undefined) return worker.leaveToOwner(viewer)
   const work = worker.coding.get(jobOf(name, object)) ?? begin(worker, name, wish, object, lines)
   if (wish.kind === 'encode' || work === undefined) return tell(object)
   let isThere = true
@@ -44,6 +41,34 @@ export function inCoding(worker: Worker, viewer: Viewer, object: StoredObject, t
     worker.complain(`${request.target} could not be answered decompressed: ${messageOf(error)}`)
     viewer.reply.abort()
   })
+}
+
+/** What a response is to be made into for a viewer, what that is held under, and what is held there: perhaps of an older response. */
+interface Wanted {
+  readonly wish: Exclude<Wish, { kind: 'as it is' }>
+  readonly name: string
+  readonly made: Held | undefined
+}
+
+/** Undefined: the viewer gets the response as it is. */
+function codingFor(worker: Worker, viewer: Viewer, object: StoredObject): Wanted | undefined {
+  const { request, nonce, behaviour: { compression }, key } = viewer
+  if (compression === undefined || nonce !== undefined || requestField(request, RANGE) !== undefined) return undefined
+  // What memory cannot hold is not made into anything else.
+  if (object.onDisk !== undefined) return undefined
+  const wish = wishFor(compression, object, object.body.length, requestField(request, ACCEPT_ENCODING))
+  if (wish.kind === 'as it is') return undefined
+  const name = `${key}\n~${wish.kind === 'encode' ? wish.coding : 'identity'}`
+  return { wish, name, made: worker.store.get(name) }
+}
+
+/** What was made of a response for a viewer, or that nothing can be; `not yet` where that is to be found out. Undefined: the viewer gets the response as it is. */
+export function madeFor(worker: Worker, viewer: Viewer, object: StoredObject): { readonly name: string; readonly made: StoredObject | PassMark } | 'not yet' | undefined {
+  const wanted = codingFor(worker, viewer, object)
+  if (wanted === undefined) return undefined
+  const { name, made } = wanted
+  const isOfIt = (made?.kind === 'object' && made.receivedAt === object.receivedAt) || (made?.kind === 'pass' && made.until === object.receivedAt)
+  return isOfIt ? { name, made } : 'not yet'
 }
 
 /** Begins the work, once for all who ask meanwhile; undefined where there is too much of it. It comes to what was made, or to the response as it is. */

@@ -39,7 +39,7 @@ export function readRequest(config: Config, asked: { method: string; host: strin
 /** Puts a request under its behaviour and tells its key, by what an edge itself goes by. */
 export function explainRequest(config: Config, request: RequestHead, viewer: { readonly address: string; readonly countryOf: CountryOf }): Explained {
   const ports = { dns: 53, http: 80, admin: 1 }
-  const standingOf = makeStandings(0)
+  const { of: standingOf } = makeStandings({ retries: 0, hedges: 0 })
   const routes = (name: string, origins: OriginGroup): Route => routeOf({ config, ports, role: 'edge', name: '', distribution: config.distributions[name]!, origins, standingOf })
   const site = makeSites(config, routes, originsOf(config, ports, standingOf)).get(request.host)
   if (site === undefined) return { kind: 'refused', status: 421, reason: `no distribution has the name ${request.host}` }

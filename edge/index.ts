@@ -4,8 +4,10 @@
 // and flight.ts that of a fetch. startWorker makes one worker listen, and is told everything by its Setup.
 //
 // It must never know of DNS, health checks or the supervisor: it meets the daemon on the network only.
-export { removeOldFolders, startCrew, type RunningCrew } from './crew/index.ts'
+export { startCrew, type RunningCrew } from './crew/index.ts'
 export { openCountries } from './country.ts'
+export { removeOldFolders } from './folders.ts'
 export { explainRequest, readRequest, type Explained } from './explain.ts'
 export { canSharePort } from './http/index.ts'
-export { startWorker, type RunningWorker } from './start.ts'
+export type { RunningWorker } from './running.ts'
+export { startWorker } from './start.ts'

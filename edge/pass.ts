@@ -9,7 +9,7 @@ import { relay } from './relay.ts'
 import { BUSY, noAnswer, say } from './say.ts'
 import { readTarget } from './policies/index.ts'
 import { behavioursFor, type Site } from './sites.ts'
-import { openTunnel, upgradeOf, type Tunnel } from './tunnel.ts'
+import { beginUpgrade, openTunnel, type Tunnel, type Upgrade } from './tunnel.ts'
 import { ask, guard, type Parent } from './tiers/index.ts'
 import type { Worker } from './worker.ts'
 
@@ -21,7 +21,7 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 /** Methods by which a request without content says so best by silence; the others say 0 (RFC 9110 §8.6). */
 const SILENT = new Set(['DELETE', 'OPTIONS'])
 /** Why a request was sent on, as Cache-Status has it. */
-const statusOf = (worker: Worker, { behaviour, request }: Viewer): string => (upgradeOf(worker, request) !== undefined ? 'fwd=request' : behaviour.bypass ? 'fwd=bypass' : 'fwd=method')
+const forwardOf = ({ behaviour }: Viewer, upgrade: Upgrade | undefined): string => (upgrade !== undefined ? 'fwd=request' : behaviour.bypass ? 'fwd=bypass' : 'fwd=method')
 
 /** Sends a request through, its content as it comes, and its answer back. */
 export function pass(worker: Worker, viewer: Viewer, site: Site): void {
@@ -36,6 +36,7 @@ export function pass(worker: Worker, viewer: Viewer, site: Site): void {
   const done = (): void => {
     if (isUnderWay && isSent) worker.underWay--
     isUnderWay = false
+    if (tunnel === undefined) upgrade?.leave()
   }
   let isGone = false
   const stop = (): void => {
@@ -43,15 +44,15 @@ export function pass(worker: Worker, viewer: Viewer, site: Site): void {
     done()
     fetching.abort()
   }
-  const protocol = upgradeOf(worker, request)
-  const upgrade = protocol === undefined ? [] : ['Connection', 'Upgrade', 'Upgrade', protocol]
+  const upgrade = beginUpgrade(worker, request)
+  const forward = forwardOf(viewer, upgrade)
   const expect = request.content !== 0 && isExpecting(request) ? ['Expect', '100-continue'] : []
-  const fields = [...upstreamFields(worker, viewer, 'whole'), ...framingOf(request.method, request.content), ...upgrade, ...expect]
+  const fields = [...upstreamFields(worker, viewer, 'whole'), ...framingOf(request.method, request.content), ...(upgrade === undefined ? [] : ['Connection', 'Upgrade', 'Upgrade', upgrade.protocol]), ...expect]
   const fill = new Fill({ kept: false, flow: { pause: () => fetching.pause(), resume: () => fetching.resume() } })
   let begun = false
   let tunnel: Tunnel | undefined
   const respond = (status: number, fields: FieldList): void => {
-    if (guard(worker, () => answerPassed(worker, viewer, status, fields, fill, stop))) return
+    if (guard(worker, () => answerPassed(worker, viewer, { status, fields, forward }, fill, stop))) return
     stop()
     reply.abort()
   }
@@ -62,10 +63,10 @@ export function pass(worker: Worker, viewer: Viewer, site: Site): void {
     head: (status, fields) => {
       begun = true
       if (status === 101) {
-        done()
-        tunnel = openTunnel(worker, viewer, protocol!, fields, fetching)
-        return
+        tunnel = openTunnel(worker, viewer, upgrade!, fields, fetching)
+        return done()
       }
+      upgrade?.leave()
       const changed = SAFE.has(request.method) || status < 200 || status >= 400 ? [] : changedBy(viewer, site, fields)
       for (const primary of changed) worker.forget(primary)
       if (worker.crew === undefined || changed.length === 0) return respond(status, fields)
@@ -86,7 +87,7 @@ export function pass(worker: Worker, viewer: Viewer, site: Site): void {
       done()
       if (tunnel !== undefined) tunnel.broken()
       else if (begun) fill.fail()
-      else if (!guard(worker, () => answerTrouble(worker, viewer, trouble, parent))) reply.abort()
+      else if (!guard(worker, () => answerTrouble(worker, viewer, trouble, parent, forward))) reply.abort()
     }
   })
   isSent = true
@@ -115,14 +116,14 @@ function sendContent({ request, reply }: Viewer, fetching: Fetching, stop: () =>
   )
 }
 
-function answerPassed(worker: Worker, viewer: Viewer, status: number, fields: FieldList, fill: Fill, stop: () => void): void {
+function answerPassed(worker: Worker, viewer: Viewer, { status, fields, forward }: { status: number; fields: FieldList; forward: string }, fill: Fill, stop: () => void): void {
   const { request, reply } = viewer
   const passed = passedOn(worker.node, fields, worker.clock.now())
   const stated = fieldOf(fields, 'content-length')
   const bodiless = status === 204 || status === 304
   const framing = stated !== undefined || bodiless ? 'length' : request.minor === 1 ? 'chunked' : 'close'
   const above = fieldOf(fields, 'cache-status')
-  const own = `${worker.node}; ${statusOf(worker, viewer)}`
+  const own = `${worker.node}; ${forward}`
   const close = reply.closesAfter || framing === 'close'
   const proof = viewer.nonce === undefined ? undefined : worker.auth.answer(viewer.nonce, status)
   const way: Way = { cache: 'Miss', status: above === undefined ? own : `${above}, ${own}`, id: viewer.id!, close, keepAlive: request.minor === 0 && !close, proof }
@@ -131,11 +132,11 @@ function answerPassed(worker: Worker, viewer: Viewer, status: number, fields: Fi
   reply.whole(head)
 }
 
-function answerTrouble(worker: Worker, viewer: Viewer, trouble: UpstreamTrouble, parent: Parent): void {
+function answerTrouble(worker: Worker, viewer: Viewer, trouble: UpstreamTrouble, parent: Parent, forward: string): void {
   const { request, reply } = viewer
   worker.counters.errors++
   worker.complain(`no answer to ${request.method} ${request.target}: ${parent.name}: ${trouble.detail}`)
-  say(worker, request, reply, { ...noAnswer(trouble, parent), lines: `Cache-Status: ${worker.node}; ${statusOf(worker, viewer)}; detail=${trouble.kind}\r\n` }, viewer.nonce, viewer.id)
+  say(worker, request, reply, { ...noAnswer(trouble, parent), lines: `Cache-Status: ${worker.node}; ${forward}; detail=${trouble.kind}\r\n` }, viewer.nonce, viewer.id)
 }
 
 /** What an answer to a request that may have an effect makes void: what is held of the target, and of what the answer says is elsewhere on the same host (RFC 9111 §4.4). */

@@ -172,6 +172,8 @@ function hit(worker: Worker, viewer: Viewer, key: string, object: StoredObject, 
     object.askedAt = now
     return fetch(worker, viewer, key, 'stale', object, 'together')
   }
+  // Who shall answer, where the coding is still to be made, is known before a hit is counted.
+  if (worker.leaveToOwner !== undefined) return inCoding(worker, viewer, object, () => answerFromHeld(worker, viewer, object, now))
   answerFromHeld(worker, viewer, object, now)
 }
 

@@ -1,39 +1,18 @@
-import type { MessagePort } from 'node:worker_threads'
-import type { Counters, Injection, Setup } from '../core/channel.ts'
+import type { Setup } from '../core/channel.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Config } from '../core/config.ts'
 import type { Logger } from '../core/log.ts'
 import { ownTls } from '../core/own-tls.ts'
 import { joinMemory, makeCrew, type CrewPlace } from './crew/index.ts'
 import { openCountries } from './country.ts'
-import type { Purge } from '../core/purge.ts'
 import { MOST_FLIGHTS } from './flight.ts'
 import { HttpServer, type Handler, type ServerLimits } from './http/index.ts'
 import { makeInjector } from './inject.ts'
 import { purge } from './purges.ts'
+import type { RunningMate } from './running.ts'
 import { serve } from './serve.ts'
 import { Certificates, type CertificateFiles } from './tls/index.ts'
 import { makeWorker } from './worker.ts'
-
-export interface RunningWorker {
-  /** `http://127.0.10.1:8080`, one for each listener. */
-  readonly listening: readonly string[]
-  counters(): Counters
-  /** From now on requests fare as a rehearsal says; absent: as they should. */
-  inject(injection: Injection | undefined): void
-  /** These origins are down by their checks, and the others are not: they are asked last. */
-  downOrigins(names: readonly string[]): void
-  /** What is held, on its way or on disk, and is subject to it is answered no more, at once or when this resolves. */
-  purge(purge: Purge): void | Promise<void>
-  /** Finishes what is under way within this long. @param drained waited for before it lets go of what it fetches with */
-  close(withinMs: number, drained?: () => Promise<void>): Promise<void>
-}
-
-/** One of several of an edge. */
-export interface RunningMate extends RunningWorker {
-  /** A way to another one. */
-  join(worker: number, port: MessagePort): void
-}
 
 /** Starts an edge, regional or shield; throws, in words for the operator, when it cannot listen. */
 export async function startWorker(options: { setup: Setup; clock: Clock; log: Logger; place?: CrewPlace }): Promise<RunningMate> {
@@ -46,7 +25,7 @@ export async function startWorker(options: { setup: Setup; clock: Clock; log: Lo
   const countryOf = role === 'edge' ? await openCountries(config, setup.stateFolder) : undefined
   const limits = limitsOf(config, role)
   const shares = place && joinMemory(place.memory, { ...place, clients: limits.clients, perAddress: limits.clientsPerAddress })
-  const worker = makeWorker({ ...options, setup, countryOf, shares, measured: (row) => worker.crew?.measured(row) })
+  const worker = makeWorker({ ...options, setup, countryOf, share: place && { ...place, ...shares! }, measured: (row) => worker.crew?.measured(row) })
   const handle: Handler = (request, reply) => {
     try {
       serve(worker, request, reply)

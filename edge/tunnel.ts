@@ -2,43 +2,40 @@ import type { Viewer } from './asked.ts'
 import { fieldName, requestField, type Fetching, type RequestHead } from './http/index.ts'
 import { fieldOf, toLines, type FieldList } from './message/index.ts'
 import { passedOn } from './passed.ts'
+import { makeLedger, type Tally } from './tiers/index.ts'
 import type { Worker } from './worker.ts'
 
 // Connections that leave HTTP (RFC 9110 §7.8), WebSocket above all: from the client through every tier to the origin, octet by octet.
 
 /** What a worker has of them. */
-export interface Tunnels extends TunnelCount {
+export interface Tunnels {
   /** Protocols that a request may be upgraded to, in lower case. */
   readonly protocols: ReadonlySet<string>
-  readonly most: number
+  /** There is room for one more. */
+  readonly hasRoom: boolean
+  /** Takes the place of one, from when it is asked for; undefined where there is none. What it returns gives it back, once. */
+  take(): (() => void) | undefined
 }
 
-interface TunnelCount {
-  /** How many are open now. */
-  readonly open: number
-  /** One more is open, or one less. */
-  count(change: 1 | -1): void
-}
-
-/** @param count where they are counted, if that is not here alone */
-export function makeTunnels(protocols: readonly string[], most: number, count: TunnelCount = makeCount()): Tunnels {
+/** @param tally where they are counted, if that is not here alone */
+export function makeTunnels(protocols: readonly string[], most: number, tally: Tally = makeLedger().tally('tunnels')): Tunnels {
   return {
     protocols: new Set(protocols),
-    most,
-    get open() {
-      return count.open
+    get hasRoom() {
+      return tally.sum < most
     },
-    count: (change) => count.count(change)
-  }
-}
-
-function makeCount(): TunnelCount {
-  let open = 0
-  return {
-    get open() {
-      return open
-    },
-    count: (change) => void (open += change)
+    take: () => {
+      // Counted first and then looked at: of two that come at once both may be refused, but never both be taken.
+      tally.count(1)
+      let isTaken = true
+      const leave = (): void => {
+        if (isTaken) tally.count(-1)
+        isTaken = false
+      }
+      if (tally.sum <= most) return leave
+      leave()
+      return undefined
+    }
   }
 }
 
@@ -55,23 +52,30 @@ const UPGRADE = fieldName('upgrade')
 export function upgradeOf({ tunnels }: Worker, request: RequestHead): string | undefined {
   if (!request.upgrades || request.method !== 'GET' || request.content !== 0) return undefined
   const protocol = requestField(request, UPGRADE)?.toLowerCase()
-  return protocol !== undefined && tunnels.protocols.has(protocol) && tunnels.open < tunnels.most ? protocol : undefined
+  return protocol !== undefined && tunnels.protocols.has(protocol) && tunnels.hasRoom ? protocol : undefined
+}
+
+/** A connection that is to leave HTTP. */
+export interface Upgrade {
+  readonly protocol: string
+  /** Gives its place back: it stays with HTTP, or is over. */
+  leave(): void
+}
+
+/** Takes a place for the upgrade that a request asks for; undefined as for `upgradeOf`. */
+export function beginUpgrade(worker: Worker, request: RequestHead): Upgrade | undefined {
+  const protocol = upgradeOf(worker, request)
+  const leave = protocol === undefined ? undefined : worker.tunnels.take()
+  return leave && { protocol: protocol!, leave }
 }
 
 /** Answers with 101 as it came from above, and joins both connections. */
-export function openTunnel(worker: Worker, viewer: Viewer, protocol: string, fields: FieldList, fetching: Fetching): Tunnel {
+export function openTunnel(worker: Worker, viewer: Viewer, { protocol, leave }: Upgrade, fields: FieldList, fetching: Fetching): Tunnel {
   const { reply, nonce } = viewer
-  const { tunnels } = worker
-  tunnels.count(1)
-  let isOpen = true
-  const close = (): void => {
-    if (isOpen) tunnels.count(-1)
-    isOpen = false
-  }
   if (fieldOf(fields, 'upgrade')?.toLowerCase() !== protocol) {
     worker.complain(`${viewer.request.target}: switched to another protocol than ${protocol}`)
     fetching.abort()
-    close()
+    leave()
     reply.abort()
     return { data: () => undefined, end: () => undefined, broken: () => undefined }
   }
@@ -79,7 +83,7 @@ export function openTunnel(worker: Worker, viewer: Viewer, protocol: string, fie
   if (worker.role === 'edge') head += `X-Nearcast-Pop: ${worker.name}\r\n`
   if (nonce !== undefined) head += `X-Nearcast-Tier: ${worker.auth.answer(nonce, 101)}\r\n`
   const gone = (): void => {
-    close()
+    leave()
     fetching.abort()
   }
   reply.switchTo(
@@ -98,11 +102,11 @@ export function openTunnel(worker: Worker, viewer: Viewer, protocol: string, fie
       if (!reply.write(piece)) fetching.pause()
     },
     end: () => {
-      close()
+      leave()
       reply.finish()
     },
     broken: () => {
-      close()
+      leave()
       reply.abort()
     }
   }

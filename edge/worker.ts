@@ -1,20 +1,22 @@
 import { randomBytes } from 'node:crypto'
+import type { MessagePort } from 'node:worker_threads'
 import type { Clock } from '../core/clock.ts'
 import type { Counters, Role, Setup } from '../core/channel.ts'
 import type { Logger } from '../core/log.ts'
+import type { Viewer } from './asked.ts'
 import { makeBodies, mostFiles } from './bodies/index.ts'
 import { MOST_FLIGHTS, type Desk, type Flight } from './flight.ts'
 import { partsKey, type StoredObject } from './cache/index.ts'
 import { UNKNOWN_COUNTRY, type CountryOf } from './country.ts'
+import { diskFolder } from './folders.ts'
 import { makeKin } from './kin.ts'
-import { UpstreamClient } from './http/index.ts'
+import { UpstreamClient, type Connection, type RequestHead } from './http/index.ts'
 import { makePurges } from './purges.ts'
 import { heldAs, makeSites, type Site } from './sites.ts'
 import { makeWarm, MemoryStore, openDisk, type DiskTier, type Warm } from './store/index.ts'
-import { diskFolder, type Crew, type CrewPlace, type Shares } from './crew/index.ts'
 import { makeTunnels, type Tunnels } from './tunnel.ts'
 import { makeViewers, type MeasuredRow, type Viewers } from './viewers/index.ts'
-import { equalsOf, makeBudget, makeLiveness, makeStandings, makeTierAuth, originsOf, routeOf, type Standing, type TierAuth } from './tiers/index.ts'
+import { equalsOf, makeStandings, makeTierAuth, originsOf, routeOf, type Ledger, type Standing, type Tally, type TierAuth } from './tiers/index.ts'
 
 /** All that one worker of the CDN works with; its configuration is fixed, its cache and counters live. */
 export interface Worker extends Desk {
@@ -36,15 +38,49 @@ export interface Worker extends Desk {
   readonly tunnels: Tunnels
   /** The others, where it is one of several of its edge. */
   crew: Crew | undefined
+  /** Has the owner of what is lent answer, who makes of it what a viewer takes: once for all. Of a desk with what is lent. */
+  readonly leaveToOwner: ((viewer: Viewer) => void) | undefined
   /** First half of every request id of this process. */
   readonly idPrefix: string
   /** Second half: counts up, and never over: 2 to the 48 requests. */
   nextId: number
 }
 
-/** @param options `place` and `shares` where it is one of several; `measured` is told of viewers that it measured */
-export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; countryOf?: CountryOf | undefined; place?: CrewPlace | undefined; shares?: Shares | undefined; measured?: (row: MeasuredRow) => void }): Worker {
-  const { setup, clock, log, place, shares } = options
+/** A worker's way to the others of its edge. */
+export interface Crew {
+  /** Whose a request is: of GET or HEAD, that could be answered from what is held. Undefined: ours. */
+  turn(viewer: Viewer): 'carried' | LentObject | undefined
+  /** Has the first worker answer what the edge knows but once; false where that is this one, or is not there. */
+  carryToFirst(request: RequestHead, reply: Connection): boolean
+  /** Lends what has just been looked up, where whoever asked for it wants that. */
+  lend(viewer: Viewer, key: string, object: StoredObject): void
+  /** Has all others forget what is held under these, and voids what was lent of it. @param done told when nobody answers with it any more */
+  forget(primaries: readonly string[], done: () => void): void
+  measured(row: MeasuredRow): void
+  join(worker: number, port: MessagePort): void
+  /** Octets of what is lent. */
+  readonly lentOctets: number
+}
+
+/** What a worker may answer with of what is another's. */
+export interface LentObject {
+  /** As the worker itself, with what is lent for its store. */
+  readonly desk: Worker
+  readonly key: string
+  readonly object: StoredObject
+}
+
+/** Which of several workers of an edge one is, and what they have in common. */
+export interface Share {
+  readonly worker: number
+  readonly workers: number
+  readonly ledger: Ledger
+  readonly tunnels: Tally
+}
+
+/** @param options `share` where it is one of several; `measured` is told of viewers that it measured */
+export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; countryOf?: CountryOf | undefined; share?: Share | undefined; measured?: (row: MeasuredRow) => void }): Worker {
+  const { setup, clock, log, share } = options
   const { config, ports, role, name } = setup
   const counters: Counters = { requests: 0, hits: 0, fetches: 0, errors: 0, bytesSent: 0, stored: 0, objects: 0 }
   const auth = makeTierAuth(setup.tierSecret)
@@ -53,10 +89,11 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     counters.errors++
     tellFault(`a fault of ours, what it was about is given up: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   }
-  const disk = config.cache.disk === 0 ? undefined : openDisk({ folder: diskFolder(setup.stateFolder, role, name, place?.worker), limit: config.cache.disk, say: (text) => log.warn(text) })
-  const store = new MemoryStore(config.cache.memory, config.cache.eviction, disk, config.cache.sendfile ? makeBodies(Math.floor(mostFiles() / (place?.workers ?? 1))) : undefined)
+  const disk = config.cache.disk === 0 ? undefined : openDisk({ folder: diskFolder(setup.stateFolder, role, name, share?.worker), limit: config.cache.disk, say: (text) => log.warn(text) })
+  const store = new MemoryStore(config.cache.memory, config.cache.eviction, disk, config.cache.sendfile ? makeBodies(Math.floor(mostFiles() / (share?.workers ?? 1))) : undefined)
   const flying = new Set<Flight>()
-  const standingOf = makeStandings(config.tiers['retry-share'])
+  const standings = makeStandings({ retries: config.tiers['retry-share'], hedges: config.tiers['hedge-share'] }, share?.ledger)
+  const standingOf = standings.of
   const sites = makeSites(config, (distribution, origins) => routeOf({ config, ports, role, name, distribution: config.distributions[distribution]!, origins, standingOf }), originsOf(config, ports, standingOf))
   return {
     name,
@@ -76,19 +113,19 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     asker: {
       client: new UpstreamClient(fault),
       auth,
-      liveness: makeLiveness(),
+      liveness: standings.liveness,
       clock,
       chance: Math.random,
-      hedges: makeBudget(config.tiers['hedge-share']),
+      hedges: standings.hedges,
       suspects: new Map(),
       changed: (parent, state, detail) => log[state === 'dead' ? 'warn' : 'info'](`${parent.kind === 'origin' ? 'origin' : 'parent'} ${parent.name} is ${state === 'dead' ? 'skipped' : 'used again'}: ${detail}`),
       sent: () => void counters.fetches++,
       fault
     },
     counters,
-    tunnels: makeTunnels(config.http.upgrade, config.http.tunnels, shares?.tunnels),
+    tunnels: makeTunnels(config.http.upgrade, config.http.tunnels, share?.tunnels),
     underWay: 0,
-    mostFlights: Math.ceil(MOST_FLIGHTS / (place?.workers ?? 1)),
+    mostFlights: Math.ceil(MOST_FLIGHTS / (share?.workers ?? 1)),
     flying,
     standingOf,
     hasEquals: role === 'edge' && equalsOf(config, role, name).length > 1,
@@ -104,6 +141,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     purges: makePurges(setup.purges ?? [], (what) => heldAs(sites.values(), what)),
     hidesTags: role === 'edge' && config.cache.tags === 'hide',
     crew: undefined,
+    leaveToOwner: undefined,
     countryOf: options.countryOf ?? (() => UNKNOWN_COUNTRY),
     idPrefix: randomBytes(5).toString('hex'),
     nextId: 1

@@ -1,32 +1,17 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Viewer } from '../asked.ts'
 import type { StoredObject } from '../cache/index.ts'
+import { madeFor } from '../coded.ts'
 import type { Connection, Handler, RequestHead } from '../http/index.ts'
 import { hashText } from '../tiers/index.ts'
-import type { Worker } from '../worker.ts'
+import type { Crew, LentObject, Worker } from '../worker.ts'
 import { Carried } from './carried.ts'
-import { LARGEST_LENT, makeLent, type Lent, type LentObject } from './lent.ts'
+import { LARGEST_LENT, makeLent, wordOf, type Lent } from './lent.ts'
 import { Mate } from './mate.ts'
 import type { MateWord, Octets } from './messages.ts'
 import type { MeasuredRow } from '../viewers/index.ts'
 import { ownerOf } from './owner.ts'
 import type { Shares } from './shared.ts'
-
-/** A worker's way to the others of its edge. */
-export interface Crew {
-  /** Whose a request is: of GET or HEAD, that could be answered from what is held. Undefined: ours. */
-  turn(viewer: Viewer): 'carried' | LentObject | undefined
-  /** Has the first worker answer what the edge knows but once; false where that is this one, or is not there. */
-  carryToFirst(request: RequestHead, reply: Connection): boolean
-  /** Lends what has just been looked up, where whoever asked for it wants that. */
-  lend(viewer: Viewer, key: string, object: StoredObject): void
-  /** Has all others forget what is held under these, and voids what was lent of it. @param done told when nobody answers with it any more */
-  forget(primaries: readonly string[], done: () => void): void
-  measured(row: MeasuredRow): void
-  join(worker: number, port: MessagePort): void
-  /** Octets of what is lent. */
-  readonly lentOctets: number
-}
 
 export interface CrewOptions {
   readonly place: { readonly worker: number; readonly workers: number }
@@ -68,7 +53,7 @@ class Desk implements Crew {
   constructor(worker: Worker, options: CrewOptions) {
     this.#worker = worker
     this.#options = options
-    this.#lent = makeLent(worker, options.shares, options.lentMemory)
+    this.#lent = makeLent(worker, options.shares, options.lentMemory, (viewer) => this.#leaveToOwner(viewer))
   }
 
   get lentOctets(): number {
@@ -77,9 +62,8 @@ class Desk implements Crew {
 
   turn(viewer: Viewer): 'carried' | LentObject | undefined {
     if (viewer.reply instanceof Carried) return undefined
-    const { place } = this.#options
     const hash = this.#hashOf(viewer.primary)
-    const mate = this.#mates[ownerOf(hash, place.workers, (worker) => worker === place.worker || this.#mates[worker] !== undefined)]
+    const mate = this.#ownerOf(hash)
     if (mate === undefined) return undefined
     const lent = this.#lent.find(viewer, hash)
     if (lent !== undefined) return lent
@@ -94,14 +78,16 @@ class Desk implements Crew {
     return true
   }
 
-  lend({ reply, primary }: Viewer, key: string, object: StoredObject): void {
+  lend(viewer: Viewer, key: string, object: StoredObject): void {
+    const { reply, primary } = viewer
     if (!(reply instanceof Carried) || !reply.isWanted || object.onDisk !== undefined || object.status >= 400 || object.body.length > LARGEST_LENT) return
-    const { body, ...rest } = object
+    const coded = madeFor(this.#worker, viewer, object)
+    // Until there is what this viewer takes, we are asked each time.
+    if (coded === 'not yet') return
     const held = key === primary ? undefined : this.#worker.store.get(primary)
-    const copy = Uint8Array.prototype.slice.call(body)
-    const word: MateWord = { kind: 'lent', primary, changes: this.#options.shares.changesOf(this.#hashOf(primary)), vary: held?.kind === 'vary' ? held : undefined, key, object: { ...rest, frame: '', frameAge: -1 }, body: copy }
+    const made = coded && { name: coded.name, held: coded.made.kind === 'pass' ? coded.made : wordOf(coded.made) }
     reply.isWanted = false
-    reply.say(word, copy.buffer as ArrayBuffer)
+    reply.say({ kind: 'lent', primary, changes: this.#options.shares.changesOf(this.#hashOf(primary)), vary: held?.kind === 'vary' ? held : undefined, key, object: wordOf(object), made })
   }
 
   forget(primaries: readonly string[], done: () => void): void {
@@ -129,6 +115,18 @@ class Desk implements Crew {
     this.#mates[worker] = mate
     before?.close()
   }
+
+  /** Undefined: it is us. */
+  #ownerOf(hash: number): Mate | undefined {
+    return this.#mates[ownerOf(hash, this.#options.place.workers, this.#isThere)]
+  }
+
+  #leaveToOwner(viewer: Viewer): void {
+    // It is there: what it lent has just been found.
+    this.#carry(this.#ownerOf(this.#hashOf(viewer.primary))!, viewer.request, viewer.reply, true)
+  }
+
+  readonly #isThere = (worker: number): boolean => worker === this.#options.place.worker || this.#mates[worker] !== undefined
 
   readonly #hashOf = (primary: string): number => hashText(primary, this.#options.seed)
 

@@ -5,11 +5,10 @@
 //
 // Each key has its owner (owner.ts), by its hash; whoever takes a request for a key of another has that one answer it, and passes
 // the answer on as it comes (Mates, Carried). So there is one fetch for a key, whichever connection asks. What is asked for again
-// and again is lent for a second (lent.ts). Limits are counted in memory that all share (shared.ts).
+// and again is lent for a while (lent.ts). Limits are counted in memory that all share (shared.ts).
 //
 // It must never know what a request is for, or whether an answer may be held.
-export { makeCrew, type Crew } from './crew.ts'
-export { diskFolder, removeOldFolders } from './folders.ts'
+export { makeCrew } from './crew.ts'
 export { startCrew, type RunningCrew } from './lead.ts'
-export { joinMemory, type Shares } from './shared.ts'
-export type { CrewPlace } from './messages.ts'
+export type { CrewPlace, FromThread, ThreadData, ToThread } from './messages.ts'
+export { joinMemory } from './shared.ts'

@@ -5,7 +5,8 @@ import type { Logger } from '../../core/log.ts'
 import type { Purge } from '../../core/purge.ts'
 import { reclaimBodies } from '../bodies/index.ts'
 import { makePurges, type Purges } from '../purges.ts'
-import type { RunningWorker } from '../start.ts'
+import { ledgerNames } from '../tiers/index.ts'
+import type { RunningWorker } from '../running.ts'
 import type { FromThread, ThreadData, ToThread } from './messages.ts'
 import { changesIn, leaveMemory, makeMemory, type CrewMemory } from './shared.ts'
 
@@ -27,7 +28,7 @@ const LOOK_MS = 250
 const LOOKS = 20
 /** How much longer than they were given workers may take to drain. */
 const GRACE_MS = 250
-const ENTRY = new URL('./thread.js', import.meta.url)
+const ENTRY = new URL('../thread.js', import.meta.url)
 
 /** Starts an edge of several workers; throws, in words for the operator, when they cannot listen. */
 export async function startCrew(options: CrewOptions): Promise<RunningCrew> {
@@ -87,7 +88,7 @@ class Lead implements RunningCrew {
   constructor(options: CrewOptions) {
     const { workers, setup } = options
     this.#options = options
-    this.#memory = makeMemory({ workers, clients: setup.config.http.clients })
+    this.#memory = makeMemory({ workers, clients: setup.config.http.clients, names: ledgerNames(setup.config) })
     this.#purges = makePurges(setup.purges ?? [])
     this.ready = new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
     this.#posts = Array.from({ length: workers }, (_, number): Post => ({ number, thread: undefined, serves: false, isDrained: false, counters: NOTHING, silentLooks: 0, failures: 0, servingSince: 0, restart: undefined, changesSeen: 0, changesLately: 0, awaited: new Map() }))

@@ -5,17 +5,9 @@ import { fieldName, mayHaveField } from '../http/index.ts'
 import { settlePurges } from '../purges.ts'
 import { sentField } from '../question.ts'
 import { MemoryStore } from '../store/index.ts'
-import type { Worker } from '../worker.ts'
-import type { MateWord } from './messages.ts'
+import type { LentObject, Worker } from '../worker.ts'
+import type { LentWord, MateWord } from './messages.ts'
 import type { Shares } from './shared.ts'
-
-/** What a worker may answer with of what is another's. */
-export interface LentObject {
-  /** As the worker itself, with what is lent for its store. */
-  readonly desk: Worker
-  readonly key: string
-  readonly object: StoredObject
-}
 
 /** What is lent to a worker: the owner is asked for it again after a while, and where something was changed or purged. */
 export interface Lent {
@@ -31,20 +23,21 @@ export interface Lent {
 const LENT_MS = 10_000
 /** Bodies that are lent are those of plain hits. */
 export const LARGEST_LENT = 128 * 1024
-/** Of each place: hash, changes, and until when. */
-const PLACE_OCTETS = 16
+/** Of each place: what was asked for last; what is lent, as of which change, and until when. */
+const PLACE_OCTETS = 20
 const MOST_PLACES = 2 ** 16
 /** A place to so many octets of what is lent. */
 const OCTETS_PER_PLACE = 256
 /** Requests with wishes of their own are for the owner. */
 const WISHES = new Set([fieldName('cache-control').hash])
 
-/** @param octets of memory for it */
-export function makeLent(worker: Worker, shares: Shares, octets: number): Lent {
+/** @param octets of memory for it @param leaveToOwner has the owner answer */
+export function makeLent(worker: Worker, shares: Shares, octets: number, leaveToOwner: (viewer: Viewer) => void): Lent {
   const places = Math.max(1, Math.min(MOST_PLACES, 2 ** Math.floor(Math.log2(octets / OCTETS_PER_PLACE))))
   const store = new MemoryStore(octets - places * PLACE_OCTETS, 'lru')
-  const desk: Worker = { ...worker, store, disk: undefined, warm: undefined, crew: undefined, coding: new Map(), idPrefix: randomBytes(5).toString('hex'), nextId: 1 }
-  // By hash, each in the one place that it can have: what was asked for last, as of which change it is lent, and until when.
+  const desk: Worker = { ...worker, store, disk: undefined, warm: undefined, crew: undefined, leaveToOwner, idPrefix: randomBytes(5).toString('hex'), nextId: 1 }
+  // By hash, each in the one place that it can have. What was asked for but once drives out nothing that is lent.
+  const asked = new Uint32Array(places)
   const hashes = new Uint32Array(places)
   const changes = new Uint32Array(places)
   const untils = new Float64Array(places)
@@ -65,18 +58,25 @@ export function makeLent(worker: Worker, shares: Shares, octets: number): Lent {
     },
     isWanted(hash) {
       const place = hash % places
-      if (hashes[place] === hash) return true
-      hashes[place] = hash
-      untils[place] = 0
+      if (hashes[place] === hash || asked[place] === hash) return true
+      asked[place] = hash
       return false
     },
-    take({ primary, changes: then, vary, key, object, body }, hash) {
+    take({ primary, changes: then, vary, key, object, made }, hash) {
       if (vary !== undefined) store.put(primary, vary)
-      if (!store.put(key, { ...object, body: Buffer.from(body.buffer, body.byteOffset, body.length) })) return
+      if (!store.put(key, objectOf(object))) return
+      if (made !== undefined) store.put(made.name, 'until' in made.held ? made.held : objectOf(made.held))
       const place = hash % places
       hashes[place] = hash
       changes[place] = then
       untils[place] = worker.clock.elapsed() + LENT_MS
     }
   }
+}
+
+const objectOf = ({ body, ...object }: LentWord): StoredObject => ({ ...object, body: Buffer.from(body.buffer, body.byteOffset, body.length) })
+
+/** An object as it goes into a message, with a body of its own. */
+export function wordOf({ body, ...object }: StoredObject): LentWord {
+  return { ...object, body: Uint8Array.prototype.slice.call(body), frame: '', frameAge: -1 }
 }

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Counters, Injection, Setup } from '../../core/channel.ts'
 import type { Purge } from '../../core/purge.ts'
-import type { StoredObject, VaryMark } from '../cache/index.ts'
+import type { PassMark, StoredObject, VaryMark } from '../cache/index.ts'
 import type { Framing, RequestHead } from '../http/index.ts'
 import type { MeasuredRow } from '../viewers/index.ts'
 import type { CrewMemory } from './shared.ts'
@@ -10,6 +10,15 @@ import type { CrewMemory } from './shared.ts'
 
 /** A body: short ones as text, one character an octet, which costs a message least. */
 export type Octets = string | Uint8Array
+
+/** An object that is lent. */
+export type LentWord = Omit<StoredObject, 'body'> & { readonly body: Uint8Array }
+
+/** What its owner has made of it, and holds under that name; or that nothing can be. */
+export interface LentMade {
+  readonly name: string
+  readonly held: LentWord | PassMark
+}
 
 /** Between workers, in batches. `id` is that of the one who asked, for both directions. */
 export type MateWord =
@@ -26,7 +35,7 @@ export type MateWord =
   | { readonly kind: 'finish'; readonly id: number }
   | { readonly kind: 'abort'; readonly id: number }
   /** What you asked for, to be answered by yourself for a while. `changes`: how often what has its hash was changed until now. */
-  | { readonly kind: 'lent'; readonly primary: string; readonly changes: number; readonly vary: VaryMark | undefined; readonly key: string; readonly object: Omit<StoredObject, 'body'>; readonly body: Uint8Array }
+  | { readonly kind: 'lent'; readonly primary: string; readonly changes: number; readonly vary: VaryMark | undefined; readonly key: string; readonly object: LentWord; readonly made: LentMade | undefined }
   /** What is held under these is void; it says `forgotten`. */
   | { readonly kind: 'forget'; readonly number: number; readonly primaries: readonly string[] }
   | { readonly kind: 'forgotten'; readonly number: number }

@@ -1,7 +1,6 @@
 import { randomInt } from 'node:crypto'
 import type { Seats } from '../http/index.ts'
-import { hashText } from '../tiers/index.ts'
-import type { Tunnels } from '../tunnel.ts'
+import { hashText, LINE_WORDS, type Ledger, type Tally } from '../tiers/index.ts'
 
 /** What the workers of one edge have in common, to be read and written by each without a lock. */
 export interface CrewMemory {
@@ -12,13 +11,18 @@ export interface CrewMemory {
   readonly seeds: readonly number[]
   /** How often something under each hash was changed by a request, what was lent before that being void; then how often anything was. */
   readonly changes: SharedArrayBuffer
+  /** How parents fare: a line for each name; then, of each worker, what it adds to the tally under each name. */
+  readonly ledger: SharedArrayBuffer
+  readonly names: readonly string[]
 }
 
 /** What one worker makes of it. */
 export interface Shares {
   readonly seats: Seats
   /** Upgraded connections of all workers. */
-  readonly tunnels: Pick<Tunnels, 'open' | 'count'>
+  readonly tunnels: Tally
+  /** How parents fare, as all workers have found. */
+  readonly ledger: Ledger
   /** @param hash of a primary key */
   changesOf(hash: number): number
   changed(hash: number): void
@@ -31,25 +35,30 @@ const CLIENTS = 0
 const TUNNELS = 1
 const OWN = 2
 
-export function makeMemory({ workers, clients }: { readonly workers: number; readonly clients: number }): CrewMemory {
+/** @param options `names` under which it is written how parents fare */
+export function makeMemory({ workers, clients, names }: { readonly workers: number; readonly clients: number; readonly names: readonly string[] }): CrewMemory {
   // Memory that nobody writes to takes none.
   const places = 2 ** Math.min(22, Math.ceil(Math.log2(clients * 4)))
   const seeds = Array.from({ length: ROWS }, () => randomInt(2 ** 32))
-  return { counts: new SharedArrayBuffer(workers * sizeOf(places)), places, seeds, changes: new SharedArrayBuffer((CHANGES + 1) * 4) }
+  return { counts: new SharedArrayBuffer(workers * sizeOf(places)), places, seeds, changes: new SharedArrayBuffer((CHANGES + 1) * 4), ledger: new SharedArrayBuffer(4 * names.length * (LINE_WORDS + workers)), names }
 }
 
 const sizeOf = (places: number): number => 4 * (OWN + ROWS * places)
 
 /** What a worker that is gone has counted counts no more. */
-export function leaveMemory({ counts, places }: CrewMemory, worker: number): void {
+export function leaveMemory({ counts, places, ledger, names }: CrewMemory, worker: number): void {
   new Int32Array(counts, worker * sizeOf(places), OWN + ROWS * places).fill(0)
+  talliesOf({ ledger, names }, worker).fill(0)
 }
+
+const talliesOf = ({ ledger, names }: Pick<CrewMemory, 'ledger' | 'names'>, worker: number): Int32Array => new Int32Array(ledger, 4 * names.length * (LINE_WORDS + worker), names.length)
 
 /** How often anything was changed. */
 export const changesIn = ({ changes }: CrewMemory): number => Atomics.load(new Uint32Array(changes), CHANGES)
 
 /** @param options the worker, of how many; the most `clients` of all addresses, and `perAddress` of one */
-export function joinMemory({ counts, places, seeds, changes }: CrewMemory, options: { readonly worker: number; readonly workers: number; readonly clients: number; readonly perAddress: number }): Shares {
+export function joinMemory(memory: CrewMemory, options: { readonly worker: number; readonly workers: number; readonly clients: number; readonly perAddress: number }): Shares {
+  const { counts, places, seeds, changes } = memory
   const { worker, workers, clients, perAddress } = options
   const all = Array.from({ length: workers }, (_, each) => new Int32Array(counts, each * sizeOf(places), OWN + ROWS * places))
   const own = all[worker]!
@@ -74,15 +83,38 @@ export function joinMemory({ counts, places, seeds, changes }: CrewMemory, optio
       leave
     },
     tunnels: {
-      get open() {
+      get sum() {
         return sum(TUNNELS)
       },
       count: (change) => void Atomics.add(own, TUNNELS, change)
     },
+    ledger: joinLedger(memory, worker, workers),
     changesOf: (hash) => Atomics.load(marks, hash & (CHANGES - 1)),
     changed: (hash) => {
       Atomics.add(marks, hash & (CHANGES - 1), 1)
       Atomics.add(marks, CHANGES, 1)
+    }
+  }
+}
+
+function joinLedger(memory: CrewMemory, worker: number, workers: number): Ledger {
+  const { ledger, names } = memory
+  const tallies = Array.from({ length: workers }, (_, each) => talliesOf(memory, each))
+  const numberOf = (name: string): number => {
+    const number = names.indexOf(name)
+    if (number < 0) throw new Error(`nobody said that there would be ${name}`)
+    return number
+  }
+  return {
+    line: (name) => new Int32Array(ledger, 4 * LINE_WORDS * numberOf(name), LINE_WORDS),
+    tally: (name) => {
+      const at = numberOf(name)
+      return {
+        get sum() {
+          return tallies.reduce((sum, each) => sum + Atomics.load(each, at), 0)
+        },
+        count: (change) => void Atomics.add(tallies[worker]!, at, change)
+      }
     }
   }
 }

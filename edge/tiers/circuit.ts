@@ -1,6 +1,9 @@
+import { between, moment, type Words } from './ledger.ts'
+
 /**
  * A circuit breaker before one origin. Closed: requests pass. Open: none does, until its while is over. Half-open: one passes and
- * decides; with an answer the circuit closes, without it opens for twice as long.
+ * decides; with an answer the circuit closes, without it opens for twice as long. Its state lies in words that several workers may
+ * have in common: then it is one circuit for all of them.
  */
 export interface Circuit {
   /** Whether a request may pass now; one that may must be followed by `succeeded`, `failed` or `abandoned`. */
@@ -16,62 +19,74 @@ export interface Circuit {
 }
 
 /** So many connections in a row that are not made open it; */
-const UNREACHED = 5
+const UNREACHED_IN_ROW = 5
 /** or failures of any kind that are half of at least so many requests within the window. */
 const LEAST_REQUESTS = 20
 const WINDOW_MS = 10_000
 const FIRST_MS = 1000
 const LONGEST_MS = 10_000
 
-export function makeCircuit(): Circuit {
-  let state: 'closed' | 'open' | 'half-open' = 'closed'
-  let until = 0
-  let openMs = FIRST_MS
-  let unreachedInRow = 0
-  let window = { since: -Infinity, requests: 0, failures: 0 }
+export const CIRCUIT_WORDS = 7
+const [STATE, UNTIL, OPEN_MS, UNREACHED, SINCE, REQUESTS, FAILURES] = [0, 1, 2, 3, 4, 5, 6] as const
+const [CLOSED, OPEN, HALF_OPEN] = [0, 1, 2] as const
+
+/** @param words `CIRCUIT_WORDS` of them */
+export function makeCircuit(words: Words = new Int32Array(CIRCUIT_WORDS)): Circuit {
+  const get = (word: number): number => Atomics.load(words, word)
+  const set = (word: number, value: number): void => void Atomics.store(words, word, value)
+  /** Whether it was that before: of several who would change it one does. */
+  const change = (word: number, from: number, to: number): boolean => Atomics.compareExchange(words, word, from, to) === from
+  const openFor = (now: number, ms: number): void => {
+    set(OPEN_MS, ms)
+    set(UNTIL, moment(now + ms))
+  }
+  const clear = (): void => {
+    set(REQUESTS, 0)
+    set(FAILURES, 0)
+  }
   const count = (now: number, isFailure: boolean): void => {
-    if (now - window.since > WINDOW_MS) window = { since: now, requests: 0, failures: 0 }
-    window.requests++
-    if (isFailure) window.failures++
+    const since = get(SINCE)
+    const at = moment(now)
+    if (get(REQUESTS) === 0) set(SINCE, at)
+    else if (between(since, at) > WINDOW_MS && change(SINCE, since, at)) clear()
+    Atomics.add(words, REQUESTS, 1)
+    if (isFailure) Atomics.add(words, FAILURES, 1)
   }
-  const open = (now: number, ms: number): void => {
-    state = 'open'
-    openMs = ms
-    until = now + ms
-  }
-  const isOpen = (now: number): boolean => state !== 'closed' && now < until
+  const isOpen = (now: number): boolean => get(STATE) !== CLOSED && between(get(UNTIL), moment(now)) < 0
   return {
     isOpen,
     enter: (now) => {
-      if (isOpen(now)) return false
-      if (state === 'closed') return true
+      if (get(STATE) === CLOSED) return true
+      const until = get(UNTIL)
       // Should nothing ever be heard of this one, another is let through after a while.
-      state = 'half-open'
-      until = now + LONGEST_MS
+      if (between(until, moment(now)) < 0 || !change(UNTIL, until, moment(now + LONGEST_MS))) return false
+      change(STATE, OPEN, HALF_OPEN)
       return true
     },
     succeeded: (now) => {
-      const wasBroken = state !== 'closed'
-      unreachedInRow = 0
-      if (wasBroken) window = { since: now, requests: 0, failures: 0 }
+      set(UNREACHED, 0)
+      const wasBroken = get(STATE) !== CLOSED && Atomics.exchange(words, STATE, CLOSED) !== CLOSED
+      if (wasBroken) clear()
       count(now, false)
-      state = 'closed'
-      openMs = FIRST_MS
       return wasBroken
     },
     failed: (now, unreached) => {
       count(now, true)
-      unreachedInRow = unreached ? unreachedInRow + 1 : 0
-      if (state === 'half-open') open(now, Math.min(LONGEST_MS, openMs * 2))
-      // Those that were sent before it opened say nothing new.
-      else if (state === 'closed' && (unreachedInRow >= UNREACHED || (window.requests >= LEAST_REQUESTS && window.failures * 2 >= window.requests))) {
-        open(now, FIRST_MS)
-        return true
+      if (unreached) Atomics.add(words, UNREACHED, 1)
+      else set(UNREACHED, 0)
+      if (change(STATE, HALF_OPEN, OPEN)) {
+        openFor(now, Math.min(LONGEST_MS, get(OPEN_MS) * 2))
+        return false
       }
-      return false
+      const isBroken = get(UNREACHED) >= UNREACHED_IN_ROW || (get(REQUESTS) >= LEAST_REQUESTS && get(FAILURES) * 2 >= get(REQUESTS))
+      // Those that were sent before it opened say nothing new.
+      if (get(STATE) !== CLOSED || !isBroken) return false
+      openFor(now, FIRST_MS)
+      return change(STATE, CLOSED, OPEN)
     },
     abandoned: () => {
-      if (state === 'half-open') until = 0
+      const until = get(UNTIL)
+      if (get(STATE) === HALF_OPEN) change(UNTIL, until, (until - LONGEST_MS) | 0)
     }
   }
 }

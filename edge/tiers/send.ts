@@ -107,10 +107,10 @@ function takeNotes(asker: Asker, parent: Parent): { head(status: number): void; 
   const sentAt = clock.elapsed()
   let isUnderWay = true
   let isDecided = false
-  standing.underWay++
+  standing.count(1)
   if (kind === 'origin') standing.retries.earn()
   const over = (): void => {
-    if (isUnderWay) standing.underWay--
+    if (isUnderWay) standing.count(-1)
     isUnderWay = false
     if (!isDecided && kind === 'origin') standing.circuit.abandoned()
     isDecided = true

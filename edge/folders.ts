@@ -1,6 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Role } from '../../core/channel.ts'
+import type { Role } from '../core/channel.ts'
 
 /** Where a member has what it holds on disk, below the state folder: each worker a folder, the first that which a single one has. */
 export const diskFolder = (stateFolder: string, role: Role, name: string, worker = 0): string => join(stateFolder, 'cache', `${role}-${name}${worker === 0 ? '' : `.${worker + 1}`}`)

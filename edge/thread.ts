@@ -1,11 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { HEARTBEAT_MS } from '../../core/channel.ts'
-import { systemClock } from '../../core/clock.ts'
-import { makeLogger } from '../../core/log.ts'
-import { messageOf } from '../../core/trouble.ts'
-import { catchFaults } from '../last-net.ts'
-import { startWorker, type RunningMate } from '../start.ts'
-import type { FromThread, ThreadData, ToThread } from './messages.ts'
+import { HEARTBEAT_MS } from '../core/channel.ts'
+import { systemClock } from '../core/clock.ts'
+import { makeLogger } from '../core/log.ts'
+import { messageOf } from '../core/trouble.ts'
+import type { FromThread, ThreadData, ToThread } from './crew/index.ts'
+import { catchFaults } from './last-net.ts'
+import type { RunningMate } from './running.ts'
+import { startWorker } from './start.ts'
 
 // The thread of one worker of an edge that has several.
 
