@@ -15,6 +15,7 @@ import { bodyOf, noAnswer, type Words } from './say.ts'
 import type { Purges } from './purges.ts'
 import type { DiskTier, MemoryStore } from './store/index.ts'
 import { ask, guard, type Asker, type Parent } from './tiers/index.ts'
+import { Waiters } from './waiters.ts'
 
 /** What flights work with. */
 export interface Desk {
@@ -66,7 +67,7 @@ export class Flight {
   readonly #worker: Desk
   readonly #plan: Plan
   readonly #leader: Waiter
-  readonly #waiters = new Set<Waiter>()
+  readonly #waiters: Waiters
   #key: string
   #object: StoredObject | undefined
   #requestedAt = 0
@@ -86,7 +87,7 @@ export class Flight {
     this.#leader = leader
     this.#key = plan.key
     this.#object = plan.object
-    this.#waiters.add(leader)
+    this.#waiters = new Waiters(worker, leader)
     worker.underWay++
     worker.flying.add(this)
     if (plan.open) worker.flights.set(this.#name, this)
@@ -140,7 +141,7 @@ export class Flight {
   /** Ends a fetch that nobody reads and that is not stored. */
   stopIfUnwanted(): void {
     const { fill } = this.#coming ?? {}
-    if (fill?.state !== 'open' || fill.readers > 0 || this.#keeping !== undefined) return
+    if (fill?.state !== 'open' || fill.readers > 0 || this.#waiters.isPlanned || this.#keeping !== undefined) return
     this.#fetching?.abort()
     this.#finish()
     fill.fail()
@@ -179,9 +180,7 @@ export class Flight {
     this.#finish()
     this.#stopStoring()
     this.#coming?.fill.fail()
-    const waiters = [...this.#waiters]
-    this.#waiters.clear()
-    for (const waiter of waiters) waiter.giveUp?.()
+    this.#waiters.giveUp()
   }
 
   /** RFC 9111 §4.3.3, §4.3.4. */
@@ -204,7 +203,7 @@ export class Flight {
     this.#close()
     const shared = verdict.kind === 'storable' && verdict.sharable
     const statusAbove = fieldOf(fields, 'cache-status')
-    this.#tell((waiter) => {
+    this.#waiters.tell((waiter) => {
       const leader = waiter === this.#leader
       return leader || shared ? { kind: 'refreshed', object: renewed, statusAbove, leader } : { kind: 'released' }
     })
@@ -238,12 +237,15 @@ export class Flight {
     // An error of the moment neither drops what is held nor marks the key.
     if (!(storing && isAsked) && status < 500 && this.#plan.open) this.#markPassed(receivedAt)
     const own = verdict.kind === 'storable' && verdict.withheld.length > 0 ? { ...coming, alone: toLines(filterFields(passed, (name) => verdict.withheld.includes(name))) } : coming
-    this.#tell((waiter) => {
+    const outcome = (waiter: Waiter): Outcome => {
       const leader = waiter === this.#leader
       if (!leader && !sharable) return { kind: 'released' }
       const same = leader || (mark === undefined ? this.#plan.primary : variantKey(this.#plan.primary, mark, (name) => waiter.valueOf(name))) === this.#key
       return same ? { kind: 'coming', coming: leader ? own : coming, leader } : { kind: 'other-variant' }
-    })
+    }
+    // Many are told when the first of the body is here too, which mostly comes in the same read: each is then done with in one go.
+    if (sharable && this.#keeping !== undefined && this.#waiters.size > 1) this.#waiters.tellSoon(outcome, (tell) => this.#guard(tell))
+    else this.#waiters.tell(outcome)
     this.stopIfUnwanted()
   }
 
@@ -272,7 +274,7 @@ export class Flight {
     this.#fetching?.abort()
     this.#finish()
     this.#close()
-    this.#tell(() => ({ kind: 'standing-in', object, instead }))
+    this.#waiters.tell(() => ({ kind: 'standing-in', object, instead }))
     return true
   }
 
@@ -357,7 +359,7 @@ export class Flight {
     const lifetime = this.#plan.open && !this.#isOutdated ? (this.#plan.times.errors.get(words.status) ?? 0) : 0
     if (lifetime > 0) this.#holdFailure(words, lifetime)
     this.#close()
-    this.#tell(() => ({ kind: 'failed', trouble, parent }))
+    this.#waiters.tell(() => ({ kind: 'failed', trouble, parent }))
   }
 
   /** Nobody who comes within this long asks again. */
@@ -370,6 +372,8 @@ export class Flight {
   }
 
   #stopStoring(): void {
+    // What is not kept is there for those alone who have been told of it.
+    this.#waiters.tellNow()
     const keeping = this.#keeping
     this.#keeping = undefined
     keeping?.stop()
@@ -381,11 +385,5 @@ export class Flight {
   #close(): void {
     const { flights } = this.#worker
     if (flights.get(this.#name) === this) flights.delete(this.#name)
-  }
-
-  #tell(outcome: (waiter: Waiter) => Outcome): void {
-    const waiters = [...this.#waiters]
-    this.#waiters.clear()
-    for (const waiter of waiters) if (!guard(this.#worker, () => waiter.tell(outcome(waiter)))) waiter.giveUp?.()
   }
 }

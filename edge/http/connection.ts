@@ -7,7 +7,7 @@ import type { Connection, Framing, Watcher } from './reply.ts'
 import { RequestParser } from './parser.ts'
 import { refusalText } from './refusal.ts'
 import type { Refusal, RequestHead } from './request.ts'
-import { guard, makeScratch, SCRATCH, type Held, type Surroundings } from './surroundings.ts'
+import { guard, makeScratch, SCRATCH, sendSoon, type Headed, type Surroundings } from './surroundings.ts'
 
 /** Octets of further requests that are taken in while one is being answered. */
 const PIPELINE = 64 * 1024
@@ -18,7 +18,7 @@ const LINGER_MS = 1000
 const LINGER_OCTETS = 256 * 1024
 
 /** One client connection: reads requests, answers them one after the other in order, and stops reading when the client does. */
-export class Http1Connection implements Connection, Held {
+export class Http1Connection implements Connection, Headed {
   readonly remoteAddress: string
   readonly #socket: Socket
   readonly #isPlain: boolean
@@ -150,7 +150,7 @@ export class Http1Connection implements Connection, Held {
     this.#watcher = watcher
     // What of the body is here already, or comes in the same moment, goes out with the head in one write.
     this.#head = head
-    process.nextTick(() => this.#sendHead())
+    sendSoon(this.#around, this)
   }
 
   inform(head: string): void {
@@ -192,7 +192,7 @@ export class Http1Connection implements Connection, Held {
 
   /** The answer is complete. */
   finish(): void {
-    this.#sendHead()
+    this.sendHead()
     if (this.#framing === 'chunked') this.#write(Buffer.from('0\r\n\r\n', 'latin1'))
     if (this.#framing === 'close') this.#last = true
     this.#answered()
@@ -354,7 +354,7 @@ export class Http1Connection implements Connection, Held {
   }
 
   /** Sends the head of an answer of whose body nothing has come yet. */
-  #sendHead(): void {
+  sendHead(): void {
     const head = this.#head
     if (head === undefined) return
     this.#head = undefined

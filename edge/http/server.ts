@@ -58,6 +58,7 @@ export class HttpServer {
       now: options.clock.elapsed(),
       bytesSent: 0,
       closing: false,
+      heads: [],
       forget: (connection) => void this.#connections.delete(connection),
       fault: options.fault ?? (() => undefined)
     }

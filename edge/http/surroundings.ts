@@ -29,6 +29,11 @@ export interface Held {
 export const SCRATCH = 64 * 1024
 export const makeScratch = (): Buffer => Buffer.allocUnsafeSlow(SCRATCH)
 
+/** A connection of whose answer the head is to be sent. */
+export interface Headed extends Held {
+  sendHead(): void
+}
+
 /** What the connections of one server share. */
 export interface Surroundings {
   readonly limits: ConnectionLimits
@@ -41,9 +46,21 @@ export interface Surroundings {
   bytesSent: number
   /** The server ends: answers say so. */
   closing: boolean
+  /** Whose heads wait for the end of this turn of the event loop, so that the first of the body goes with them. */
+  heads: Headed[]
   forget(connection: Held): void
   /** A fault of ours: it is said. What it was about is ended by whoever caught it. */
   fault(error: unknown): void
+}
+
+/** Has the head of an answer sent before anything else happens, with what comes of its body until then. */
+export function sendSoon(around: Surroundings, connection: Headed): void {
+  if (around.heads.push(connection) > 1) return
+  process.nextTick(() => {
+    const { heads } = around
+    around.heads = []
+    for (const each of heads) guard(around, each, () => each.sendHead())
+  })
 }
 
 /** Deals with something that happens to a connection; where that fails, the connection ends and the others are served on. */
