@@ -92,12 +92,13 @@ function processOf({ pid, process }: MemberStatus): string {
   return process === 'running' && pid !== undefined ? String(pid) : process
 }
 
-function whyOf({ why, elsewhere, forced, process, processWhy, restarts, limits }: Partial<MemberStatus>, now: number): string {
+function whyOf({ why, elsewhere, forced, process, processWhy, trouble, restarts, limits }: Partial<MemberStatus>, now: number): string {
   const parts: string[] = []
   if (forced !== undefined) parts.push(forced.until === undefined ? forced.why : `${forced.why}, ${formatDuration(Math.max(0, forced.until - now))} more`)
   else if (why !== undefined) parts.push(why)
   if (elsewhere !== undefined) parts.push(elsewhere)
   if (process !== undefined && process !== 'running' && processWhy !== undefined && !parts.some((part) => part.startsWith(processWhy))) parts.push(processWhy)
+  if (trouble !== undefined) parts.push(trouble)
   if (limits !== undefined && limits.keeps < 1) parts.push(`over its capacity: keeps ${Math.round(limits.keeps * 100)} % of its own`)
   if (limits !== undefined && limits.ramp < 1) parts.push(`coming back: ${Math.round(limits.ramp * 100)} % of its weight`)
   if (restarts !== undefined && restarts > 0) parts.push(`restarts: ${restarts}`)

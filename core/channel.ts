@@ -76,6 +76,8 @@ export interface Member {
   readonly why: string
   readonly restarts: number
   readonly counters?: Counters
+  /** What it goes on without: `its disk fails, memory alone takes in what is new: ENOSPC: …`. */
+  readonly trouble?: string
   /** Over the last seconds. */
   readonly requestsPerSecond?: number
   /** Share of requests answered from its cache over the last minute, 0 to 1; absent without requests. */
@@ -111,7 +113,7 @@ export type FromProcess =
   /** It cannot start, for a reason that a restart does not mend. */
   | { readonly kind: 'refused'; readonly reason: string }
   /** Every HEARTBEAT_MS. */
-  | { readonly kind: 'heartbeat'; readonly counters?: Counters }
+  | { readonly kind: 'heartbeat'; readonly counters?: Counters; readonly trouble?: string }
   /** From the daemon, for the workers: the origins that are down by their checks. */
   | { readonly kind: 'origins'; readonly down: readonly string[] }
   /** From a worker: it has the purge of this number. */
@@ -136,9 +138,9 @@ export type Hear = (members: readonly Member[]) => void
 /**
  * Attaches this process to its supervisor: waits for `setup`, then sends heartbeats. When the supervisor is gone the process ends at once.
  * @param run starts the work; what it returns is told every later message. What it gives to `meanwhile` is told of the fleet until then
- * @param counters totals that go with every heartbeat
+ * @param counters totals that go with every heartbeat; `trouble` likewise, what it goes on without, if there is something
  */
-export function attach(run: (setup: Setup, channel: Channel, meanwhile: (hear: Hear) => void) => Promise<(message: ToProcess) => void>, counters?: () => Counters): void {
+export function attach(run: (setup: Setup, channel: Channel, meanwhile: (hear: Hear) => void) => Promise<(message: ToProcess) => void>, counters?: () => Counters, trouble: () => string | undefined = () => undefined): void {
   const { send } = process
   if (send === undefined) throw new Error('this process is started by nearcast up')
   let last: readonly Member[] | undefined
@@ -177,7 +179,10 @@ export function attach(run: (setup: Setup, channel: Channel, meanwhile: (hear: H
       (listener) => {
         handle = listener
         for (const message of early.splice(0)) listener(message)
-        const beat = (): void => channel.send(counters === undefined ? { kind: 'heartbeat' } : { kind: 'heartbeat', counters: counters() })
+        const beat = (): void => {
+          const why = trouble()
+          channel.send({ kind: 'heartbeat', ...(counters !== undefined && { counters: counters() }), ...(why !== undefined && { trouble: why }) })
+        }
         beat()
         setInterval(beat, HEARTBEAT_MS)
       },

@@ -36,5 +36,6 @@ attach(
       if (message.kind === 'stop') void running.close(message.withinMs).then(() => process.exit(0))
     }
   },
-  () => worker?.counters() ?? nothing
+  () => worker?.counters() ?? nothing,
+  () => worker?.trouble()
 )

@@ -7,6 +7,8 @@ export interface RunningWorker {
   /** `http://127.0.10.1:8080`, one for each listener. */
   readonly listening: readonly string[]
   counters(): Counters
+  /** What it goes on without, in words for the operator; undefined while nothing fails. */
+  trouble(): string | undefined
   /** From now on requests fare as a rehearsal says; absent: as they should. */
   inject(injection: Injection | undefined): void
   /** These origins are down by their checks, and the others are not: they are asked last. */

@@ -53,6 +53,7 @@ export async function startWorker(options: { setup: Setup; clock: Clock; log: Lo
   return {
     listening,
     counters: () => ({ ...worker.counters, bytesSent: server.bytesSent, stored: worker.store.size + (worker.crew?.lentOctets ?? 0), objects: worker.store.count }),
+    trouble: () => (worker.disk?.trouble === undefined ? undefined : `its disk fails, memory alone takes in what is new: ${worker.disk.trouble}`),
     inject: injector.use,
     purge: (order) => purge(worker, order),
     downOrigins: (names) => {

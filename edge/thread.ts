@@ -40,7 +40,7 @@ startWorker({ setup, clock: systemClock, log, place }).then(
   (running) => {
     lead.on('message', (word: ToThread) => obey(running, word, () => ended()))
     tell({ kind: 'ready', listening: running.listening })
-    setInterval(() => tell({ kind: 'beat', counters: running.counters() }), HEARTBEAT_MS)
+    setInterval(() => tell({ kind: 'beat', counters: running.counters(), trouble: running.trouble() }), HEARTBEAT_MS)
   },
   (error: unknown) => tell({ kind: 'refused', reason: messageOf(error) })
 )

@@ -13,7 +13,7 @@ import { makeKin } from './kin.ts'
 import { UpstreamClient, type Connection, type RequestHead } from './http/index.ts'
 import { makePurges } from './purges.ts'
 import { heldAs, makeSites, type Site } from './sites.ts'
-import { makeWarm, MemoryStore, openDisk, type DiskTier, type Warm } from './store/index.ts'
+import { makeWarm, MemoryStore, DiskTier, type Warm } from './store/index.ts'
 import { makeTunnels, type Tunnels } from './tunnel.ts'
 import { makeViewers, type MeasuredRow, type Viewers } from './viewers/index.ts'
 import { equalsOf, makeStandings, makeTierAuth, originsOf, routeOf, type Ledger, type Standing, type Tally, type TierAuth } from './tiers/index.ts'
@@ -89,7 +89,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     counters.errors++
     tellFault(`a fault of ours, what it was about is given up: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   }
-  const disk = config.cache.disk === 0 ? undefined : openDisk({ folder: diskFolder(setup.stateFolder, role, name, share?.worker), limit: config.cache.disk, say: (text) => log.warn(text) })
+  const disk = config.cache.disk === 0 ? undefined : new DiskTier({ folder: diskFolder(setup.stateFolder, role, name, share?.worker), limit: config.cache.disk, say: (text) => log.warn(text) })
   const store = new MemoryStore(config.cache.memory, config.cache.eviction, disk, config.cache.sendfile ? makeBodies(Math.floor(mostFiles() / (share?.workers ?? 1))) : undefined)
   const flying = new Set<Flight>()
   const standings = makeStandings({ retries: config.tiers['retry-share'], hedges: config.tiers['hedge-share'] }, share?.ledger)

@@ -47,6 +47,7 @@ export class Worker {
   #restarts = 0
   #failures = 0
   #counters: Counters | undefined
+  #trouble: string | undefined
   /** All of these in milliseconds of the clock's `elapsed`. */
   #heardAt = 0
   /** What its main thread was like when the silence since `#heardAt` was first noticed. */
@@ -90,6 +91,7 @@ export class Worker {
       restarts: this.#restarts,
       ...(pid !== undefined && { pid }),
       ...(this.#counters !== undefined && { counters: this.#counters }),
+      ...(this.#trouble !== undefined && { trouble: this.#trouble }),
       ...(rate !== undefined && { requestsPerSecond: rate }),
       ...(ratio !== undefined && { hitRatio: ratio })
     }
@@ -207,6 +209,7 @@ export class Worker {
     if (this.#state === 'hung') this.#become('running', 'heard again')
     if (message.kind === 'heartbeat') {
       if (message.counters !== undefined) this.#counters = message.counters
+      this.#trouble = message.trouble
       return
     }
     if (message.kind === 'refused') this.#reason = message.reason
@@ -220,7 +223,7 @@ export class Worker {
   #ended(child: ChildProcess, how: string): void {
     if (this.#child !== child) return
     this.#child = undefined
-    this.#counters = undefined
+    this.#counters = this.#trouble = undefined
     this.#rates.clear()
     clearTimeout(this.#killTimer)
     clearTimeout(this.#undo)

@@ -220,6 +220,8 @@ export interface MemberStatus {
   readonly process?: 'starting' | 'running' | 'hung' | 'stopping' | 'stopped' | 'failed'
   readonly processSince?: number
   readonly processWhy?: string
+  /** What it goes on without: a disk that fails. */
+  readonly trouble?: string
   readonly restarts?: number
   /** Absent for members that are not checked: origins and the daemon. */
   readonly health?: 'UNKNOWN' | 'UP' | 'DOWN'

@@ -55,13 +55,14 @@ function placesOf(config: Config, members: readonly Member[]): Place[] {
 
 function describeProcess(member: Member | undefined): Partial<MemberStatus> {
   if (member === undefined) return {}
-  const { pid, state, since, why, restarts, requestsPerSecond, hitRatio } = member
+  const { pid, state, since, why, restarts, trouble, requestsPerSecond, hitRatio } = member
   return {
     ...(pid === undefined ? {} : { pid }),
     process: state,
     processSince: since,
     processWhy: why,
     restarts,
+    ...(trouble === undefined ? {} : { trouble }),
     ...(requestsPerSecond === undefined ? {} : { requestsPerSecond }),
     ...(hitRatio === undefined ? {} : { hitRatio })
   }

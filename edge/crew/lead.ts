@@ -55,6 +55,7 @@ interface Post {
   serves: boolean
   isDrained: boolean
   counters: Counters
+  trouble: string | undefined
   silentLooks: number
   failures: number
   servingSince: number
@@ -91,7 +92,7 @@ class Lead implements RunningCrew {
     this.#memory = makeMemory({ workers, clients: setup.config.http.clients, names: ledgerNames(setup.config) })
     this.#purges = makePurges(setup.purges ?? [])
     this.ready = new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
-    this.#posts = Array.from({ length: workers }, (_, number): Post => ({ number, thread: undefined, serves: false, isDrained: false, counters: NOTHING, silentLooks: 0, failures: 0, servingSince: 0, restart: undefined, changesSeen: 0, changesLately: 0, awaited: new Map() }))
+    this.#posts = Array.from({ length: workers }, (_, number): Post => ({ number, thread: undefined, serves: false, isDrained: false, counters: NOTHING, trouble: undefined, silentLooks: 0, failures: 0, servingSince: 0, restart: undefined, changesSeen: 0, changesLately: 0, awaited: new Map() }))
     for (const post of this.#posts) this.#start(post)
     this.#looks = setInterval(() => this.#look(), LOOK_MS)
   }
@@ -102,6 +103,10 @@ class Lead implements RunningCrew {
 
   counters(): Counters {
     return this.#posts.reduce((sum, { counters }) => add(sum, counters), this.#before)
+  }
+
+  trouble(): string | undefined {
+    return this.#posts.find(({ trouble }) => trouble !== undefined)?.trouble
   }
 
   inject(injection: Injection | undefined): void {
@@ -171,8 +176,10 @@ class Lead implements RunningCrew {
 
   #hear(post: Post, word: FromThread): void {
     post.silentLooks = 0
-    if (word.kind === 'beat') post.counters = word.counters
-    else if (word.kind === 'ready') this.#serves(post, word.listening)
+    if (word.kind === 'beat') {
+      post.counters = word.counters
+      post.trouble = word.trouble
+    } else if (word.kind === 'ready') this.#serves(post, word.listening)
     else if (word.kind === 'refused') this.#refused(post, word.reason)
     else if (word.kind === 'purged') {
       post.awaited.get(word.number)?.()
@@ -225,6 +232,7 @@ class Lead implements RunningCrew {
     reclaimBodies(threadId)
     this.#before = add(this.#before, { ...counters, stored: 0, objects: 0 })
     post.counters = NOTHING
+    post.trouble = undefined
     for (const confirm of post.awaited.values()) confirm()
     post.awaited.clear()
     this.#whenDrained()

@@ -70,6 +70,6 @@ export type ToThread =
 export type FromThread =
   | { readonly kind: 'ready'; readonly listening: readonly string[] }
   | { readonly kind: 'refused'; readonly reason: string }
-  | { readonly kind: 'beat'; readonly counters: Counters }
+  | { readonly kind: 'beat'; readonly counters: Counters; readonly trouble: string | undefined }
   | { readonly kind: 'purged'; readonly number: number }
   | { readonly kind: 'drained' }

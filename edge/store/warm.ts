@@ -1,5 +1,4 @@
-import { messageOf } from '../../core/trouble.ts'
-import { DiskTier, type DiskOptions } from './disk/disk.ts'
+import type { DiskTier } from './disk/disk.ts'
 import type { MemoryStore } from './memory.ts'
 import { keyOf, unpack } from './record.ts'
 
@@ -30,15 +29,5 @@ export function makeWarm(store: MemoryStore, disk: DiskTier): Warm {
         for (const each of all) each()
       })
     }
-  }
-}
-
-/** The disk tier, or undefined where its folder cannot be used, which is said. */
-export function openDisk(options: DiskOptions): DiskTier | undefined {
-  try {
-    return new DiskTier(options)
-  } catch (error) {
-    options.say(`there is no disk tier, and memory alone holds what is stored: ${messageOf(error)}`)
-    return undefined
   }
 }

@@ -57,7 +57,7 @@ const status: Status = {
   members: [
     member('icn', { forced: { state: 'down', why: 'stopped by operator', since: 900_000, until: 1_060_000 }, process: 'stopped', processWhy: 'stopped by operator' }),
     member('nrt', { suspect: true, why: 'x'.repeat(200) }),
-    member('daemon', { role: 'daemon', health: undefined, since: undefined, why: undefined, restarts: 2 } as unknown as Partial<MemberStatus>)
+    member('daemon', { role: 'daemon', health: undefined, since: undefined, why: undefined, trouble: 'its disk fails', restarts: 2 } as unknown as Partial<MemberStatus>)
   ]
 }
 
@@ -222,7 +222,7 @@ t.test('the status fits 100 columns and tells all', async (t) => {
   t.match(lines.find((line) => line.startsWith('icn')), /^icn +edge +127\.0\.10\.1 +stopped +down \(forced\) +100 s +12 +94 % +stopped by operator.*…$/)
   t.ok(lines.includes('icn: stopped by operator, 60 s more'), 'what was cut stands below')
   t.match(lines.find((line) => line.startsWith('nrt')), /UP\? .*…$/)
-  t.match(lines.find((line) => line.startsWith('daemon')), /4711 +– +8\.3 min .*restarts: 2/)
+  t.match(lines.find((line) => line.startsWith('daemon')), /4711 +– +8\.3 min .*its disk fails; restarts: 2/)
   t.same(lines.slice(-2), ['zone nearcast.test. serial 7, 10 records, zones/nearcast.test.zone (old)', 'zones/nearcast.test.zone:12:9: expected an IPv4 address'])
   t.same(tableOf(['A', 'N'], [['São', '7'], ['x', '12']], { right: [1] }), ['A     N', 'São   7', 'x    12'])
 })

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { DiskTier, openDisk } from '../../edge/store/index.ts'
+import { DiskTier } from '../../edge/store/index.ts'
 import { soakStored } from './stored-soak.ts'
 
 const MIB = 2 ** 20
@@ -28,6 +28,8 @@ function bodyOf(key: string, size: number): Buffer {
   const seed = createHash('sha256').update(key).digest()
   return Buffer.alloc(size, seed)
 }
+
+const mayMount = process.getuid?.() === 0 && spawnSync('mount', ['--version']).status === 0
 
 const segmentsIn = (folder: string): string[] => readdirSync(folder).filter((name) => name.endsWith('.segment')).toSorted()
 
@@ -158,15 +160,24 @@ t.test('what was used is there still when a large body has taken its place', asy
   spool.stop()
 })
 
-t.test('a folder that cannot be used is told, and there is no disk tier', async (t) => {
-  const said: string[] = []
-  const file = join(folderFor(t), 'file')
-  writeFileSync(file, '')
-  t.equal(openDisk({ folder: join(file, 'cache'), limit: 64 * MIB, say: (text) => void said.push(text) }), undefined)
-  t.match(said, [/^there is no disk tier, and memory alone holds what is stored: ENOTDIR/])
+t.test('what was replaced while the old one was on its way to disk does not come back when the new one cannot be written', { skip: mayMount ? false : 'only root may mount a small disk' }, async (t): Promise<void> => {
+  const folder = join(folderFor(t), 'small')
+  mkdirSync(folder)
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]).status !== 0) return void t.pass('nothing can be mounted here')
+  t.teardown(() => spawnSync('umount', ['-l', folder]))
+  const { disk } = openIn(t, folder)
+  disk.write('replaced', [bodyOf('old', 1000)])
+  // Of one write with it, which begins and does not end.
+  disk.write('first', [bodyOf('first', 700_000)])
+  disk.write('deleted', [bodyOf('deleted', 1000)])
+  disk.write('second', [bodyOf('second', 700_000)])
+  disk.write('replaced', [bodyOf('new', 1000)])
+  disk.delete('deleted')
+  await disk.written()
+  const { disk: again } = openIn(t, folder)
+  t.notOk((await again.read('replaced'))?.equals(bodyOf('old', 1000)), 'the old one')
+  t.equal(await again.read('deleted'), undefined)
 })
-
-const mayMount = process.getuid?.() === 0 && spawnSync('mount', ['--version']).status === 0
 
 t.test('a full disk is told once; what was written is served on', { skip: mayMount ? false : 'only root may mount a small disk' }, async (t): Promise<void> => {
   const folder = join(folderFor(t), 'small')
@@ -210,6 +221,7 @@ t.test('a disk that has room again is written to again, and both are told once',
     await disk.written()
   }
   t.ok((await disk.read('after'))?.equals(bodyOf('after', 100_000)))
+  for (let tries = 0; tries < 1500 && said.length < 2; tries++) await sleep(20)
   t.same(said.slice(1), ['writing to disk goes on'])
 })
 

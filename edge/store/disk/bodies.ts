@@ -1,9 +1,10 @@
-import { readdirSync, rmSync, statSync } from 'node:fs'
-import { open, rm, type FileHandle } from 'node:fs/promises'
+import { readdirSync, statSync } from 'node:fs'
+import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { Backing, BodyOnDisk } from '../../cache/index.ts'
 import { bodyName, CHUNK, chunksOf, fileSize, readBodyName, sumsIn, TRAILER, UNDER_WAY } from './body-file.ts'
+import type { Rest } from './rest.ts'
 import { Spool } from './spool.ts'
 
 /** A body that is whole in its file. */
@@ -31,8 +32,8 @@ export interface BodiesOptions {
   next(): number
   /** Makes room for octets more, and claims it; or says that there is none. */
   makeRoom(octets: number, claim: () => void): Promise<boolean>
-  /** The disk cannot be written to. */
-  failed(error: unknown): void
+  /** Told when the disk cannot be written to. */
+  readonly rest: Rest
   /** Something is not as it was written, or cannot be read. */
   broken(): void
 }
@@ -66,21 +67,22 @@ export class Bodies {
       const path = join(folder, name)
       if (found !== undefined && isKnown(found.id)) {
         last = Math.max(last, found.number)
-        this.#add({ ...found, path, octets: statSync(path).size, isUsed: false, readers: 0, isGone: false })
-      } else if (found !== undefined || UNDER_WAY.test(name)) rmSync(path, { force: true })
+        const octets = sizeOf(path)
+        if (octets !== undefined) this.#add({ ...found, path, octets, isUsed: false, readers: 0, isGone: false })
+      } else if (found !== undefined || UNDER_WAY.test(name)) void this.#options.rest.remove(path)
     }
     return last
   }
 
   /** Begins to write the body of a key. */
   spool(id: Buffer): Spool {
-    const { folder, next, makeRoom, failed } = this.#options
+    const { folder, next, makeRoom, rest } = this.#options
     const spool: Spool = new Spool({
       path: (token) => join(folder, bodyName(next(), id, token).replace(/body$/, 'part')),
       claim: (octets) => makeRoom(octets, () => void (this.#octets += octets)),
       release: (octets) => void (this.#octets -= octets),
       over: () => this.#spools.delete(spool),
-      failed
+      rest
     })
     this.#spools.add(spool)
     return spool
@@ -178,7 +180,7 @@ export class Bodies {
     else this.#byId.set(name, others)
     body.isGone = true
     // Whoever reads it has it open, and reads on.
-    void rm(body.path, { force: true }).catch((error: unknown) => this.#options.failed(error))
+    void this.#options.rest.remove(body.path)
   }
 
   #noteBroken(body: Body): void {
@@ -195,6 +197,15 @@ export class Bodies {
 }
 
 const nameOf = (high: number, low: number): string => `${high} ${low}`
+
+/** Undefined for what cannot be read. */
+function sizeOf(path: string): number | undefined {
+  try {
+    return statSync(path).size
+  } catch {
+    return undefined
+  }
+}
 
 async function openBody(path: string, length: number): Promise<Opened> {
   const handle = await open(path, 'r')

@@ -1,10 +1,11 @@
-import { open, writeFile, type FileHandle } from 'node:fs/promises'
-import { messageOf } from '../../../core/trouble.ts'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import type { Backing, BodyOnDisk } from '../../cache/index.ts'
 import { Bodies } from './bodies.ts'
+import { closeSegment, openNew, readAt, writeTo, type OpenSegment, type Readable } from './files.ts'
 import { HEAD, idOf, payloadOf, seal, spanOf, writeIndex, type Entry } from './format.ts'
 import { makePlaces, type Places } from './places.ts'
-import { indexPath, loadSegments, removeSegment, segmentPath } from './segments.ts'
+import { makeRest, type Rest } from './rest.ts'
+import { indexPath, loadSegments, segmentPath } from './segments.ts'
 import { Queue, type Pending } from './queue.ts'
 import type { Spool } from './spool.ts'
 
@@ -15,20 +16,8 @@ export interface DiskOptions {
   readonly limit: number
   /** Says in a line what becomes of it. */
   readonly say: (text: string) => void
-  /** After a failure it is tried again after this long; a minute where nothing is said. */
+  /** After a failure it is tried again after this long; absent: after a second, and later each time up to a minute. */
   readonly againMs?: number
-}
-
-interface Readable {
-  readonly number: number
-  readonly path: string
-  octets: number
-  /** Opened when it is first read. */
-  opened?: Promise<FileHandle>
-}
-
-interface OpenSegment extends Readable {
-  readonly handle: FileHandle
 }
 
 /** Octets that may wait to be written; what comes beyond is not kept on disk. */
@@ -41,7 +30,6 @@ const LEAST_OBJECT = 256
 const MOST_OBJECTS = 2 ** 26
 /** How often what was written is made to last through a loss of power. */
 const SYNC_MS = 5000
-const AGAIN_MS = 60_000
 
 /**
  * What is held on disk: segments written one after the other, each record with its checksum; the oldest leaves as a whole, but for what
@@ -59,33 +47,43 @@ export class DiskTier {
   #octets = 0
   #current: OpenSegment | undefined
   #entries: Entry[] = []
-  #nextNumber: number
+  #nextNumber = 1
   #pumping: Promise<void> | undefined
   #evicting: Promise<void> | undefined
   /** Octets of the segment that is about to be there. */
   #opening = 0
   #unsynced = false
-  /** The last write failed; and it is not tried again yet. */
-  #failed = false
-  #resting = false
-  #again: NodeJS.Timeout | undefined
+  readonly #rest: Rest
+  /** Its folder could not be read at the start. */
+  #isAbsent = false
   #broken = 0
   #closed = false
 
-  /** Reads what is there. Throws where the folder cannot be used. */
+  /** Reads what is there. */
   constructor(options: DiskOptions) {
     this.#options = options
+    this.#rest = makeRest({ say: options.say, againMs: options.againMs, prepare: () => this.#prepare() })
     this.#segmentOctets = Math.min(LARGEST_SEGMENT, Math.max(SMALLEST_SEGMENT, Math.floor(options.limit / SEGMENTS)))
     this.#places = makePlaces(Math.min(MOST_OBJECTS, Math.ceil(options.limit / LEAST_OBJECT)))
-    const { segments, last } = loadSegments(options.folder, (segment, entry) => this.#settle(segment, entry))
+    this.#bodies = new Bodies({ folder: options.folder, next: () => this.#nextNumber++, makeRoom: (octets, claim) => this.#makeRoom(octets, claim, this.#segmentOctets), rest: this.#rest, broken: () => this.#noteBroken() })
+    try {
+      this.#nextNumber = this.#load() + 1
+    } catch (error) {
+      this.#isAbsent = true
+      this.#rest.failed(error)
+    }
+    this.#syncing = setInterval(() => void this.#sync(), SYNC_MS)
+    this.#syncing.unref()
+  }
+
+  /** @returns the highest number in use */
+  #load(): number {
+    const { segments, last } = loadSegments(this.#options.folder, (segment, entry) => this.#settle(segment, entry))
     for (const segment of segments) {
       this.#segments.set(segment.number, segment)
       this.#octets += segment.octets
     }
-    this.#bodies = new Bodies({ folder: options.folder, next: () => this.#nextNumber++, makeRoom: (octets, claim) => this.#makeRoom(octets, claim, this.#segmentOctets), failed: (error) => this.#fail(error), broken: () => this.#noteBroken() })
-    this.#nextNumber = Math.max(last, this.#bodies.load((id) => this.#find(id) !== 0)) + 1
-    this.#syncing = setInterval(() => void this.#sync(), SYNC_MS)
-    this.#syncing.unref()
+    return Math.max(last, this.#bodies.load((id) => this.#find(id) !== 0))
   }
 
   get count(): number {
@@ -99,7 +97,12 @@ export class DiskTier {
 
   /** A write has failed, and none is tried for now. */
   get isResting(): boolean {
-    return this.#resting
+    return this.#rest.isResting
+  }
+
+  /** Why nothing can be written to it; undefined while it can. */
+  get trouble(): string | undefined {
+    return this.#rest.trouble
   }
 
   /** The largest body that it takes. */
@@ -119,12 +122,14 @@ export class DiskTier {
     const place = this.#find(id)
     if (place === 0) return undefined
     const { segment, offset, length } = this.#places.at(place)
-    const record = await this.#readAt(segment, offset, HEAD + length)
+    const record = await readAt(this.#segments.get(segment)!, offset, HEAD + length)
+    if (record === 'not now') return undefined
     const payload = record === undefined ? undefined : payloadOf(record, id)
     // Unless it was replaced, or deleted, or left meanwhile.
     if (!this.#isAt(id, segment, offset)) return undefined
     if (payload === undefined) {
-      this.#places.remove(place)
+      // Should it be readable again after a start, it may have been replaced or deleted meanwhile.
+      this.#delete(id)
       this.#noteBroken()
       return undefined
     }
@@ -134,7 +139,7 @@ export class DiskTier {
 
   /** Begins to write the body of a key while it comes; undefined while nothing is written. */
   spool(key: string): Spool | undefined {
-    return this.#resting || this.#closed ? undefined : this.#bodies.spool(idOf(key))
+    return this.isResting || this.#closed ? undefined : this.#bodies.spool(idOf(key))
   }
 
   /** Makes a body that was spooled whole: `write` is to follow with what names it. */
@@ -157,14 +162,14 @@ export class DiskTier {
     const length = parts.reduce((sum, part) => sum + part.length, 0)
     const span = spanOf(length)
     if (this.#closed) return
-    if (this.#resting || span > this.#segmentOctets || this.#queue.octets + span > MOST_WAITING) return this.delete(key)
+    if (this.isResting || span > this.#segmentOctets || this.#queue.octets + span > MOST_WAITING) return this.delete(key)
     const record = Buffer.alloc(span)
     let at = HEAD
     for (const part of parts) at += part.copy(record, at)
     const id = idOf(key)
     this.#bodies.keepOnly(id, token)
     seal(record, id, length, false)
-    this.#enqueue({ id, record, length, replaces: this.#drop(id) })
+    this.#enqueue(id, record, length, this.#drop(id))
   }
 
   /** Holds nothing under a key any more, and will not after a start either. */
@@ -178,14 +183,14 @@ export class DiskTier {
     if ((replaces === undefined && this.#queue.latest(id) === undefined) || this.#closed) return
     const record = Buffer.alloc(spanOf(0))
     seal(record, id, 0, true)
-    this.#enqueue({ id, record, length: 0, replaces })
+    this.#enqueue(id, record, 0, replaces)
   }
 
   /** Writes what waits, and ends. */
   async close(): Promise<void> {
     this.#closed = true
     clearInterval(this.#syncing)
-    clearTimeout(this.#again)
+    this.#rest.stop()
     await this.#pumping
     await this.#finishSegment().catch(() => undefined)
     await this.#bodies.close()
@@ -225,26 +230,12 @@ export class DiskTier {
     if (place !== 0) this.#places.remove(place)
   }
 
-  async #readAt(number: number, offset: number, size: number): Promise<Buffer | undefined> {
-    const segment = this.#segments.get(number)
-    if (segment === undefined) return undefined
-    try {
-      segment.opened ??= open(segment.path, 'r')
-      const handle = await segment.opened
-      const record = Buffer.allocUnsafeSlow(size)
-      const { bytesRead } = await handle.read(record, 0, size, offset)
-      return bytesRead === size ? record : undefined
-    } catch {
-      return undefined
-    }
-  }
-
   #noteBroken(): void {
     if (this.#broken++ === 0) this.#options.say('something on disk is not as it was written, or cannot be read: it is fetched anew; further ones are not told')
   }
 
-  #enqueue(pending: Pending): void {
-    this.#queue.push(pending)
+  #enqueue(id: Buffer, record: Buffer, length: number, replaces: number | undefined): void {
+    this.#queue.push({ id, record, length, replaces, before: this.#queue.latest(id), segment: undefined })
     this.#pumping ??= this.#pump()
   }
 
@@ -253,10 +244,10 @@ export class DiskTier {
       const batch = this.#queue.take(this.#segmentOctets - (this.#current?.octets ?? 0))
       try {
         await this.#writeBatch(batch)
-        if (this.#failed) this.#options.say('writing to disk goes on')
-        this.#failed = false
+        this.#rest.wrote()
       } catch (error) {
-        this.#fail(error)
+        this.#opening = 0
+        this.#rest.failed(error)
         batch.push(...this.#queue.takeAll())
         await this.#giveUp(batch)
       }
@@ -269,7 +260,7 @@ export class DiskTier {
     const octets = Buffer.concat(batch.map(({ record }) => record))
     const segment = await this.#segmentFor(octets.length)
     const from = segment.octets
-    for (let at = 0; at < octets.length; ) at += (await segment.handle.write(octets, at, octets.length - at, from + at)).bytesWritten
+    await writeTo(segment, octets, () => this.#discard(segment.number))
     segment.octets += octets.length
     this.#octets += octets.length
     this.#unsynced = true
@@ -277,6 +268,8 @@ export class DiskTier {
     for (const pending of batch) {
       const entry: Entry = { high: pending.id.readUInt32LE(0), low: pending.id.readUInt32LE(4), offset, length: pending.length }
       this.#entries.push(entry)
+      pending.segment = segment.number
+      pending.before = undefined
       // What was replaced or deleted while it was written does not come back.
       if (this.#queue.latest(pending.id) === pending) this.#settle(segment.number, entry)
       offset += pending.record.length
@@ -290,7 +283,7 @@ export class DiskTier {
     await this.#makeRoom(this.#segmentOctets, () => (this.#opening = this.#segmentOctets))
     const number = this.#nextNumber++
     const path = segmentPath(this.#options.folder, number)
-    const handle = await open(path, 'wx+', 0o600)
+    const handle = await openNew(path)
     this.#current = { number, path, handle, octets: 0, opened: Promise.resolve(handle) }
     this.#segments.set(number, this.#current)
     this.#opening = 0
@@ -336,8 +329,8 @@ export class DiskTier {
       const isUsed = this.#places.usesOf(place) > 0 || this.#bodies.has(...this.#places.idAt(place))
       this.#places.remove(place)
       if (!isUsed || spanOf(length) > again || this.#queue.octets + spanOf(length) > MOST_WAITING) continue
-      const record = await this.#readAt(segment.number, offset, spanOf(length))
-      if (record === undefined) continue
+      const record = await readAt(segment, offset, spanOf(length))
+      if (record === undefined || record === 'not now') continue
       again -= record.length
       this.#writeAgain(record, length)
     }
@@ -348,9 +341,14 @@ export class DiskTier {
   async #discard(number: number): Promise<void> {
     const segment = this.#segments.get(number)
     if (segment === undefined) return
+    if (segment === this.#current) {
+      this.#current = undefined
+      this.#entries = []
+    }
     this.#segments.delete(number)
     this.#octets -= segment.octets
-    removeSegment(segment.path)
+    await this.#rest.remove(indexPath(segment.path))
+    await this.#rest.remove(segment.path)
     await closeSegment(segment)
   }
 
@@ -358,38 +356,41 @@ export class DiskTier {
     const id = Buffer.from(record.subarray(16, 32))
     // A later one of the same id waits already, or is held elsewhere.
     if (payloadOf(record, id) === undefined || this.#queue.latest(id) !== undefined || this.#find(id) !== 0) return
-    this.#enqueue({ id, record, length, replaces: undefined })
+    this.#enqueue(id, record, length, undefined)
   }
 
   async #sync(): Promise<void> {
-    if (!this.#unsynced || this.#current === undefined) return
+    const segment = this.#current
+    if (!this.#unsynced || segment === undefined) return
     this.#unsynced = false
     try {
-      await this.#current.handle.datasync()
+      await segment.handle.datasync()
+      // Its file was removed by somebody else: what comes goes to one that will be there after a start.
+      if ((await segment.handle.stat()).nlink === 0 && this.#current === segment) {
+        this.#current = undefined
+        this.#entries = []
+      }
     } catch (error) {
-      this.#fail(error)
+      this.#rest.failed(error)
     }
   }
 
-  /** Goes on without writing, and tries again later. */
-  #fail(error: unknown): void {
-    this.#current = undefined
-    this.#opening = 0
-    this.#entries = []
-    if (!this.#failed) this.#options.say(`nothing is written to disk for now, and memory alone takes in what is new: ${messageOf(error)}`)
-    this.#failed = this.#resting = true
-    clearTimeout(this.#again)
-    this.#again = setTimeout(() => (this.#resting = false), this.#options.againMs ?? AGAIN_MS)
-    this.#again.unref()
+  /** A folder that could not be read is used once it can be, without what is in it: nobody knows what of that was deleted meanwhile. */
+  async #prepare(): Promise<void> {
+    if (!this.#isAbsent) return
+    await rm(this.#options.folder, { recursive: true, force: true })
+    await mkdir(this.#options.folder, { recursive: true, mode: 0o700 })
+    this.#isAbsent = false
   }
 
   /** What cannot be written is given up, and with it the segments that hold what it was to replace. */
   async #giveUp(pendings: readonly Pending[]): Promise<void> {
-    for (const { replaces } of pendings) if (replaces !== undefined) await this.#discard(replaces).catch(() => undefined)
+    for (const pending of pendings) {
+      // With what it was to replace, what was still on its way to disk when it came.
+      for (let each: Pending | undefined = pending; each !== undefined; each = each.before) {
+        if (each.replaces !== undefined) await this.#discard(each.replaces)
+        if (each.segment !== undefined) await this.#discard(each.segment)
+      }
+    }
   }
-}
-
-async function closeSegment({ opened }: Readable): Promise<void> {
-  const handle = await opened?.catch(() => undefined)
-  await handle?.close().catch(() => undefined)
 }

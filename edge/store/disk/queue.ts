@@ -6,6 +6,10 @@ export interface Pending {
   readonly length: number
   /** The segment with what it replaces or deletes: it must not come back. */
   readonly replaces: number | undefined
+  /** Of the same id, on its way to disk when this one came; until this one is there. */
+  before: Pending | undefined
+  /** Where it was written. */
+  segment: number | undefined
 }
 
 /** Octets that are written in one go, if there are as many. */

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isIndexOf, readIndex, scan, writeIndex, type Entry } from './format.ts'
 
@@ -57,9 +57,3 @@ function readIfThere(path: string): Buffer | undefined {
     return undefined
   }
 }
-
-export function removeSegment(path: string): void {
-  rmSync(indexPath(path), { force: true })
-  rmSync(path, { force: true })
-}
-

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { open, rename, rm, type FileHandle } from 'node:fs/promises'
+import { rename, type FileHandle } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import type { BodyOnDisk, Sink } from '../../cache/index.ts'
 import { CHUNK, endOf } from './body-file.ts'
+import { openNew } from './files.ts'
+import type { Rest } from './rest.ts'
 
 /** Octets that are written in one go, if there are as many. */
 const ONE_WRITE = 8 * CHUNK
@@ -16,8 +18,8 @@ export interface SpoolOptions {
   release(octets: number): void
   /** Nothing is written any more. */
   over(): void
-  /** The disk cannot be written to. */
-  failed(error: unknown): void
+  /** Told when the disk cannot be written to. */
+  readonly rest: Rest
 }
 
 /** A body that is being written while it comes, and read by those who came later. */
@@ -81,7 +83,7 @@ export class Spool implements Sink {
     }
     if (this.#isStopped) {
       // Stopped while it got its name.
-      if (this.#isSealed) await rm(nameOf(this.#token), { force: true }).catch(() => undefined)
+      if (this.#isSealed) await this.#options.rest.remove(nameOf(this.#token))
       return undefined
     }
     this.#options.over()
@@ -117,7 +119,7 @@ export class Spool implements Sink {
 
   async #remove(): Promise<void> {
     await this.#pumping
-    await rm(this.#path, { force: true }).catch(() => undefined)
+    await this.#options.rest.remove(this.#path)
     this.#closeIfOver()
   }
 
@@ -146,7 +148,7 @@ export class Spool implements Sink {
     this.#waiting = size === all.length ? [] : [all.subarray(size)]
     this.#waitingOctets = all.length - size
     await this.#claim(size)
-    this.#handle ??= await open(this.#path, 'wx+', 0o600)
+    this.#handle ??= await openNew(this.#path)
     const sums: number[] = []
     for (let at = 0; at < size; at += CHUNK) sums.push(crc32(all.subarray(at, Math.min(at + CHUNK, size))))
     await this.#writeAll([all.subarray(0, size)], this.#size)
@@ -175,7 +177,7 @@ export class Spool implements Sink {
   #fail(error: unknown): void {
     if (this.#isStopped) return
     this.stop()
-    if (!(error instanceof NoRoom)) this.#options.failed(error)
+    if (!(error instanceof NoRoom)) this.#options.rest.failed(error)
     this.#failed()
   }
 }
