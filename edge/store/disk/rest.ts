@@ -29,14 +29,13 @@ export interface Rest {
 export function makeRest({ say, againMs, prepare }: RestOptions): Rest {
   const first = againMs ?? FIRST_MS
   const longest = againMs ?? LONGEST_MS
-  const left = new Set<string>()
   let trouble: string | undefined
   let isResting = false
   let delay = first
   let again: NodeJS.Timeout | undefined
   let calm: NodeJS.Timeout | undefined
-  let sweep: NodeJS.Timeout | undefined
   let isStopped = false
+  const remover = makeRemover(first, longest)
 
   const failed = (error: unknown): void => {
     if (trouble === undefined) say(`nothing is written to disk for now, and memory alone takes in what is new: ${messageOf(error)}`)
@@ -64,14 +63,6 @@ export function makeRest({ say, againMs, prepare }: RestOptions): Rest {
       failed(error)
     }
   }
-  const sweepUp = async (): Promise<void> => {
-    sweep = undefined
-    for (const path of left) await rm(path, { force: true }).then(() => left.delete(path), () => undefined)
-    if (left.size > 0) sweepLater(longest)
-  }
-  const sweepLater = (ms: number): void => {
-    if (!isStopped) sweep ??= setTimeout(() => void sweepUp(), ms).unref()
-  }
   return {
     get isResting() {
       return isResting
@@ -83,18 +74,41 @@ export function makeRest({ say, againMs, prepare }: RestOptions): Rest {
     wrote: () => {
       if (trouble !== undefined && !isResting) calm ??= setTimeout(recover, first).unref()
     },
-    remove: async (path) => {
+    remove: (path) => remover.remove(path, failed),
+    stop: () => {
+      isStopped = true
+      for (const timer of [again, calm]) clearTimeout(timer)
+      remover.stop()
+    }
+  }
+}
+
+/** Removes files, and tries again what could not be removed: after so long at first, then every so often. Milliseconds. */
+function makeRemover(first: number, longest: number): { remove(path: string, failed: (error: unknown) => void): Promise<void>; stop(): void } {
+  const left = new Set<string>()
+  let timer: NodeJS.Timeout | undefined
+  let isStopped = false
+  const later = (ms: number): void => {
+    if (!isStopped) timer ??= setTimeout(() => void again(), ms).unref()
+  }
+  const again = async (): Promise<void> => {
+    timer = undefined
+    for (const path of left) await rm(path, { force: true }).then(() => left.delete(path), () => undefined)
+    if (left.size > 0) later(longest)
+  }
+  return {
+    remove: async (path, failed) => {
       try {
         await rm(path, { force: true })
       } catch (error) {
         left.add(path)
-        sweepLater(first)
+        later(first)
         failed(error)
       }
     },
     stop: () => {
       isStopped = true
-      for (const timer of [again, calm, sweep]) clearTimeout(timer)
+      clearTimeout(timer)
     }
   }
 }
