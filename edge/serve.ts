@@ -1,13 +1,15 @@
 import { OWN_PATHS } from '../core/latency-report.ts'
 import { never } from '../core/trouble.ts'
-import { ageAt, Fill, isFresh, lengthOf, lookup, mayBeStale, partsKey, readRequestControl, staleFor, unpackParts, wantedRange, type ContentRange, type RequestControl, type StoredObject } from './cache/index.ts'
+import { ageAt, Fill, isFresh, lengthOf, lookup, mayBeStale, partsKey, readRequestControl, staleFor, unpackParts, type RequestControl, type StoredObject } from './cache/index.ts'
 import { answerPage, pageFor } from './answer-page.ts'
 import { chooseBehaviour, viewerOf, type Viewer } from './asked.ts'
 import { bringUp, MOST_LOOKS } from './bring.ts'
 import { collect, inCoding, mustDecode } from './coded.ts'
 import type { Coming, Outcome, Plan, Waiter } from './coming.ts'
+import { isForPart, isOther, isTogether, partOf, runOf, type Company } from './company.ts'
 import { sharedHead, statusOf } from './crowd.ts'
 import { Flight, flightName } from './flight.ts'
+import { answerJoined, askingFor, gapOf, type Gap } from './gap.ts'
 import { hitStatus, interimHead, makeId, renderHead, type Way } from './head.ts'
 import { fieldName, mayHaveField, requestField, type Connection, type RequestHead } from './http/index.ts'
 import { fromLines } from './message/index.ts'
@@ -33,7 +35,6 @@ const CACHE_CONTROL = fieldName('cache-control')
 const CDN_LOOP = fieldName('cdn-loop')
 const IF_MODIFIED_SINCE = fieldName('if-modified-since')
 const HELD = fieldName(HELD_FIELD)
-const IF_RANGE = fieldName('if-range')
 const RANGE = fieldName('range')
 const REQUEST_ID = fieldName('x-nearcast-request-id')
 const TIER = fieldName(TIER_FIELD)
@@ -123,7 +124,8 @@ function answerParts(worker: Worker, viewer: Viewer, key: string, looks: number)
   const now = worker.clock.now()
   const isHeld = range === 'unsatisfiable' || runsOf(worker, key, parts, range) !== undefined
   if (!isHeld && looks < MOST_LOOKS && bringRun(worker, viewer, key, parts, range, () => answer(worker, viewer, looks + 1))) return true
-  if (!isHeld) fetch(worker, viewer, key, 'uri-miss', undefined, 'for a part, together')
+  const gap = isHeld ? undefined : gapOf(worker, key, list, parts, range)
+  if (!isHeld) fetch(worker, viewer, key, gap === undefined ? 'uri-miss' : 'partial', undefined, 'for a part, together', gap)
   else if (isFresh(list, now) || isWelcomeStale(viewer, list, now)) answerFromHeld(worker, viewer, list, now)
   else fetch(worker, viewer, key, 'stale', list, 'for a part, together')
   return true
@@ -216,16 +218,16 @@ function refreshBehind(worker: Worker, viewer: Viewer, key: string, object: Stor
 const isAuthorized = ({ request, behaviour: { policy } }: Viewer): boolean =>
   requestField(request, AUTHORIZATION) !== undefined && policy.headers?.(AUTHORIZATION.text) !== true && mayReach(policy, AUTHORIZATION.text)
 
-function planOf(worker: Worker, viewer: Viewer, key: string, object: StoredObject | undefined, how: Company, authorized: boolean): Plan {
+function planOf(worker: Worker, viewer: Viewer, key: string, object: StoredObject | undefined, how: Company, authorized: boolean, gap?: Gap): Plan {
   const { request, behaviour, primary, target, parts } = viewer
   nameRequest(worker, viewer)
-  const fields = upstreamFields(worker, viewer, isForPart(how) ? 'part' : 'cache')
+  const fields = gap === undefined ? upstreamFields(worker, viewer, isForPart(how) ? 'part' : 'cache') : [...upstreamFields(worker, viewer, 'cache'), ...askingFor(gap)]
   const { route, times, defaultIfError } = behaviour
-  return { primary, key, parted: parts !== '', host: request.host, target, fields, route, times, defaultIfError, authorized, compression: worker.role === 'edge' ? viewer.behaviour.compression : undefined, run: runOf(viewer, how), object, open: isTogether(how) && !authorized }
+  return { primary, key, parted: parts !== '', host: request.host, target, fields, route, times, defaultIfError, authorized, compression: worker.role === 'edge' ? viewer.behaviour.compression : undefined, run: runOf(viewer, how, gap), object, open: isTogether(how) && !authorized }
 }
 
 /** Why a request is sent on, in the words of Cache-Status (RFC 9211 §2.2). */
-type Forward = 'uri-miss' | 'vary-miss' | 'stale'
+type Forward = 'uri-miss' | 'vary-miss' | 'stale' | 'partial'
 
 /** Gives the request its id; a tier that asks has named it already. */
 function nameRequest(worker: Worker, viewer: Viewer): string {
@@ -233,19 +235,8 @@ function nameRequest(worker: Worker, viewer: Viewer): string {
   return viewer.id
 }
 
-/** Whether a fetch may be joined, or brings but the part that this request wants, of what is not held whole. */
-type Company = 'together' | 'alone' | 'for a part' | 'for a part, together'
-const isForPart = (how: Company): boolean => how === 'for a part' || how === 'for a part, together'
-const isTogether = (how: Company): boolean => how === 'together' || how === 'for a part, together'
-
-/** What Range says, which has a meaning with GET alone (RFC 9110 §14.2). */
-const partOf = ({ request }: Viewer): string | undefined => (request.method === 'GET' ? requestField(request, RANGE) : undefined)
-
-/** The part that is asked for, in the words of the request. */
-const runOf = ({ request }: Viewer, how: Company): string => (isForPart(how) ? `${requestField(request, RANGE) ?? ''}\n${requestField(request, IF_RANGE) ?? ''}` : '')
-
-/** Joins the fetch of what is wanted, or begins one, and answers with what it comes to. */
-function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object: StoredObject | undefined, how: Company): void {
+/** Joins the fetch of what is wanted, or begins one, and answers with what it comes to. @param gap what is missing of a part: that alone is fetched */
+function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object: StoredObject | undefined, how: Company, gap?: Gap): void {
   const { request, reply } = viewer
   const id = nameRequest(worker, viewer)
   if (wishesOf(viewer).onlyIfCached) return say(worker, request, reply, { status: 504, text: 'it is not held here, and the request says only-if-cached' }, viewer.nonce, id)
@@ -255,17 +246,39 @@ function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object
     valueOf: (name) => sentField(worker, viewer, name),
     inform: (status, fields) => reply.inform(interimHead(status, fields)),
     giveUp: () => reply.abort(),
-    tell: (outcome) => answerOutcome(worker, viewer, why, how, outcome, () => flight.leave(waiter), (how) => fetch(worker, viewer, key, why, object, how))
+    tell: (outcome) => {
+      const leave = (): void => flight.leave(waiter)
+      if (gap !== undefined && outcome.kind === 'coming' && answerGap(worker, viewer, gap, outcome, leave)) return
+      answerOutcome(worker, viewer, why, how, outcome, leave, (how) => fetch(worker, viewer, key, why, object, how))
+    }
   }
-  const underWay = open ? worker.flights.get(flightName(key, runOf(viewer, how))) : undefined
+  const underWay = open ? worker.flights.get(flightName(key, runOf(viewer, how, gap))) : undefined
   const joined = underWay?.mayJoin(worker.clock.now()) === true ? underWay : undefined
   if (joined === undefined && worker.underWay >= worker.mostFlights) {
     worker.counters.errors++
     return say(worker, request, reply, BUSY, viewer.nonce, id)
   }
-  const flight: Flight = joined ?? new Flight(worker, planOf(worker, viewer, key, object, how, authorized), waiter)
+  const flight: Flight = joined ?? new Flight(worker, planOf(worker, viewer, key, object, how, authorized, gap), waiter)
   reply.watch({ drained: () => undefined, gone: () => flight.leave(waiter) })
   joined?.join(waiter)
+}
+
+/**
+ * Answers with what is held of a part and what comes of the rest, as one; where they are of different representations, with the new one.
+ * @returns false where it is an error that came, or the client has it already: that is answered as any other
+ */
+function answerGap(worker: Worker, viewer: Viewer, gap: Gap, { coming, leader }: Outcome & { readonly kind: 'coming' }, leave: () => void): boolean {
+  const forward = `fwd=partial${leader ? '' : '; collapsed'}`
+  const getPart = (): void => fetch(worker, viewer, gap.key, 'uri-miss', undefined, 'for a part')
+  if (coming.status === 200) answerComing(worker, viewer, coming, forward, leave, getPart)
+  else if (coming.status === 206 && mayAnswer304(worker, viewer, coming)) return false
+  else if (coming.status === 206 && answerJoined(worker, viewer, gap, coming, statusOf(worker, coming, forward), leave)) return true
+  else if (coming.status !== 206 && coming.status !== 416) return false
+  else {
+    leave()
+    getPart()
+  }
+  return true
 }
 
 function answerOutcome(worker: Worker, viewer: Viewer, why: Forward, how: Company, outcome: Outcome, leave: () => void, again: (how: Company) => void): void {
@@ -357,13 +370,6 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
   if (!bodiless) return relay(worker, reply, head, framing, coming.fill, leave)
   reply.whole(head)
   leave()
-}
-
-/** A part has come unasked, and it is not the one that is wanted. */
-function isOther(viewer: Viewer, part: ContentRange): boolean {
-  const value = partOf(viewer)
-  const wanted = value === undefined ? undefined : wantedRange(value, part.length)
-  return wanted !== undefined && (wanted === 'unsatisfiable' || wanted.first !== part.first || wanted.last !== part.last)
 }
 
 /** Answers with a response that is held, in the coding that the viewer takes. @param alone field lines for this viewer, which are not held */

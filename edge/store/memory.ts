@@ -98,6 +98,11 @@ export class MemoryStore {
     return this.#count
   }
 
+  /** Whether something is held under a key, which is no use of it. */
+  has(key: string): boolean {
+    return this.#find(key, hashOf(key, this.#seed)) !== 0
+  }
+
   /** What is held under a key; this counts as a use of it. */
   get(key: string): Held | undefined {
     const live = this.#live.get(key, this.#mostLive)
