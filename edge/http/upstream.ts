@@ -2,72 +2,10 @@ import { Agent as HttpAgent, request as httpRequest, type AgentOptions, type Cli
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { fieldOf, type FieldList } from '../message/index.ts'
-
-/** Transfer codings there are (RFC 9112 §7, IANA). A word that is none of them cannot have been applied: such content is as it came, until the connection closes. */
-const CODINGS = new Set(['chunked', 'compress', 'x-compress', 'deflate', 'gzip', 'x-gzip'])
-
-/** Where to send a request. */
-export interface Server {
-  readonly secure: boolean
-  readonly address: string
-  readonly port: number
-  /** Name that its certificate must show, when `secure`. */
-  readonly serverName?: string
-  /** How long an idle connection to it is kept, in milliseconds. */
-  readonly keepAliveMs?: number
-}
-
-export interface UpstreamRequest {
-  readonly server: Server
-  readonly method: string
-  readonly path: string
-  /** Host among them. */
-  readonly fields: FieldList
-  readonly connectMs: number
-  /** Until the head of the response, and then between two pieces of its body. */
-  readonly responseMs: number
-  /**
-   * Sent once and on a connection of its own, so that it cannot meet one that is just being closed: what may have an effect must not
-   * have it twice (RFC 9110 §9.2.2). Its content, if it has one, is written to the Fetching.
-   */
-  readonly once?: boolean
-}
-
-/** `unreachable`: nothing was heard of it. `timeout`: not in time. `broken`: it ended in the middle of a response. */
-export interface UpstreamTrouble {
-  readonly kind: 'unreachable' | 'timeout' | 'broken'
-  readonly detail: string
-  /** Nothing of the request can have been understood: it may be sent elsewhere, whatever it asks for. */
-  readonly unsent?: boolean
-}
-
-/** Hears how a fetch goes: `head`, then `data`s and `end`; or `trouble`, at any point, as the last. */
-export interface Receiver {
-  /** Of a request sent once: it is connected, and its content may be written. */
-  connected?(): void
-  /** There is room for more of the content. */
-  drained?(): void
-  /** An interim response (1xx) other than 100 and 101. */
-  inform?(status: number, fields: FieldList): void
-  /** With 101, where Upgrade was sent along with a request sent once, what follows both ways is of the other protocol. */
-  head(status: number, fields: FieldList): void
-  data(piece: Buffer): void
-  end(): void
-  trouble(trouble: UpstreamTrouble): void
-}
-
-/** A fetch under way. */
-export interface Fetching {
-  pause(): void
-  resume(): void
-  /** A piece of the request's content, which is copied; false when `drained` should be awaited before the next. */
-  write(piece: Buffer): boolean
-  /** The content is complete. */
-  end(): void
-  /** Ends it; the receiver hears nothing more. */
-  abort(): void
-}
+import { fieldOf } from '../message/index.ts'
+import { isForeignCoding } from './answer.ts'
+import type { Fetching, Receiver, UpstreamRequest, UpstreamTrouble } from './fetching.ts'
+import { KeptClient } from './kept.ts'
 
 const MAX_HEAD = 64 * 1024
 const KEEP_ALIVE_MS = 30_000
@@ -79,20 +17,24 @@ export class UpstreamClient {
   /** The pools of connections, by how long they keep them. */
   readonly #http = new Map<number, HttpAgent>()
   readonly #https = new Map<number, HttpsAgent>()
+  readonly #kept: KeptClient
   readonly #fault: (error: unknown) => void
 
   /** @param fault told what of ours went wrong with what came */
   constructor(fault: (error: unknown) => void = () => undefined) {
     this.#fault = fault
+    this.#kept = new KeptClient(fault)
   }
 
   fetch(request: UpstreamRequest, told: Receiver): Fetching {
+    if (!request.server.secure && request.once !== true) return this.#kept.fetch(request, told)
     const receiver = guardReceiver(told, this.#fault, () => attempt?.abort())
     let attempt: Fetching = this.#attempt(request, receiver, (again) => (attempt = again))
     return { pause: () => attempt.pause(), resume: () => attempt.resume(), write: (piece) => attempt.write(piece), end: () => attempt.end(), abort: () => attempt.abort() }
   }
 
   close(): void {
+    this.#kept.close()
     for (const agent of this.#http.values()) agent.destroy()
     for (const agent of this.#https.values()) agent.destroy()
   }
@@ -312,9 +254,8 @@ class Exchange implements Fetching {
     clearTimeout(this.#patience)
     // Beyond 599 there is none (RFC 9110 §15), nor may HTTP/2 say one.
     if (response.statusCode! > 599) return this.#trouble({ kind: 'broken', detail: `it answered with ${response.statusCode!}, which is no status` })
-    // It was offered no other (TE), and what we cannot take off we must not pass on as content (RFC 9112 §6.1, §7).
     const coding = fieldOf(response.rawHeaders, 'transfer-encoding')
-    if (coding !== undefined && coding.toLowerCase() !== 'chunked' && coding.split(',').some((each) => CODINGS.has(each.trim().toLowerCase()))) return this.#trouble({ kind: 'broken', detail: 'it sent a transfer coding that was not asked for' })
+    if (coding !== undefined && isForeignCoding(coding)) return this.#trouble({ kind: 'broken', detail: 'it sent a transfer coding that was not asked for' })
     this.#await()
     // `end` alone does not tell a whole response from one that was cut off.
     response.on('data', (piece: Buffer) => {

@@ -88,7 +88,7 @@ export function send(asker: Asker, parent: Parent, question: Question, receiver:
     if (!begun || length! > WORTH_READING) abort()
     else fetching.resume()
   }
-  return { ...fetching, abort, discard }
+  return { pause: () => fetching.pause(), resume: () => fetching.resume(), write: (piece) => fetching.write(piece), end: () => fetching.end(), abort, discard }
 }
 
 function fieldsFor(parent: Parent, question: Question, proof: string | undefined): string[] {
