@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
 import { BodyReader, type BodySink } from './body.ts'
 import { lend, mayLend } from './lend.ts'
 import { Pace } from './pace.ts'
@@ -7,6 +6,7 @@ import type { Connection, Framing, Watcher } from './reply.ts'
 import { RequestParser } from './parser.ts'
 import { refusalText } from './refusal.ts'
 import type { Refusal, RequestHead } from './request.ts'
+import { secureSender } from './send-secure.ts'
 import { guard, makeScratch, SCRATCH, sendSoon, type Headed, type Surroundings } from './surroundings.ts'
 
 /** Octets of further requests that are taken in while one is being answered. */
@@ -14,14 +14,14 @@ const PIPELINE = 64 * 1024
 /** Larger bodies are written from where they lie instead of being copied. */
 const COPIED = 16 * 1024
 /** How long, and over how many octets, a client that was refused may go on sending before it is cut off. */
-const LINGER_MS = 1000
-const LINGER_OCTETS = 256 * 1024
+const [LINGER_MS, LINGER_OCTETS] = [1000, 256 * 1024]
 
 /** One client connection: reads requests, answers them one after the other in order, and stops reading when the client does. */
 export class Http1Connection implements Connection, Headed {
   readonly remoteAddress: string
   readonly #socket: Socket
-  readonly #isPlain: boolean
+  /** Undefined without TLS. */
+  readonly #sendSecure: ReturnType<typeof secureSender>
   readonly #parser: RequestParser
   readonly #around: Surroundings
   /** Sweeps end the connection after this moment (`Surroundings.now`). */
@@ -52,7 +52,7 @@ export class Http1Connection implements Connection, Headed {
 
   constructor(socket: Socket, around: Surroundings) {
     this.#socket = socket
-    this.#isPlain = !(socket instanceof TLSSocket)
+    this.#sendSecure = secureSender(socket)
     this.#around = around
     this.#parser = new RequestParser(around.limits)
     this.remoteAddress = socket.remoteAddress ?? ''
@@ -132,7 +132,7 @@ export class Http1Connection implements Connection, Headed {
   }
 
   lends(body: Buffer): boolean {
-    return this.#isPlain && mayLend(body)
+    return this.#sendSecure === undefined && mayLend(body)
   }
 
   #lend(head: string, body: Buffer): void {
@@ -203,7 +203,7 @@ export class Http1Connection implements Connection, Headed {
     this.#watcher = undefined
     this.#head = undefined
     // Over TLS a reset cannot be asked for; an end without close_notify tells the same.
-    if (this.#isPlain) this.#socket.resetAndDestroy()
+    if (this.#sendSecure === undefined) this.#socket.resetAndDestroy()
     else this.#socket.destroy()
   }
 
@@ -325,9 +325,7 @@ export class Http1Connection implements Connection, Headed {
 
   #answered(): void {
     const ends = this.closesAfter
-    this.#watcher = undefined
-    this.#request = undefined
-    this.#body = undefined
+    this.#watcher = this.#request = this.#body = undefined
     this.#bodyPaused = false
     this.#begun = false
     this.#framing = 'length'
@@ -374,17 +372,19 @@ export class Http1Connection implements Connection, Headed {
     const size = this.#gathered
     if (size === 0) return true
     this.#gathered = 0
-    // Over TLS nothing is ever taken at once: a copy of what there is costs less than new scratch memory each time.
-    if (!this.#isPlain) return this.#write(Buffer.from(this.#around.scratch.subarray(0, size)))
-    const room = this.#write(this.#around.scratch.subarray(0, size))
+    const octets = this.#around.scratch.subarray(0, size)
+    // Streams of TLS take nothing at once: a copy of what there is costs less than new scratch memory each time.
+    if (this.#sendSecure !== undefined) return this.#sendSecure(octets) ? this.#count(size) : this.#write(Buffer.from(octets))
+    const room = this.#write(octets)
     // Octets that the kernel has not taken are still read from there.
     if (this.#socket.writableLength > 0) this.#around.scratch = makeScratch()
     return room
   }
 
-  #count(octets: number): void {
+  #count(octets: number): true {
     this.#around.bytesSent += octets
     this.#taking?.add(octets)
+    return true
   }
 
   /** @param taken told when the kernel has it */
