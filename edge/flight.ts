@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/channel.ts'
+import type { PassingMap, PassingSet } from '../core/passing.ts'
 import { Fill, isFresh, judge, partsKey, POLICY_PARTS, readContentRange, staleFor, varyNames, variantKey, type Freshness, type StoredObject, type VaryMark, type Verdict } from './cache/index.ts'
 import { describeHeld } from './coding/index.ts'
 import type { Fetching, UpstreamTrouble } from './http/index.ts'
@@ -29,7 +30,7 @@ export interface Desk {
   readonly store: MemoryStore
   readonly disk: DiskTier | undefined
   /** Fetches that a request may join, by key. */
-  readonly flights: Map<string, Flight>
+  readonly flights: PassingMap<string, Flight>
   /** In octets; larger bodies are passed on only. */
   readonly largestObject: number
   /** Likewise, of what memory holds; what is larger is held on disk alone. */
@@ -40,7 +41,7 @@ export interface Desk {
   underWay: number
   readonly mostFlights: number
   /** Fetches under way, those that cannot be joined among them. */
-  readonly flying: Set<Flight>
+  readonly flying: PassingSet<Flight>
   /** Of the next mark of variants. */
   nextGeneration: number
   readonly purges: Purges

@@ -3,6 +3,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Clock } from '../core/clock.ts'
 import type { Counters, Role, Setup } from '../core/channel.ts'
 import type { Logger } from '../core/log.ts'
+import { PassingMap, PassingSet } from '../core/passing.ts'
 import type { Viewer } from './asked.ts'
 import { makeBodies, mostFiles } from './bodies/index.ts'
 import { MOST_FLIGHTS, type Desk, type Flight } from './flight.ts'
@@ -91,7 +92,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
   }
   const disk = config.cache.disk === 0 ? undefined : new DiskTier({ folder: diskFolder(setup.stateFolder, role, name, share?.worker), limit: config.cache.disk, say: (text) => log.warn(text) })
   const store = new MemoryStore(config.cache.memory, config.cache.eviction, disk, config.cache.sendfile ? makeBodies(Math.floor(mostFiles() / (share?.workers ?? 1))) : undefined)
-  const flying = new Set<Flight>()
+  const flying = new PassingSet<Flight>()
   const standings = makeStandings({ retries: config.tiers['retry-share'], hedges: config.tiers['hedge-share'] }, share?.ledger)
   const standingOf = standings.of
   const sites = makeSites(config, (distribution, origins) => routeOf({ config, ports, role, name, distribution: config.distributions[distribution]!, origins, standingOf }), originsOf(config, ports, standingOf))
@@ -106,7 +107,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     store,
     disk,
     warm: disk === undefined ? undefined : makeWarm(store, disk),
-    flights: new Map(),
+    flights: new PassingMap(),
     ...largestOf(config.cache, disk),
     auth,
     viewers: role === 'edge' ? makeViewers({ config, name, httpPort: ports.http, clock, also: options.measured }) : undefined,

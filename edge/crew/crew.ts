@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
+import { PassingMap } from '../../core/passing.ts'
 import type { Viewer } from '../asked.ts'
 import type { StoredObject } from '../cache/index.ts'
 import { madeFor } from '../coded.ts'
@@ -46,7 +47,7 @@ class Desk implements Crew {
   readonly #options: CrewOptions
   readonly #lent: Lent
   readonly #mates: (Mate | undefined)[] = []
-  readonly #asked = new Map<number, Asked>()
+  readonly #asked = new PassingMap<number, Asked>()
   readonly #forgetting = new Map<number, { readonly waiting: Set<Mate>; readonly done: () => void }>()
   #nextId = 1
 

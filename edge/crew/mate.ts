@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
+import { PassingMap } from '../../core/passing.ts'
 import type { Carried } from './carried.ts'
 import type { MateWord } from './messages.ts'
 
@@ -8,7 +9,7 @@ import type { MateWord } from './messages.ts'
  */
 export class Mate {
   /** What it has asked of us, by its numbers. */
-  readonly carried = new Map<number, Carried>()
+  readonly carried = new PassingMap<number, Carried>()
   readonly #port: MessagePort
   #words: MateWord[] = []
   #transfers: ArrayBuffer[] = []

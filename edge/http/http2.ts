@@ -1,5 +1,6 @@
 import { constants, performServerHandshake, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
+import { PassingSet } from '../../core/passing.ts'
 import type { BodySink } from './body.ts'
 import { http2Fields, readHttp2Head } from './http2-head.ts'
 import { Pace } from './pace.ts'
@@ -52,7 +53,7 @@ class Allowance {
 export class Http2Connection implements Held {
   readonly #session: ServerHttp2Session
   readonly #around: Surroundings
-  readonly #streams = new Set<Http2Reply>()
+  readonly #streams = new PassingSet<Http2Reply>()
   readonly #resets: Allowance
   readonly #pings: Allowance
   readonly #socket: TLSSocket

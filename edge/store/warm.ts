@@ -1,3 +1,4 @@
+import { PassingMap } from '../../core/passing.ts'
 import type { DiskTier } from './disk/disk.ts'
 import type { MemoryStore } from './memory.ts'
 import { keyOf, unpack } from './record.ts'
@@ -11,7 +12,7 @@ export interface Warm {
 }
 
 export function makeWarm(store: MemoryStore, disk: DiskTier): Warm {
-  const underWay = new Map<string, (() => void)[]>()
+  const underWay = new PassingMap<string, (() => void)[]>()
   const bring = async (key: string): Promise<void> => {
     const record = await disk.read(key)
     // Two keys might have one id.
