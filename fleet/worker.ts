@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { HUNG_AFTER_MS, type Counters, type FromProcess, type Injection, type Member, type Setup, type ToProcess } from '../core/channel.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Purge } from '../core/purge.ts'
+import { messageOf } from '../core/trouble.ts'
 import { makeRates } from './rates.ts'
 import type { Post } from './roster.ts'
 import { isHanging, mainThread, type Thread } from './silence.ts'
@@ -107,7 +108,8 @@ export class Worker {
     this.#restartAfter = undefined
     this.#heardAt = this.#options.clock.elapsed()
     this.#runningAt = undefined
-    const child = fork(this.#options.program, { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    const child = this.#fork()
+    if (child === undefined) return
     this.#child = child
     child.on('message', (message: FromProcess) => this.#hear(message))
     // 'exit' follows unless the process could not be made at all.
@@ -118,6 +120,16 @@ export class Worker {
     const { setup, purges } = this.#options
     this.send({ kind: 'setup', setup: setup.role === 'daemon' || setup.role === 'origin' ? setup : { ...setup, purges: purges() } })
     this.#become('starting', why)
+  }
+
+  /** A process; undefined where the system has none to give, and it is tried again later. */
+  #fork(): ChildProcess | undefined {
+    try {
+      return fork(this.#options.program, { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    } catch (error) {
+      this.#again(`cannot be started: ${messageOf(error)}`)
+      return undefined
+    }
   }
 
   /**
@@ -233,6 +245,11 @@ export class Worker {
       if (this.#startAfterStop) this.start()
       return
     }
+    this.#again(how)
+  }
+
+  /** Starts it again after a while. */
+  #again(how: string): void {
     const healthy = this.#runningAt !== undefined && this.#options.clock.elapsed() - this.#runningAt >= HEALTHY_AFTER_MS
     if (healthy) this.#failures = 0
     const delay = this.#restartAfter ?? restartDelay(this.#failures)

@@ -1,8 +1,9 @@
-import { MessageChannel, Worker } from 'node:worker_threads'
+import { MessageChannel, Worker, type WorkerOptions } from 'node:worker_threads'
 import type { Counters, Injection, Setup } from '../../core/channel.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/log.ts'
 import type { Purge } from '../../core/purge.ts'
+import { messageOf } from '../../core/trouble.ts'
 import { reclaimBodies } from '../bodies/index.ts'
 import { makePurges, type Purges } from '../purges.ts'
 import { ledgerNames } from '../tiers/index.ts'
@@ -63,6 +64,8 @@ interface Post {
   /** How often anything was changed, as it has seen: as of the look before the last, for it may be gone since without being missed. */
   changesSeen: number
   changesLately: number
+  /** What makes void all that it had on disk when it had missed something; also for those who are started in its place later. */
+  voided: Purge | undefined
   /** Numbers of purges that it has not confirmed. */
   readonly awaited: Map<number, () => void>
 }
@@ -92,7 +95,7 @@ class Lead implements RunningCrew {
     this.#memory = makeMemory({ workers, clients: setup.config.http.clients, names: ledgerNames(setup.config) })
     this.#purges = makePurges(setup.purges ?? [])
     this.ready = new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
-    this.#posts = Array.from({ length: workers }, (_, number): Post => ({ number, thread: undefined, serves: false, isDrained: false, counters: NOTHING, trouble: undefined, silentLooks: 0, failures: 0, servingSince: 0, restart: undefined, changesSeen: 0, changesLately: 0, awaited: new Map() }))
+    this.#posts = Array.from({ length: workers }, (_, number): Post => ({ number, thread: undefined, serves: false, isDrained: false, counters: NOTHING, trouble: undefined, silentLooks: 0, failures: 0, servingSince: 0, restart: undefined, changesSeen: 0, changesLately: 0, voided: undefined, awaited: new Map() }))
     for (const post of this.#posts) this.#start(post)
     this.#looks = setInterval(() => this.#look(), LOOK_MS)
   }
@@ -164,14 +167,28 @@ class Lead implements RunningCrew {
 
   #start(post: Post): void {
     const { setup, workers } = this.#options
-    const data: ThreadData = { setup: { ...setup, purges: [...this.#purges.all(), ...this.#missed(post)] }, place: { worker: post.number, workers, memory: this.#memory } }
-    const thread = new Worker(ENTRY, { workerData: data, name: `${setup.name}.${post.number + 1}` })
+    this.#missed(post)
+    const data: ThreadData = { setup: { ...setup, purges: [...this.#purges.all(), ...(post.voided === undefined ? [] : [post.voided])] }, place: { worker: post.number, workers, memory: this.#memory } }
+    const thread = this.#spawn(post, { workerData: data, name: `${setup.name}.${post.number + 1}` })
+    if (thread === undefined) return
     post.thread = thread
     post.silentLooks = 0
     thread.on('message', (word: FromThread) => this.#hear(post, word))
     thread.on('error', (error) => this.#options.log.error({ err: error }, `worker ${post.number + 1} failed`))
     const { threadId } = thread
     thread.on('exit', () => this.#exited(post, threadId))
+  }
+
+  /** A thread; undefined where there is none to be had for now. */
+  #spawn(post: Post, options: WorkerOptions): Worker | undefined {
+    try {
+      return new Worker(ENTRY, options)
+    } catch (error) {
+      if (this.#settle !== undefined) throw error
+      post.failures++
+      this.#startLater(post, `cannot be started: ${messageOf(error)}`)
+      return undefined
+    }
   }
 
   #hear(post: Post, word: FromThread): void {
@@ -202,6 +219,7 @@ class Lead implements RunningCrew {
       post.thread!.postMessage({ kind: 'mate', worker: other.number, port: port1 } satisfies ToThread, [port1])
       other.thread!.postMessage({ kind: 'mate', worker: post.number, port: port2 } satisfies ToThread, [port2])
     }
+    if (this.#settle === undefined) this.#options.log.info(`worker ${post.number + 1} serves again: ${this.serving} of ${this.#posts.length} serve`)
     if (this.serving < this.#posts.length) return
     this.listening = listening
     this.#settle?.resolve()
@@ -214,7 +232,8 @@ class Lead implements RunningCrew {
     if (changes === post.changesSeen) return []
     post.changesSeen = post.changesLately = changes
     const at = this.#options.clock.now()
-    return [{ kind: 'all', what: '', soft: false, number: Math.max(this.#purges.last + 1, at), at }]
+    post.voided = { kind: 'all', what: '', soft: false, number: Math.max(this.#purges.last + 1, at), at }
+    return [post.voided]
   }
 
   #refused(post: Post, reason: string): void {
@@ -224,7 +243,7 @@ class Lead implements RunningCrew {
   }
 
   #exited(post: Post, threadId: number): void {
-    const { log, clock, failed } = this.#options
+    const { clock, failed } = this.#options
     const { counters, serves } = post
     post.thread = undefined
     post.serves = false
@@ -239,8 +258,12 @@ class Lead implements RunningCrew {
     if (this.#isEnding) return
     if (serves && this.serving === 0) return failed()
     post.failures = serves && clock.elapsed() - post.servingSince >= HEALTHY_MS ? 1 : post.failures + 1
+    this.#startLater(post, 'ended')
+  }
+
+  #startLater(post: Post, how: string): void {
     const delay = Math.min(LONGEST_RESTART_MS, RESTART_MS * 2 ** (post.failures - 1))
-    log.warn(`worker ${post.number + 1} ended: ${this.serving} of ${this.#posts.length} serve, it is started again in ${delay} ms`)
+    this.#options.log.warn(`worker ${post.number + 1} ${how}: ${this.serving} of ${this.#posts.length} serve, it is started again in ${delay} ms`)
     post.restart = setTimeout(() => this.#start(post), delay)
   }
 
