@@ -9,7 +9,7 @@ import { askOver } from './ask.ts'
 import { decide, mayNotLeave, noHistory } from './decide.ts'
 import { findOut, Streaks, type Asked, type OwnEdge } from './evidence.ts'
 import { replaceFile } from './files.ts'
-import { keyOfPrefix, readLease, writeLease } from './leases.ts'
+import { keyOfPrefix, readLease, unawareOf, writeLease } from './leases.ts'
 import { openSpeaker } from './open-speaker.ts'
 import { Pins } from './pins.ts'
 import { rulesOf } from './rules.ts'
@@ -23,7 +23,7 @@ export interface AnycastOptions {
   readonly ports: { readonly dns: number; readonly http: number }
   readonly stateFolder: string
   /** Absent: there are no other PoPs. */
-  readonly channel?: Pick<Channel, 'put' | 'heard' | 'view' | 'whenChanged'> | undefined
+  readonly channel?: Pick<Channel, 'put' | 'heard' | 'isAbreast' | 'view' | 'whenChanged'> | undefined
   /** The edges that this PoP runs, as they are now. */
   edges(): readonly OwnEdge[]
   /** A zone that is served, by its name. */
@@ -143,7 +143,7 @@ export class Anycast {
       held.finding = findOut(row, this.#streaks, edges, this.#hasSettled)
       held.leases = worseOf(this.#leasesOf(held.prefix), this.#deadmenOf(held.prefix, now))
       const before = held.intent
-      const { intent, history } = decide({ finding: held.finding, leases: held.leases, heard, pin: this.#pins.get(held.name, now), history: held.history, now }, this.#rules)
+      const { intent, history } = decide({ finding: held.finding, leases: held.leases, heard, unaware: unawareOf(held.leases, before, channel), pin: this.#pins.get(held.name, now), history: held.history, now }, this.#rules)
       Object.assign(held, { intent, history })
       channel?.put('leases', keyOfPrefix(held.prefix), writeLease(intent))
       isNew ||= before?.state !== intent.state || before.isLeaving !== intent.isLeaving

@@ -8,7 +8,7 @@ import type { Channel } from '../pops/index.ts'
 import { askHttp, askOver } from './ask.ts'
 import { decide } from './decide.ts'
 import { replaceFile } from './files.ts'
-import { keyOfPrefix, readLease, writeLease } from './leases.ts'
+import { keyOfPrefix, readLease, unawareOf, writeLease } from './leases.ts'
 import { judgeDaemon } from './deadman-judge.ts'
 import { openSpeaker } from './open-speaker.ts'
 import { rulesOf } from './rules.ts'
@@ -20,7 +20,7 @@ export interface DeadmanOptions {
   readonly config: Config & { readonly anycast: Settings }
   readonly stateFolder: string
   /** To the dead-men of the other PoPs; absent: there are none, or none can be heard. */
-  readonly channel?: Pick<Channel, 'put' | 'heard' | 'view' | 'whenChanged' | 'close'> | undefined
+  readonly channel?: Pick<Channel, 'put' | 'heard' | 'isAbreast' | 'view' | 'whenChanged' | 'close'> | undefined
   /** Whether a process of this number runs. */
   isAlive(pid: number): boolean
   readonly clock: Clock
@@ -208,8 +208,11 @@ export class Deadman {
   #act(acting: Acting, state: AnycastState, now: number): void {
     const { config, channel, log } = this.#options
     const others = new Set(Object.values(state.prefixes).flatMap(({ leases }) => leases.map(({ pop }) => pop)))
-    for (const { name, isFresh } of channel?.view() ?? []) if (isFresh) others.add(name)
+    const view = channel?.view() ?? []
+    for (const { name, isFresh } of view) if (isFresh) others.add(name)
     const isBelieved = now - state.at <= WRITTEN_BELIEVED_MS
+    // Of whom was heard a moment ago nothing else is believed: it may be held up, or about to withdraw itself.
+    const hasSpoken = new Set(view.flatMap(({ name, heardAt }) => (heardAt !== undefined && now - heardAt <= WRITTEN_BELIEVED_MS ? [name] : [])))
     // Of a configuration that is newer than ours the daemon has prefixes that are not known here: they leave by the same rules.
     const prefixes = Object.entries(state.prefixes)
     for (const [name, { prefix, leases: said }] of prefixes) {
@@ -218,10 +221,10 @@ export class Deadman {
       const row = config.anycast.prefixes[name]
       const finding = this.#find(row?.prefix === prefix && needsOf(row, 0).dns === 'ignore' && row.serves === 'edges', acting.why)
       const live = this.#heardOf(prefix)
-      const written = isBelieved ? said : []
+      const written = isBelieved ? said.filter(({ pop }) => !hasSpoken.has(pop) || live.some((lease) => lease.pop === pop)) : []
       const leases = [...worseOf(live, written), ...written.filter(({ pop }) => !live.some((lease) => lease.pop === pop))]
-      const { intent, history } = decide({ finding, leases, heard: 1 + (isBelieved ? others.size : live.length), history: before, now }, this.#rules)
       const told = acting.intents.get(name)
+      const { intent, history } = decide({ finding, leases, heard: 1 + (isBelieved ? others.size : live.length), unaware: unawareOf(live, told, channel), history: before, now }, this.#rules)
       if (told?.state !== intent.state) log.warn({ prefix, state: intent.state }, `dead-man: ${prefix} ${intent.state}: ${intent.reasons.join('; ')}`)
       for (const alarm of intent.alarms) if (!(told?.alarms ?? []).includes(alarm)) log.error({ prefix }, `dead-man: ${prefix} ${alarm}`)
       if (told?.state !== intent.state) this.#wroteAt = Number.NEGATIVE_INFINITY

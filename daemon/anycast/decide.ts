@@ -7,7 +7,9 @@ import type { Announcement, Finding, Intent, Lease, Pin, PrefixHistory, Rules } 
 //   2  Only what is found here, or an operator, makes a prefix less than announced. What others say can only hold that up.
 //   3  Before it is withdrawn it is demoted, so long that the other PoPs have heard of it.
 //   4  It is withdrawn only if as many other PoPs as `min-pops` announce it and are well, if enough are heard at all, and if it makes
-//      no more than `max-withdrawn`. Else it stays, demoted, and that is an alarm. An operator may force it.
+//      no more than `max-withdrawn`. Else it stays, demoted, and that is an alarm. An operator may force it. Another PoP counts only by
+//      what it said once it knew that this one is about to withdraw: of PoPs that rely on each other in a ring, one was told first,
+//      and knew of the last when it went. So no delay, and no process that gets no turn for seconds, makes all go at once.
 //   5  It is announced again once all has been well for the hold, which doubles with every flap; at once when too few others are left.
 
 export interface Situation {
@@ -16,6 +18,8 @@ export interface Situation {
   readonly leases: readonly Lease[]
   /** PoPs that are heard, this one included. */
   readonly heard: number
+  /** Of those with a lease, by name, which may have said what they say without knowing that this PoP is about to withdraw. */
+  readonly unaware?: ReadonlySet<string> | undefined
   readonly pin?: Pin | undefined
   readonly history: PrefixHistory
   readonly now: number
@@ -132,7 +136,7 @@ function pinned(pin: Pin, { now, finding, history }: Situation, { drainMs }: Rul
 }
 
 /** From announced to withdrawn by way of demoted, if at all. */
-function leave(wanted: Wish, { leases, heard, pin, history, now }: Situation, rules: Rules): Wish {
+function leave(wanted: Wish, { leases, heard, unaware, pin, history, now }: Situation, rules: Rules): Wish {
   const stay = (why: string, alarms: readonly string[] = []): Wish => ({ state: RANK[history.state] > 0 ? 'demoted' : 'withdrawn', reasons: [...wanted.reasons, why], alarms })
   if (history.state === 'announced') return stay('demoted first')
   if (pin?.state === 'withdrawn' && pin.isForced === true) return wanted
@@ -141,16 +145,19 @@ function leave(wanted: Wish, { leases, heard, pin, history, now }: Situation, ru
   if (demotedFor < rules.demoteMs) return stay(`withdrawn in ${formatDuration(rules.demoteMs - demotedFor)}`)
   if (pin?.isForced === true) return wanted
   const refused = mayNotLeave(leases, heard, rules)
-  return refused === undefined ? wanted : stay(`kept announced, demoted: ${refused}`, [`cannot be withdrawn: ${refused}`])
+  if (refused !== undefined) return stay(`kept announced, demoted: ${refused}`, [`cannot be withdrawn: ${refused}`])
+  return mayNotLeave(leases, heard, rules, unaware) === undefined ? wanted : stay(`withdrawn once the other PoPs know of it: not yet ${[...unaware!].join(', ')}`)
 }
 
-/** Why this PoP may not withdraw; undefined when it may. */
-export function mayNotLeave(leases: readonly Lease[], heard: number, { pop, total, quorum, minPops, maxWithdrawn }: Rules): string | undefined {
+const NOBODY: ReadonlySet<string> = new Set()
+
+/** Why this PoP may not withdraw; undefined when it may. Who is `unaware` counts as withdrawn. */
+export function mayNotLeave(leases: readonly Lease[], heard: number, { pop, total, quorum, minPops, maxWithdrawn }: Rules, unaware = NOBODY): string | undefined {
   if (heard < quorum) return `no quorum (${heard} of ${total} PoPs heard, ${quorum} needed)`
-  const serving = servingElsewhere(leases)
+  const serving = servingElsewhere(leases.filter((lease) => !unaware.has(lease.pop)))
   if (serving < minPops) return `${count(serving)} would be left, and min-pops is ${minPops}`
   // Of those that are about to leave at the same moment, the first by name go.
-  const gone = leases.filter((lease) => lease.state === 'withdrawn' || (lease.isLeaving && lease.pop < pop)).length + (total - heard)
+  const gone = leases.filter((lease) => lease.state === 'withdrawn' || unaware.has(lease.pop) || (lease.isLeaving && lease.pop < pop)).length + (total - heard)
   return gone + 1 > maxWithdrawn ? `${gone} of the other PoPs ${gone === 1 ? 'has' : 'have'} withdrawn it or are not heard, and max-withdrawn is ${maxWithdrawn}` : undefined
 }
 

@@ -1,3 +1,4 @@
+import type { Channel } from '../pops/index.ts'
 import type { Announcement, Intent, Lease } from './types.ts'
 
 // What PoPs tell each other of announcements: an entry for each prefix, its key the prefix, and two octets: version, and flags.
@@ -24,4 +25,9 @@ export function readLease(pop: string, octets: Uint8Array): Lease | undefined {
   const state = STATES[(flags ?? 3) & 3]
   if (version !== VERSION || flags === undefined || state === undefined) return undefined
   return { pop, state, isWell: (flags & IS_WELL) !== 0, isLeaving: (flags & IS_LEAVING) !== 0 }
+}
+
+/** Which of the PoPs may have said what they say before they knew that this one is about to withdraw, as it decided last. */
+export function unawareOf(leases: readonly Lease[], decided: Intent | undefined, channel: Pick<Channel, 'isAbreast'> | undefined): ReadonlySet<string> {
+  return new Set(leases.flatMap(({ pop }) => (decided?.isLeaving === true && channel?.isAbreast('leases', pop) === true ? [] : [pop])))
 }

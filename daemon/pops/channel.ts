@@ -53,6 +53,8 @@ export interface Channel {
   put(kind: Kind, key: string, value: Uint8Array): void
   /** What a PoP says of one kind; undefined while it is not to be believed. */
   heard(kind: Kind, pop: string): ReadonlyMap<string, Uint8Array> | undefined
+  /** Whether what a PoP says of one kind was said knowing all that is ours of it. */
+  isAbreast(kind: Kind, pop: string): boolean
   view(): readonly PopView[]
   /** Each listener is called, soon after, whenever `heard` or whether a PoP is fresh has changed. */
   whenChanged(listener: () => void): void
@@ -123,6 +125,7 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
       if (states.get(KINDS[kind])!.state.put(key, value)) flush()
     },
     heard: (kind, pop) => others.get(pop)?.link.heard(KINDS[kind]),
+    isAbreast: (kind, pop) => others.get(pop)?.link.isAbreast(KINDS[kind]) ?? false,
     view: () => [...others].map(([name, { link, isFresh, since }]) => ({ name, ...options.others[name]!, isFresh, since, ...link.view() })),
     whenChanged: (listener) => void listeners.push(listener),
     close: () => {

@@ -69,6 +69,8 @@ interface Heard {
   readonly state: HeardState
   /** The version that must be here before any of it counts. */
   readonly whole: number
+  /** The latest version that the other has told of. */
+  latest: number
   freshUntil: number
 }
 
@@ -166,6 +168,13 @@ export class PopLink {
     return undefined
   }
 
+  /** Whether the other has acknowledged all that is ours of one kind, and all that it had to say when it did so is here: what it says, it says knowing of ours. */
+  isAbreast(kind: number): boolean {
+    const life = this.#life
+    const heard = life?.kinds.get(kind)
+    return heard !== undefined && heard.state.have >= heard.latest && (life!.told.get(kind)?.acked ?? 0) >= this.#options.states.get(kind)!.state.version
+  }
+
   /** When what is said of one kind ceases to be believed, on the steady clock. */
   freshUntil(kind: number): number {
     return Math.max(...[this.#life, this.#before].map((life) => life?.kinds.get(kind)?.freshUntil ?? 0))
@@ -243,8 +252,9 @@ export class PopLink {
         told.acked = have
         if (have >= told.sent) Object.assign(told, { sent: have, parts: 0 })
       }
-      const heard = life.kinds.get(kind) ?? { state: new HeardState(), whole: version, freshUntil: 0 }
+      const heard = life.kinds.get(kind) ?? { state: new HeardState(), whole: version, latest: version, freshUntil: 0 }
       life.kinds.set(kind, heard)
+      heard.latest = Math.max(heard.latest, version)
       if (isEcho) heard.freshUntil = Math.max(heard.freshUntil, echo.stamp + Math.min(leaseMs, LONGEST_LEASE_MS))
     }
     const heard = part === undefined ? undefined : life.kinds.get(part.kind)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
+import { KINDS } from '../../daemon/pops/channel.ts'
 import { payAttention } from '../../daemon/pops/attention.ts'
 import { LARGEST } from '../../daemon/pops/message.ts'
 import { deliver, heardBy, keyOf, makeEnd, makeManualClock, meet, value } from './network.ts'
@@ -25,6 +26,20 @@ t.test('two PoPs that meet have all of each other at once, and hear of each chan
   a.link.flush()
   deliver(a, b)
   t.same(heardBy(b), { '01': 'icn down' }, 'what is gone here is gone there')
+  t.ok(a.link.isAbreast(KINDS.verdicts), 'b has acknowledged it, and a has all that b had said by then')
+  b.state.put('04', value('sin up'))
+  a.state.put('05', value('syd up'))
+  t.notOk(a.link.isAbreast(KINDS.verdicts), 'b does not know of syd')
+  a.link.flush()
+  for (const { octets } of a.sent.splice(0)) b.link.receive(octets)
+  const [first, ...rest] = b.sent.splice(0)
+  t.notOk(a.link.isAbreast(KINDS.verdicts), 'its acknowledgement is on its way')
+  // What it acknowledges with, without what it says of itself.
+  const messages = [first!, ...rest].map(({ octets }) => octets)
+  for (const octets of messages.reverse()) a.link.receive(octets)
+  deliver(a, b)
+  t.ok(a.link.isAbreast(KINDS.verdicts))
+  t.same(heardBy(a), { '02': 'fra down', '04': 'sin up' })
   t.same([...a.lines, ...b.lines], [])
 })
 
