@@ -30,12 +30,13 @@ const AGAINST = 'nginx'
 const CPU_LIMITS: Readonly<Record<string, number>> = { '1 KiB': 0.8, '100 KiB': 1, '10 MiB': 1, '1 KiB over TLS 1.3': 1 }
 const WAIT_LIMITS = ['1 KiB, 6,000 a second']
 
-const titleOf = ({ asked }: Measured): string => `${asked.title}, ${asked.clients} connections${asked.over === 'HTTP/2' ? ` of ${STREAMS} streams` : ''}`
+export const titleOf = ({ asked }: Measured): string => `${asked.title}, ${asked.clients} connections${asked.over === 'HTTP/2' ? ` of ${STREAMS} streams` : ''}`
 const costOf = (samples: readonly Sample[]): number => median(samples.map(({ cpu }) => cpu))
 const range = (values: readonly number[], digits: number): string => `${Math.min(...values).toFixed(digits)} – ${Math.max(...values).toFixed(digits)}`
 const microseconds = (value: number): string => (value < 1000 ? `${value.toFixed(0)} µs` : `${(value / 1000).toFixed(value < 10_000 ? 2 : 1)} ms`)
 
-function rowsOf({ samples, without }: Measured): string[][] {
+/** A row for each server, ours first. */
+export function rowsOf({ samples, without }: Measured): string[][] {
   const all = Object.entries(samples)
   const ours = costOf(all[0]![1])
   const isMissing = all[0]![1][0]!.missed !== undefined

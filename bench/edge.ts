@@ -13,7 +13,8 @@ import { circumstancesOf, isWhole, say } from './results.ts'
 // What a request costs: CPU microseconds (user and system, all threads) per request, ours beside nginx, Varnish and Traffic Server
 // where they are installed, with the same objects, clients and machine, a round of each in turn.
 
-interface Origin {
+/** What is fetched from, and how often it was asked. */
+export interface Origin {
   readonly server: Server
   asked: number
 }
@@ -31,7 +32,7 @@ export async function benchEdge(options: BenchOptions): Promise<void> {
     for (const tiers of [1, 2] as const) {
       const asked = cases.filter((each) => (each.kind === 'drawn' ? each.tiers : 1) === tiers)
       await withServers(peers, { folder: join(temporary.path, String(tiers)), origin: FIRST_PORT, tiers }, async (standing) => {
-        for (const each of asked) results.push(await measure(standing, each, origin, options, temporary.path))
+        for (const each of asked) results.push(await measureCase(standing, each, origin, options, temporary.path))
       })
     }
     const bursts = await measureBursts(peers, options.rounds, join(temporary.path, 'burst'))
@@ -47,7 +48,7 @@ export async function benchEdge(options: BenchOptions): Promise<void> {
 }
 
 /** Octets by the first number of the path. */
-async function startOrigin(port: number): Promise<Origin> {
+export async function startOrigin(port: number): Promise<Origin> {
   const bodies = new Map<number, Buffer>()
   const origin = {
     asked: 0,
@@ -64,7 +65,8 @@ async function startOrigin(port: number): Promise<Origin> {
   return origin
 }
 
-async function measure(standing: readonly Standing[], asked: Case, origin: Origin, options: BenchOptions, folder: string): Promise<Measured> {
+/** Has each server asked for the same, a round of each in turn. */
+export async function measureCase(standing: readonly Standing[], asked: Case, origin: Origin, options: BenchOptions, folder: string): Promise<Measured> {
   const able = standing.filter(({ peer }) => asked.over === 'HTTP/1.1' || peer.lacks?.includes(asked.over) !== true)
   const samples = asked.kind === 'repeated' ? await measureRepeated(able, asked, options, folder) : await measureDrawn(able, asked, origin, options.rounds, folder)
   say(`${asked.title}: ${[...samples].map(([name, taken]) => `${name} ${taken.map(({ cpu }) => cpu.toFixed(1)).join(' ')}`).join(', ')}`)

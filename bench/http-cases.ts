@@ -52,6 +52,19 @@ export const CASES: readonly Case[] = [
   { kind: 'drawn', title: '1 KiB missed by two tiers', size: 1024, over: 'HTTP/1.1', clients: 16, tiers: 2, before: 4000, each: 6000, draws: counting }
 ]
 
+/** What several workers are asked for: what is asked of one alone, of all alike, and as viewers ask. */
+export const WORKER_CASES: readonly Case[] = [
+  { ...hit, title: 'one object of 1 KiB', size: 1024 },
+  { kind: 'drawn', title: '1,000 objects of 1 KiB, all alike', size: 1024, over: 'HTTP/1.1', clients: 64, tiers: 1, before: 60_000, each: 60_000, draws: () => evenly(1000) },
+  { kind: 'drawn', title: '1,000,000 objects of 1 KiB by Zipf 0.9', size: 1024, over: 'HTTP/1.1', clients: 64, tiers: 1, before: 60_000, each: 30_000, draws: () => zipf(OBJECTS, ZIPF) },
+  { ...hit, title: 'one object of 1 MiB', size: MEBIBYTE, clients: 8 }
+]
+
+function evenly(count: number): () => number {
+  const random = makeRandom(1)
+  return () => random.below(count)
+}
+
 function counting(): () => number {
   let last = 0
   return () => last++

@@ -16,6 +16,7 @@ import { benchReload } from './reload.ts'
 import { benchSteering } from './steering.ts'
 import { benchStore } from './store.ts'
 import { benchTraces } from './traces.ts'
+import { benchWorkers } from './workers.ts'
 
 // npm run bench -- NAME [options]: measures on this machine, beside whichever peers are installed. One row a bench.
 // What is run whole, without --only and --threads, replaces its files in bench/results.
@@ -33,6 +34,7 @@ const benches: Readonly<Record<string, Bench>> = {
   places: { about: 'databases of places: the time to bring them, and from disk, and their memory (--city FILE)', run: benchPlaces },
   paths: { about: 'reading the AS paths of a full table from BIRD: time, CPU, memory', run: benchPaths },
   edge: { about: 'CPU per request over HTTP, hits and misses, and a cold burst, beside nginx, Varnish and Traffic Server', run: benchEdge },
+  workers: { about: 'an edge of 1, 2 and 4 workers: requests a second and CPU per request, beside nginx with 1 and 2', run: benchWorkers },
   store: { about: 'memory for each response held beside its body and head, and the time to put and to get', run: benchStore },
   traces: { about: 'what each order of eviction misses of public traces (--traces FOLDER) and of made ones, beside Belady', run: benchTraces },
   burst: { about: 'a thousand clients for one object that nobody holds: fetches and first octets, beside nginx, Varnish and Traffic Server', run: benchBurst },

@@ -5,7 +5,7 @@ import type { Counters, Role, Setup } from '../core/channel.ts'
 import type { Logger } from '../core/log.ts'
 import { PassingMap, PassingSet } from '../core/passing.ts'
 import type { Viewer } from './asked.ts'
-import { makeBodies, mostFiles } from './bodies/index.ts'
+import { makeBodies, mostFiles, roomForBodies, type Bodies } from './bodies/index.ts'
 import { MOST_FLIGHTS, type Desk, type Flight } from './flight.ts'
 import { partsKey, type StoredObject } from './cache/index.ts'
 import { UNKNOWN_COUNTRY, type CountryOf } from './country.ts'
@@ -37,6 +37,8 @@ export interface Worker extends Desk {
   /** Bodies that are being compressed or decompressed, by what they will be held under. */
   readonly coding: Map<string, Promise<StoredObject>>
   readonly tunnels: Tunnels
+  /** Where larger bodies lie, if that is not as any other. */
+  readonly bodies: Bodies | undefined
   /** The others, where it is one of several of its edge. */
   crew: Crew | undefined
   /** Has the owner of what is lent answer, who makes of it what a viewer takes: once for all. Of a desk with what is lent. */
@@ -77,6 +79,8 @@ export interface Share {
   readonly workers: number
   readonly ledger: Ledger
   readonly tunnels: Tally
+  /** Where it writes which files its bodies lie in. */
+  readonly bodies: SharedArrayBuffer
 }
 
 /** @param options `share` where it is one of several; `measured` is told of viewers that it measured */
@@ -91,7 +95,8 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     tellFault(`a fault of ours, what it was about is given up: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   }
   const disk = config.cache.disk === 0 ? undefined : new DiskTier({ folder: diskFolder(setup.stateFolder, role, name, share?.worker), limit: config.cache.disk, say: (text) => log.warn(text) })
-  const store = new MemoryStore(config.cache.memory, config.cache.eviction, disk, config.cache.sendfile ? makeBodies(Math.floor(mostFiles() / (share?.workers ?? 1))) : undefined)
+  const bodies = config.cache.sendfile ? makeBodies(share?.bodies ?? roomForBodies(mostFiles())) : undefined
+  const store = new MemoryStore(config.cache.memory, config.cache.eviction, disk, bodies)
   const flying = new PassingSet<Flight>()
   const standings = makeStandings({ retries: config.tiers['retry-share'], hedges: config.tiers['hedge-share'] }, share?.ledger)
   const standingOf = standings.of
@@ -138,6 +143,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
       for (const flight of flying) if (flight.primary === primary) flight.outdate()
     },
     coding: new Map(),
+    bodies,
     kin: makeKin(),
     purges: makePurges(setup.purges ?? [], (what) => heldAs(sites.values(), what)),
     hidesTags: role === 'edge' && config.cache.tags === 'hide',

@@ -49,7 +49,7 @@ const keysOf = ({ origin }: Place): object => ({
 
 async function startOne(place: Place): Promise<Running> {
   mkdirSync(place.folder)
-  const config = configSchema.parse({ ...keysOf(place), edges: { bench: { address: '127.0.0.1', city: 'here', at: [0, 0] } } })
+  const config = configSchema.parse({ ...keysOf(place), edges: { bench: { address: '127.0.0.1', city: 'here', at: [0, 0], workers: place.workers ?? 1 } } })
   keepCertificates(place.folder, config, systemClock.now())
   return startWorker(setupOf('edge', 'bench', config, place))
 }

@@ -8,6 +8,8 @@ export interface Place {
   readonly origin: number
   /** For HTTPS, as PEM files. */
   readonly tls: { readonly certificate: string; readonly key: string }
+  /** Absent: one. */
+  readonly workers?: number
 }
 
 /** A server that runs, or two of which the one asks the other. */
@@ -18,7 +20,7 @@ export interface Running {
   end(): Promise<void>
 }
 
-/** One caching server, with one worker, as it is started for the benches. */
+/** One caching server, as it is started for the benches; who is asked for several workers and has no notion of them starts with one. */
 export interface HttpPeer {
   readonly name: string
   readonly ours?: true

@@ -1,5 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync, writevSync } from 'node:fs'
-import { threadId } from 'node:worker_threads'
+import { fstatSync, readFileSync, writevSync } from 'node:fs'
 import { native } from '../../core/native.ts'
 
 /** Smaller bodies are cheaper to copy than to look for. */
@@ -13,6 +12,7 @@ const MOST_FILES = 16_384
 const DEFAULT_DESCRIPTORS = 1024
 /** linux/memfd.h, linux/fcntl.h, sys/mman.h. */
 const [MFD_CLOEXEC, MFD_ALLOW_SEALING] = [1, 2]
+const F_DUPFD_CLOEXEC = 1030
 const [F_ADD_SEALS, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_FUTURE_WRITE] = [1033, 2, 4, 16]
 const [PROT_READ, PROT_WRITE, MAP_PRIVATE] = [1, 2, 2]
 /** Buffers that are written by one call: IOV_MAX. */
@@ -26,67 +26,104 @@ export const fileOf = (body: Buffer): number | undefined => files.get(body.buffe
 /** Octets of memory that a body takes. */
 export const octetsOf = (body: Buffer): number => (fileOf(body) === undefined ? body.length : Math.ceil(body.length / PAGE) * PAGE + FILE_OVERHEAD)
 
+/** A file of a body, as other threads may know it. */
+export interface BodyFile {
+  readonly file: number
+  readonly size: number
+  /** Descriptors are given again, inodes are not. */
+  readonly inode: number
+}
+
+/** Undefined where the body lies in no file. */
+export function bodyFileOf(body: Buffer): BodyFile | undefined {
+  const file = fileOf(body)
+  return file === undefined ? undefined : { file, size: body.length, inode: inodeOf(file)! }
+}
+
+function inodeOf(file: number): number | undefined {
+  try {
+    return fstatSync(file).ino
+  } catch {
+    // Closed: its thread is gone.
+    return undefined
+  }
+}
+
 /** Where bodies are put into files. */
 export interface Bodies {
   /** What these pieces come to, in a file of its own where that is worth it and can be had; `size` are the octets of all. */
   gather(pieces: readonly Buffer[], size: number): Buffer
+  /** A body that lies in the file of another thread, for as long as it is held here. Undefined where that is gone, or there is no room. */
+  borrow(file: BodyFile): Buffer | undefined
 }
 
-/** What the files of a thread are called. */
-const nameOf = (thread: number): string => `nearcast-body.${thread}`
+const NAME = 'nearcast-body'
+/** Of a row: the descriptor and one more, 0 where the row is free; where the file is mapped; its size. */
+const ROW = 3
 
-/** @param most files at once. @returns undefined where the system has no such files */
-export function makeBodies(most: number): Bodies | undefined {
+/** Where it is written which files a thread has, so that they can be given back when it is gone. @param most files at once */
+export const roomForBodies = (most: number): SharedArrayBuffer => new SharedArrayBuffer(most * ROW * 8)
+
+/** @param room for as many files as there may be. @returns undefined where the system has no such files */
+export function makeBodies(room: SharedArrayBuffer): Bodies | undefined {
   const system = systemOf()
   if (system === undefined) return undefined
-  let count = 0
-  const gone = new FinalizationRegistry(({ file, address, size }: { file: number; address: number; size: number }) => {
-    count--
+  const rows = new Float64Array(room)
+  const free = Array.from({ length: rows.length / ROW }, (_, row) => row * ROW).reverse()
+  const gone = new FinalizationRegistry(({ row, file, address, size }: { row: number; file: number; address: number; size: number }) => {
+    // Nobody else gives back what is no longer written here.
+    rows[row] = 0
+    free.push(row)
     system.unmap(address, size)
     system.close(file)
   })
+  /** Maps a file, which is ours from now on. */
+  const hold = (file: number, size: number): Buffer | undefined => {
+    const mapped = system.map(file, size)
+    if (mapped === undefined) {
+      system.close(file)
+      return undefined
+    }
+    const { memory, address } = mapped
+    const row = free.pop()!
+    rows[row + 2] = size
+    rows[row + 1] = address
+    rows[row] = file + 1
+    files.set(memory, file)
+    gone.register(memory, { row, file, address, size })
+    return Buffer.from(memory)
+  }
   return {
     gather: (pieces, size) => {
-      if (size < LEAST || count >= most) return joined(pieces, size)
+      if (size < LEAST || free.length === 0) return joined(pieces, size)
       const file = system.create()
       if (file < 0) return joined(pieces, size)
-      const mapped = fill(file, pieces) && system.seal(file) ? system.map(file, size) : undefined
-      if (mapped === undefined) {
-        system.close(file)
-        return joined(pieces, size)
-      }
-      count++
-      files.set(mapped.memory, file)
-      gone.register(mapped.memory, { file, address: mapped.address, size })
-      return Buffer.from(mapped.memory)
+      if (fill(file, pieces) && system.seal(file)) return hold(file, size) ?? joined(pieces, size)
+      system.close(file)
+      return joined(pieces, size)
+    },
+    borrow: ({ file, size, inode }) => {
+      const own = free.length === 0 ? -1 : system.duplicate(file)
+      if (own < 0) return undefined
+      if (inodeOf(own) === inode) return hold(own, size)
+      system.close(own)
+      return undefined
     }
   }
 }
 
-/** Gives back what a thread that is gone had in files. @param thread its number while it was there */
-export function reclaimBodies(thread: number): void {
+/** Gives back what a thread that is gone had in files. @param room where it wrote of them */
+export function reclaimBodies(room: SharedArrayBuffer): void {
   const system = systemOf()
-  if (system === undefined) return
-  const name = `/memfd:${nameOf(thread)} (deleted)`
-  try {
-    for (const line of readFileSync('/proc/self/maps', 'latin1').split('\n')) {
-      const [, from, to] = /^([0-9a-f]+)-([0-9a-f]+) /.exec(line) ?? []
-      if (from === undefined || to === undefined || !line.endsWith(name)) continue
-      system.unmap(Number.parseInt(from, 16), Number.parseInt(to, 16) - Number.parseInt(from, 16))
+  const rows = new Float64Array(room)
+  if (system !== undefined) {
+    for (let row = 0; row < rows.length; row += ROW) {
+      if (rows[row] === 0) continue
+      system.unmap(rows[row + 1]!, rows[row + 2]!)
+      system.close(rows[row]! - 1)
     }
-    for (const file of readdirSync('/proc/self/fd')) if (linkOf(file) === name) system.close(Number(file))
-  } catch {
-    // Where there is no /proc, or no descriptor to read it by, they stay until the process ends.
   }
-}
-
-function linkOf(file: string): string | undefined {
-  try {
-    return readlinkSync(`/proc/self/fd/${file}`)
-  } catch {
-    // Closed since it was listed.
-    return undefined
-  }
+  rows.fill(0)
 }
 
 /** Pieces put together in memory of their own. */
@@ -113,6 +150,8 @@ function fill(file: number, pieces: readonly Buffer[]): boolean {
 interface System {
   /** @returns a new, empty file; negative where there is none */
   create(): number
+  /** The same file by another descriptor; negative where there is none. */
+  duplicate(file: number): number
   /** In a worker Node.js warns of a file that it closes and has not opened. */
   close(file: number): void
   /** From here on nothing changes the file. */
@@ -131,7 +170,8 @@ function systemOf(): System | undefined {
     const map = library.call('intptr_t mmap(void *, size_t, int, int, int, int64_t)')
     const unmap = library.call('int munmap(intptr_t, size_t)')
     return {
-      create: () => create(nameOf(threadId), MFD_CLOEXEC | MFD_ALLOW_SEALING),
+      create: () => create(NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING),
+      duplicate: (file) => control(file, F_DUPFD_CLOEXEC, 0),
       close: (file) => void close(file),
       seal: (file) => control(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE) === 0,
       map: (file, size) => {

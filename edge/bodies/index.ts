@@ -6,5 +6,5 @@
 // last one who reads it is done. Where koffi or Linux is missing, bodies are Buffers and are written.
 //
 // It must never know what a body is of, nor when it may be answered.
-export { fileOf, joined, makeBodies, mostFiles, octetsOf, reclaimBodies, type Bodies } from './bodies.ts'
+export { bodyFileOf, fileOf, joined, makeBodies, mostFiles, octetsOf, reclaimBodies, roomForBodies, type Bodies, type BodyFile } from './bodies.ts'
 export { makeSender, type Sender } from './sender.ts'

@@ -17,6 +17,8 @@ export class Carried implements Connection {
   readonly #id: number
   /** Says something to whoever asks. */
   readonly say: Say
+  /** Holds a body that is lent to whoever asks, until that is done. @returns its number */
+  readonly pin: (body: Buffer) => number
   readonly #over: () => void
   #watcher: Watcher | undefined
   #ahead = 0
@@ -24,12 +26,13 @@ export class Carried implements Connection {
   #isOver = false
 
   /** @param options `over` is told when nothing more is said of it */
-  constructor(options: { id: number; address: string; closes: boolean; wanted: boolean; say: Say; over: () => void }) {
+  constructor(options: { id: number; address: string; closes: boolean; wanted: boolean; say: Say; pin: (body: Buffer) => number; over: () => void }) {
     this.#id = options.id
     this.remoteAddress = options.address
     this.closesAfter = options.closes
     this.isWanted = options.wanted
     this.say = options.say
+    this.pin = options.pin
     this.#over = options.over
   }
 

@@ -1,13 +1,14 @@
 import type { MessagePort } from 'node:worker_threads'
 import { PassingMap } from '../../core/passing.ts'
 import type { Viewer } from '../asked.ts'
+import { fileOf } from '../bodies/index.ts'
 import type { StoredObject } from '../cache/index.ts'
 import { madeFor } from '../coded.ts'
 import type { Connection, Handler, RequestHead } from '../http/index.ts'
 import { hashText } from '../tiers/index.ts'
 import type { Crew, LentObject, Worker } from '../worker.ts'
 import { Carried } from './carried.ts'
-import { LARGEST_LENT, makeLent, wordOf, type Lent } from './lent.ts'
+import { makeLent, wordOf, type Lent } from './lent.ts'
 import { Mate } from './mate.ts'
 import type { MateWord, Octets } from './messages.ts'
 import type { MeasuredRow } from '../viewers/index.ts'
@@ -81,14 +82,15 @@ class Desk implements Crew {
 
   lend(viewer: Viewer, key: string, object: StoredObject): void {
     const { reply, primary } = viewer
-    if (!(reply instanceof Carried) || !reply.isWanted || object.onDisk !== undefined || object.status >= 400 || object.body.length > LARGEST_LENT) return
+    if (!(reply instanceof Carried) || !reply.isWanted || object.onDisk !== undefined || object.status >= 400 || !this.#lent.mayLend(object.body)) return
     const coded = madeFor(this.#worker, viewer, object)
     // Until there is what this viewer takes, we are asked each time.
     if (coded === 'not yet') return
     const held = key === primary ? undefined : this.#worker.store.get(primary)
     const made = coded && { name: coded.name, held: coded.made.kind === 'pass' ? coded.made : wordOf(coded.made) }
     reply.isWanted = false
-    reply.say({ kind: 'lent', primary, changes: this.#options.shares.changesOf(this.#hashOf(primary)), vary: held?.kind === 'vary' ? held : undefined, key, object: wordOf(object), made })
+    const pin = fileOf(object.body) === undefined ? undefined : reply.pin(object.body)
+    reply.say({ kind: 'lent', primary, changes: this.#options.shares.changesOf(this.#hashOf(primary)), vary: held?.kind === 'vary' ? held : undefined, key, object: wordOf(object), made, pin })
   }
 
   forget(primaries: readonly string[], done: () => void): void {
@@ -155,7 +157,10 @@ class Desk implements Crew {
       case 'took':
         return mate.carried.get(word.id)?.took(word.octets)
       case 'lent':
-        return this.#lent.take(word, this.#hashOf(word.primary))
+        this.#lent.take(word, this.#hashOf(word.primary))
+        return word.pin === undefined ? undefined : mate.say({ kind: 'borrowed', pin: word.pin })
+      case 'borrowed':
+        return mate.unpin(word.pin)
       case 'forget':
         for (const primary of word.primaries) this.#worker.forget(primary)
         return mate.say({ kind: 'forgotten', number: word.number })
@@ -172,7 +177,7 @@ class Desk implements Crew {
 
   /** Answers for another worker. */
   #answer(mate: Mate, { id, request, address, closes, wanted }: Extract<MateWord, { kind: 'ask' }>): void {
-    const reply = new Carried({ id, address, closes, wanted, say: (word, transfer) => mate.say(word, transfer), over: () => mate.carried.delete(id) })
+    const reply = new Carried({ id, address, closes, wanted, say: (word, transfer) => mate.say(word, transfer), pin: (body) => mate.pin(body), over: () => mate.carried.delete(id) })
     mate.carried.set(id, reply)
     this.#options.handle(request, reply)
   }

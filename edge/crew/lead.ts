@@ -4,7 +4,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/log.ts'
 import type { Purge } from '../../core/purge.ts'
 import { messageOf } from '../../core/trouble.ts'
-import { reclaimBodies } from '../bodies/index.ts'
+import { mostFiles, reclaimBodies } from '../bodies/index.ts'
 import { makePurges, type Purges } from '../purges.ts'
 import { ledgerNames } from '../tiers/index.ts'
 import type { RunningWorker } from '../running.ts'
@@ -92,7 +92,7 @@ class Lead implements RunningCrew {
   constructor(options: CrewOptions) {
     const { workers, setup } = options
     this.#options = options
-    this.#memory = makeMemory({ workers, clients: setup.config.http.clients, names: ledgerNames(setup.config) })
+    this.#memory = makeMemory({ workers, clients: setup.config.http.clients, names: ledgerNames(setup.config), files: Math.floor(mostFiles() / workers) })
     this.#purges = makePurges(setup.purges ?? [])
     this.ready = new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
     this.#posts = Array.from({ length: workers }, (_, number): Post => ({ number, thread: undefined, serves: false, isDrained: false, counters: NOTHING, trouble: undefined, silentLooks: 0, failures: 0, servingSince: 0, restart: undefined, changesSeen: 0, changesLately: 0, voided: undefined, awaited: new Map() }))
@@ -175,8 +175,7 @@ class Lead implements RunningCrew {
     post.silentLooks = 0
     thread.on('message', (word: FromThread) => this.#hear(post, word))
     thread.on('error', (error) => this.#options.log.error({ err: error }, `worker ${post.number + 1} failed`))
-    const { threadId } = thread
-    thread.on('exit', () => this.#exited(post, threadId))
+    thread.on('exit', () => this.#exited(post))
   }
 
   /** A thread; undefined where there is none to be had for now. */
@@ -242,13 +241,13 @@ class Lead implements RunningCrew {
     void post.thread?.terminate()
   }
 
-  #exited(post: Post, threadId: number): void {
+  #exited(post: Post): void {
     const { clock, failed } = this.#options
     const { counters, serves } = post
     post.thread = undefined
     post.serves = false
     leaveMemory(this.#memory, post.number)
-    reclaimBodies(threadId)
+    reclaimBodies(this.#memory.bodies[post.number]!)
     this.#before = add(this.#before, { ...counters, stored: 0, objects: 0 })
     post.counters = NOTHING
     post.trouble = undefined

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Viewer } from '../asked.ts'
+import { bodyFileOf, fileOf } from '../bodies/index.ts'
 import { lookup, type StoredObject } from '../cache/index.ts'
 import { fieldName, mayHaveField } from '../http/index.ts'
 import { settlePurges } from '../purges.ts'
@@ -17,12 +18,16 @@ export interface Lent {
   /** Whether it should be lent when it is asked for: it is asked for again. */
   isWanted(hash: number): boolean
   take(word: Extract<MateWord, { kind: 'lent' }>, hash: number): void
+  /** Whether another worker would take this body. */
+  mayLend(body: Buffer): boolean
 }
 
 /** How long something is lent: so long its owner may have let it go, and hold something newer. Milliseconds. */
 const LENT_MS = 10_000
-/** Bodies that are lent are those of plain hits. */
-export const LARGEST_LENT = 128 * 1024
+/** Bodies up to this are copied for whoever they are lent to; larger ones are lent where they lie in files. */
+const LARGEST_COPIED = 128 * 1024
+/** Of what is lent, the largest may take so much. */
+const LARGEST_PART = 1 / 2
 /** Of each place: what was asked for last; what is lent, as of which change, and until when. */
 const PLACE_OCTETS = 20
 const MOST_PLACES = 2 ** 16
@@ -41,6 +46,10 @@ export function makeLent(worker: Worker, shares: Shares, octets: number, leaveTo
   const hashes = new Uint32Array(places)
   const changes = new Uint32Array(places)
   const untils = new Float64Array(places)
+  const objectOf = ({ body, ...object }: LentWord): StoredObject | undefined => {
+    const octets = 'file' in body ? worker.bodies?.borrow(body) : Buffer.from(body.buffer, body.byteOffset, body.length)
+    return octets && { ...object, body: octets }
+  }
   return {
     get size() {
       return store.size + places * PLACE_OCTETS
@@ -56,6 +65,7 @@ export function makeLent(worker: Worker, shares: Shares, octets: number, leaveTo
       viewer.key = key
       return { desk, key, object }
     },
+    mayLend: (body) => body.length <= (fileOf(body) === undefined ? LARGEST_COPIED : octets * LARGEST_PART),
     isWanted(hash) {
       const place = hash % places
       if (hashes[place] === hash || asked[place] === hash) return true
@@ -63,9 +73,11 @@ export function makeLent(worker: Worker, shares: Shares, octets: number, leaveTo
       return false
     },
     take({ primary, changes: then, vary, key, object, made }, hash) {
+      const lent = objectOf(object)
       if (vary !== undefined) store.put(primary, vary)
-      if (!store.put(key, objectOf(object))) return
-      if (made !== undefined) store.put(made.name, 'until' in made.held ? made.held : objectOf(made.held))
+      if (lent === undefined || !store.put(key, lent)) return
+      if (made?.held.kind === 'pass') store.put(made.name, made.held)
+      else if (made !== undefined) store.put(made.name, objectOf(made.held)!)
       const place = hash % places
       hashes[place] = hash
       changes[place] = then
@@ -74,9 +86,7 @@ export function makeLent(worker: Worker, shares: Shares, octets: number, leaveTo
   }
 }
 
-const objectOf = ({ body, ...object }: LentWord): StoredObject => ({ ...object, body: Buffer.from(body.buffer, body.byteOffset, body.length) })
-
-/** An object as it goes into a message, with a body of its own. */
+/** An object as it goes into a message: with its octets, unless they lie in a file. */
 export function wordOf({ body, ...object }: StoredObject): LentWord {
-  return { ...object, body: Uint8Array.prototype.slice.call(body), frame: '', frameAge: -1 }
+  return { ...object, body: bodyFileOf(body) ?? Uint8Array.prototype.slice.call(body), frame: '', frameAge: -1 }
 }

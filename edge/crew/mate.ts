@@ -11,6 +11,9 @@ export class Mate {
   /** What it has asked of us, by its numbers. */
   readonly carried = new PassingMap<number, Carried>()
   readonly #port: MessagePort
+  /** Bodies lent to it that it has not taken yet. */
+  readonly #pinned = new Map<number, Buffer>()
+  #nextPin = 0
   #words: MateWord[] = []
   #transfers: ArrayBuffer[] = []
 
@@ -27,6 +30,15 @@ export class Mate {
     if (this.#words.length === 0) setImmediate(() => this.#flush())
     this.#words.push(word)
     if (transfer !== undefined) this.#transfers.push(transfer)
+  }
+
+  pin(body: Buffer): number {
+    this.#pinned.set(this.#nextPin, body)
+    return this.#nextPin++
+  }
+
+  unpin(pin: number): void {
+    this.#pinned.delete(pin)
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Counters, Injection, Setup } from '../../core/channel.ts'
 import type { Purge } from '../../core/purge.ts'
+import type { BodyFile } from '../bodies/index.ts'
 import type { PassMark, StoredObject, VaryMark } from '../cache/index.ts'
 import type { Framing, RequestHead } from '../http/index.ts'
 import type { MeasuredRow } from '../viewers/index.ts'
@@ -11,8 +12,8 @@ import type { CrewMemory } from './shared.ts'
 /** A body: short ones as text, one character an octet, which costs a message least. */
 export type Octets = string | Uint8Array
 
-/** An object that is lent. */
-export type LentWord = Omit<StoredObject, 'body'> & { readonly body: Uint8Array }
+/** An object that is lent: with its octets, or the file in which they lie, which the owner holds until it has heard `borrowed`. */
+export type LentWord = Omit<StoredObject, 'body'> & { readonly body: Uint8Array | BodyFile }
 
 /** What its owner has made of it, and holds under that name; or that nothing can be. */
 export interface LentMade {
@@ -35,7 +36,9 @@ export type MateWord =
   | { readonly kind: 'finish'; readonly id: number }
   | { readonly kind: 'abort'; readonly id: number }
   /** What you asked for, to be answered by yourself for a while. `changes`: how often what has its hash was changed until now. */
-  | { readonly kind: 'lent'; readonly primary: string; readonly changes: number; readonly vary: VaryMark | undefined; readonly key: string; readonly object: LentWord; readonly made: LentMade | undefined }
+  | { readonly kind: 'lent'; readonly primary: string; readonly changes: number; readonly vary: VaryMark | undefined; readonly key: string; readonly object: LentWord; readonly made: LentMade | undefined; readonly pin: number | undefined }
+  /** What was lent under that number has been taken, or not. */
+  | { readonly kind: 'borrowed'; readonly pin: number }
   /** What is held under these is void; it says `forgotten`. */
   | { readonly kind: 'forget'; readonly number: number; readonly primaries: readonly string[] }
   | { readonly kind: 'forgotten'; readonly number: number }

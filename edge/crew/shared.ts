@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { roomForBodies } from '../bodies/index.ts'
 import type { Seats } from '../http/index.ts'
 import { hashText, LINE_WORDS, type Ledger, type Tally } from '../tiers/index.ts'
 
@@ -14,11 +15,14 @@ export interface CrewMemory {
   /** How parents fare: a line for each name; then, of each worker, what it adds to the tally under each name. */
   readonly ledger: SharedArrayBuffer
   readonly names: readonly string[]
+  /** Of each worker: which files its bodies lie in. */
+  readonly bodies: readonly SharedArrayBuffer[]
 }
 
 /** What one worker makes of it. */
 export interface Shares {
   readonly seats: Seats
+  readonly bodies: SharedArrayBuffer
   /** Upgraded connections of all workers. */
   readonly tunnels: Tally
   /** How parents fare, as all workers have found. */
@@ -35,12 +39,12 @@ const CLIENTS = 0
 const TUNNELS = 1
 const OWN = 2
 
-/** @param options `names` under which it is written how parents fare */
-export function makeMemory({ workers, clients, names }: { readonly workers: number; readonly clients: number; readonly names: readonly string[] }): CrewMemory {
+/** @param options `names` under which it is written how parents fare; `files` in which bodies of each worker may lie */
+export function makeMemory({ workers, clients, names, files }: { readonly workers: number; readonly clients: number; readonly names: readonly string[]; readonly files: number }): CrewMemory {
   // Memory that nobody writes to takes none.
   const places = 2 ** Math.min(22, Math.ceil(Math.log2(clients * 4)))
   const seeds = Array.from({ length: ROWS }, () => randomInt(2 ** 32))
-  return { counts: new SharedArrayBuffer(workers * sizeOf(places)), places, seeds, changes: new SharedArrayBuffer((CHANGES + 1) * 4), ledger: new SharedArrayBuffer(4 * names.length * (LINE_WORDS + workers)), names }
+  return { counts: new SharedArrayBuffer(workers * sizeOf(places)), places, seeds, changes: new SharedArrayBuffer((CHANGES + 1) * 4), ledger: new SharedArrayBuffer(4 * names.length * (LINE_WORDS + workers)), names, bodies: Array.from({ length: workers }, () => roomForBodies(files)) }
 }
 
 const sizeOf = (places: number): number => 4 * (OWN + ROWS * places)
@@ -88,6 +92,7 @@ export function joinMemory(memory: CrewMemory, options: { readonly worker: numbe
       },
       count: (change) => void Atomics.add(own, TUNNELS, change)
     },
+    bodies: memory.bodies[worker]!,
     ledger: joinLedger(memory, worker, workers),
     changesOf: (hash) => Atomics.load(marks, hash & (CHANGES - 1)),
     changed: (hash) => {

@@ -1,101 +1,16 @@
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { connect as connectHttp2 } from 'node:http2'
-import { createServer, type AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
-import t, { type Test } from 'tap'
-import type { Purge, PurgeOrder } from '../../core/purge.ts'
-import { systemClock } from '../../core/clock.ts'
-import { ownTls } from '../../core/own-tls.ts'
-import { canSharePort, type RunningCrew } from '../../edge/index.ts'
-import { keepCertificates } from '../../fleet/authority/index.ts'
-import { connectClient, type Client, type Reply } from './client.ts'
-import { startOrigin, type Answer, type Origin } from './origin.ts'
-import { configOf, startEdge } from './workers.ts'
+import t from 'tap'
+import type { Client } from './client.ts'
+import { ADDRESS, bodies, makeEdge, page, skip } from './crew-edge.ts'
+import { until } from './secure.ts'
+import { HOST } from './websocket.ts'
 
-// An edge of several workers for real: threads on one port, and an origin that counts what it is asked.
+// Several workers of one edge are one cache.
 
 // As long as the runner allows a file, also where there is none.
 t.setTimeout(600_000)
-
-const ADDRESS = '127.26.0.1'
-const HOST = 'd1.nearcast.test'
-const skip = canSharePort() ? false : 'several workers need Linux and koffi'
-
-interface Edge {
-  readonly origin: Origin
-  readonly crew: RunningCrew
-  readonly failed: Promise<void>
-  /** Its port, and the file of its authority. */
-  readonly https: { readonly port: number; readonly ca: string }
-  connect(): Promise<Client>
-  /** On a connection of its own, so that any worker may have it. */
-  ask(target: string, fields?: string, method?: string): Promise<Reply>
-  purge(order: Pick<PurgeOrder, 'kind' | 'what'>): Promise<void>
-  /** Asks on so many new connections that each worker is met. */
-  askAll(target: string): Promise<Reply[]>
-}
-
-async function makeEdge(t: Test, workers: number, keys: Record<string, unknown> = {}): Promise<Edge> {
-  const stateFolder = mkdtempSync(join(tmpdir(), 'nearcast-crew-'))
-  const origin = await startOrigin()
-  const config = configOf({
-    edges: { icn: { address: ADDRESS, city: 'Seoul', at: [37, 126], workers } },
-    log: 'error',
-    origins: { main: { url: `http://127.0.0.1:${origin.port}` } },
-    distributions: { d1: { behaviours: [{ path: '/*', origin: 'main' }] } },
-    ...keys
-  })
-  const port = await freePort()
-  let fail: () => void = () => undefined
-  const failed = new Promise<void>((resolve) => (fail = resolve))
-  const https = await freePort()
-  if (config.https !== undefined) keepCertificates(stateFolder, config, systemClock.now())
-  const crew = await startEdge({ name: 'icn', config, port, https, stateFolder, failed: fail })
-  t.teardown(async () => {
-    await crew.close(0)
-    await origin.close()
-    rmSync(stateFolder, { recursive: true, force: true })
-  })
-  const connect = (): Promise<Client> => connectClient(ADDRESS, port)
-  const ask = async (target: string, fields = '', method = 'GET'): Promise<Reply> => {
-    const client = await connect()
-    client.send(`${method} ${target} HTTP/1.1\r\nHost: ${HOST}\r\n${fields}\r\n`)
-    const reply = await client.reply(method === 'HEAD')
-    client.close()
-    return reply
-  }
-  let number = systemClock.now()
-  return {
-    origin,
-    crew,
-    failed,
-    https: { port: https, ca: ownTls(stateFolder).authority },
-    connect,
-    ask,
-    purge: async (order) => crew.purge({ ...order, soft: false, number: ++number, at: systemClock.now() } satisfies Purge),
-    askAll: async (target) => {
-      const replies: Reply[] = []
-      // Of forty connections none of three workers is without one.
-      while (replies.length < 40) replies.push(...(await Promise.all(Array.from({ length: 10 }, () => ask(target)))))
-      return replies
-    }
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, ADDRESS, resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
-async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = systemClock.elapsed() + 30_000; systemClock.elapsed() < end; await new Promise((resolve) => setTimeout(resolve, 20))) if (await isSo()) return
-  throw new Error(`${what} within 30 s`)
-}
 
 function linkOf(path: string): string {
   try {
@@ -104,9 +19,6 @@ function linkOf(path: string): string {
     return ''
   }
 }
-
-const page = (body: string, ...fields: readonly (readonly [string, string])[]): Answer => ({ status: 200, fields: [['Cache-Control', 'max-age=600'], ...fields], body })
-const bodies = (replies: readonly Reply[]): string[] => [...new Set(replies.map(({ body }) => body))]
 
 for (const workers of [2, 4]) {
   t.test(`a thousand cold clients at ${workers} workers: one fetch`, { skip }, async (t) => {
@@ -236,10 +148,21 @@ t.test('what workers that died held in files of memory is given back', { skip },
   const maps = (): number => readFileSync('/proc/self/maps', 'latin1').split('nearcast-body').length - 1
   const before = files()
   for (let at = 0; at < 8; at++) {
-    origin.answers.set(`/large${at}`, page('x'.repeat(100_000)))
+    origin.answers.set(`/large${at}`, page(String(at).repeat(100_000)))
     await ask(`/large${at}`)
   }
   t.equal(files() - before, 8)
+  const rightOnes = async (): Promise<boolean> => {
+    for (let at = 0; at < 8; at++) if ((await ask(`/large${at}`)).body !== String(at).repeat(100_000)) return false
+    return true
+  }
+  await until('both have them, in files of the one who asked for them', async () => (await rightOnes()) && files() - before >= 16)
+  t.equal(origin.asked.length, 8)
+  crew.kill(0)
+  await until('it is seen', () => crew.serving === 1)
+  t.ok(await rightOnes(), 'what was lent outlives its owner')
+  await until('it is back', () => crew.serving === 2)
+  t.ok(await rightOnes())
   crew.kill(0)
   crew.kill(1)
   await failed
