@@ -1,4 +1,5 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHash, randomFillSync, timingSafeEqual } from 'node:crypto'
+import { makeHmac } from './hmac.ts'
 
 // Members of a fleet prove to each other that they are of it. A request carries a proof bound to the time, to a nonce and to what
 // it asks for; the response one bound to that nonce and to its status. Whoever replays a GET or HEAD within the window gets
@@ -10,6 +11,8 @@ export const TIER_FIELD = 'x-nearcast-tier'
 
 /** How far the clocks of two tiers may be apart, in milliseconds. */
 const WINDOW = 30_000
+/** Octets of a nonce. */
+const NONCE = 12
 
 export interface Asking {
   readonly method: string
@@ -32,14 +35,15 @@ export interface TierAuth {
 export function makeTierAuth(secret: string): TierAuth {
   const key = Buffer.from(secret, 'hex')
   if (key.length < 16) throw new Error('the secret of the tiers is too short')
-  const sign = (text: string): string => createHmac('sha256', key).update(text, 'latin1').digest('hex')
+  const sign = makeHmac(key)
   const ofRequest = (time: string, nonce: string, asking: Asking): string => sign(`request\n${time}\n${nonce}\n${asking.method}\n${asking.host}\n${asking.target}`)
   const ofResponse = (nonce: string, status: number, body?: string): string => sign(`response\n${nonce}\n${status}${body === undefined ? '' : `\n${digest(body)}`}`)
   const isFirst = makeOnce()
+  const nextNonce = makeNonces()
   return {
     prove(asking, now) {
       const time = String(now)
-      const nonce = randomBytes(12).toString('hex')
+      const nonce = nextNonce()
       return { value: `${time}.${nonce}.${ofRequest(time, nonce, asking)}`, nonce }
     },
     accept(value, asking, now) {
@@ -51,6 +55,20 @@ export function makeTierAuth(secret: string): TierAuth {
     },
     answer: ofResponse,
     isAnswer: (value, nonce, status, body) => value !== undefined && same(value, ofResponse(nonce, status, body))
+  }
+}
+
+/** Random octets are had for many at once: to ask for them costs more than to have them. */
+function makeNonces(): () => string {
+  const octets = Buffer.alloc(NONCE * 256)
+  let at = octets.length
+  return () => {
+    if (at === octets.length) {
+      randomFillSync(octets)
+      at = 0
+    }
+    at += NONCE
+    return octets.toString('hex', at - NONCE, at)
   }
 }
 

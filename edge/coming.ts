@@ -6,8 +6,20 @@ import type { Parent, Route } from './tiers/index.ts'
 
 // What those who wait for a fetch are told of it, and what a fetch is told.
 
+/** What the heads of many who wait for one response have in common, rendered once. */
+export interface SharedHead {
+  /** Why it was fetched, in the words of Cache-Status. */
+  readonly forward: string
+  /** The head but for the request id and what follows it. */
+  readonly text: string
+  /** The viewer's Accept-Encoding matters. */
+  readonly coded: boolean
+}
+
 /** A response that is coming: what is known when its head is here. */
 export interface Coming {
+  /** Made for whoever is answered first, and used for the others. */
+  shared: SharedHead | undefined
   /** Under which it is held, if it is. */
   readonly key: string
   readonly status: number

@@ -10,16 +10,6 @@ import type { Worker } from './worker.ts'
 /** Fields by which a viewer may get something else than the whole. */
 const NOT_PLAIN = new Set(['if-none-match', 'if-modified-since', 'range'].map((name) => fieldName(name).hash))
 
-interface Shared {
-  readonly forward: string
-  /** The head but for the request id and what follows it. */
-  readonly text: string
-  /** The viewer's Accept-Encoding matters. */
-  readonly coded: boolean
-}
-
-const known = new WeakMap<Coming, Shared>()
-
 /** Cache-Status of a response that is coming: the tiers above, and what was done here. */
 export function statusOf({ node }: Worker, { stored, statusAbove }: Coming, forward: string): string {
   const kept = 'freshness' in stored ? `; ttl=${Math.ceil((stored.freshness.lifetime - stored.freshness.initialAge) / 1000)}; stored` : `; detail=${stored.not}`
@@ -36,12 +26,12 @@ export function sharedHead(worker: Worker, viewer: Viewer, coming: Coming, forwa
   const { request, reply, nonce, page, id } = viewer
   if (request.method !== 'GET' || request.minor !== 1 || nonce !== undefined || page !== undefined || id === undefined || reply.closesAfter || mayHaveField(request, NOT_PLAIN)) return undefined
   if (coming.status !== 200 || coming.alone !== '') return undefined
-  let shared = known.get(coming)
+  let { shared } = coming
   if (shared?.forward !== forward) {
     const framing = coming.length === undefined ? { chunked: true } : { length: coming.length }
     const head = renderHead(worker, 200, coming.lines, framing, { cache: 'Miss', status: statusOf(worker, coming, forward), ...(coming.age !== undefined && { age: coming.age }), id: '', close: false })
     shared = { forward, text: head.slice(0, -END.length), coded: fieldOf(fromLines(coming.lines), 'content-encoding') !== undefined }
-    known.set(coming, shared)
+    coming.shared = shared
   }
   return shared.coded ? undefined : shared.text + id + END
 }

@@ -229,7 +229,7 @@ export class Flight {
     const fill = new Fill({ kept: storing, flow: { pause: () => this.#fetching?.pause(), resume: () => this.#fetching?.resume() } })
     const aged = fieldOf(fields, 'age') !== undefined
     const age = verdict.kind === 'storable' ? verdict.freshness.initialAge : verdict.age
-    const come = (key: string): Coming => ({ key, status, lines: this.#linesOf(status, held(passed, verdict)), alone: '', length, part, etag: fieldOf(passed, 'etag'), lastModified: fieldOf(passed, 'last-modified'), fill, statusAbove: fieldOf(fields, 'cache-status'), tags: fieldOf(fields, 'cache-tag') ?? '', age: aged ? Math.floor(age / 1000) : undefined, stored })
+    const come = (key: string): Coming => ({ shared: undefined, key, status, lines: this.#linesOf(status, held(passed, verdict)), alone: '', length, part, etag: fieldOf(passed, 'etag'), lastModified: fieldOf(passed, 'last-modified'), fill, statusAbove: fieldOf(fields, 'cache-status'), tags: fieldOf(fields, 'cache-tag') ?? '', age: aged ? Math.floor(age / 1000) : undefined, stored })
     const mark = storing ? this.#settleKey(varyNames(fields)) : undefined
     const coming = (this.#coming = come(this.#key))
     if (storing) this.#keeping = new Keeping(this.#worker, this.#key, fill, () => this.#stopStoring())

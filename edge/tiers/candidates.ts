@@ -28,8 +28,7 @@ const FIRST_WAIT_MS = 50
 /** The tiers on the way up that are alive, then the origins: those that are well, in the order of their balance. */
 export function candidatesFor(asker: Asker, route: Route, question: Question): Candidates {
   const { clock, liveness } = asker
-  const tiers = tiersFor(route, question.key, liveness, clock.now(), isSmall(question))
-  const sharing = new Set<Parent>(route.shared?.members)
+  const tiers = tiersFor(route, question.key, liveness, clock.now(), route.neighbours !== undefined && isSmall(question))
   const begun = clock.elapsed()
   let origins: Candidate[] | undefined
   let at = 0
@@ -55,7 +54,7 @@ export function candidatesFor(asker: Asker, route: Route, question: Question): C
       origins!.push({ parent, attempt: attempt + 1, waitMs })
     },
     hasOther: () => origins?.some(({ parent, attempt }) => attempt === 1 && !parent.standing.circuit.isOpen(clock.elapsed())) === true,
-    nextOfSame: () => nextTier((parent) => sharing.has(parent))
+    nextOfSame: () => nextTier((parent) => route.shared?.members.includes(parent) === true)
   }
 }
 
