@@ -1,5 +1,6 @@
 import { fstatSync, readFileSync, writevSync } from 'node:fs'
 import { native } from '../../core/native.ts'
+import { senderOfThread } from './sender.ts'
 
 /** Smaller bodies are cheaper to copy than to look for. */
 const LEAST = 32 * 1024
@@ -18,10 +19,19 @@ const [PROT_READ, PROT_WRITE, MAP_PRIVATE] = [1, 2, 2]
 /** Buffers that are written by one call: IOV_MAX. */
 const AT_ONCE = 1024
 
-const files = new WeakMap<ArrayBufferLike, number>()
+/** A file of memory that is mapped, for as long as the body in it is held. */
+interface Mapped {
+  readonly file: number
+  readonly address: number
+}
 
-/** The file in which a body lies, at its `byteOffset`; undefined where it lies in none. For as long as the body is held. */
-export const fileOf = (body: Buffer): number | undefined => files.get(body.buffer)
+const files = new WeakMap<ArrayBufferLike, Mapped>()
+
+/** The file in which a body lies, at its `byteOffset`; undefined where it lies in none. */
+export const fileOf = (body: Buffer): number | undefined => files.get(body.buffer)?.file
+
+/** Where in memory the first octet of such a body is. */
+export const addressOf = (body: Buffer): number => files.get(body.buffer)!.address + body.byteOffset
 
 /** Octets of memory that a body takes. */
 export const octetsOf = (body: Buffer): number => (fileOf(body) === undefined ? body.length : Math.ceil(body.length / PAGE) * PAGE + FILE_OVERHEAD)
@@ -61,15 +71,19 @@ const NAME = 'nearcast-body'
 /** Of a row: the descriptor and one more, 0 where the row is free; where the file is mapped; its size. */
 const ROW = 3
 
-/** Where it is written which files a thread has, so that they can be given back when it is gone. @param most files at once */
-export const roomForBodies = (most: number): SharedArrayBuffer => new SharedArrayBuffer(most * ROW * 8)
+/** Rows of what bodies are sent by, which are mapped nowhere. */
+const SENDING = 3
+
+/** Where it is written which files a thread has, so that they can be given back when it is gone. @param most files of bodies at once */
+export const roomForBodies = (most: number): SharedArrayBuffer => new SharedArrayBuffer((SENDING + most) * ROW * 8)
 
 /** @param room for as many files as there may be. @returns undefined where the system has no such files */
 export function makeBodies(room: SharedArrayBuffer): Bodies | undefined {
   const system = systemOf()
   if (system === undefined) return undefined
   const rows = new Float64Array(room)
-  const free = Array.from({ length: rows.length / ROW }, (_, row) => row * ROW).reverse()
+  for (const [row, file] of (senderOfThread()?.files ?? []).entries()) rows[row * ROW] = file + 1
+  const free = Array.from({ length: rows.length / ROW - SENDING }, (_, row) => (SENDING + row) * ROW).reverse()
   const gone = new FinalizationRegistry(({ row, file, address, size }: { row: number; file: number; address: number; size: number }) => {
     // Nobody else gives back what is no longer written here.
     rows[row] = 0
@@ -89,7 +103,7 @@ export function makeBodies(room: SharedArrayBuffer): Bodies | undefined {
     rows[row + 2] = size
     rows[row + 1] = address
     rows[row] = file + 1
-    files.set(memory, file)
+    files.set(memory, { file, address })
     gone.register(memory, { row, file, address, size })
     return Buffer.from(memory)
   }
@@ -119,7 +133,7 @@ export function reclaimBodies(room: SharedArrayBuffer): void {
   if (system !== undefined) {
     for (let row = 0; row < rows.length; row += ROW) {
       if (rows[row] === 0) continue
-      system.unmap(rows[row + 1]!, rows[row + 2]!)
+      if (rows[row + 1] !== 0) system.unmap(rows[row + 1]!, rows[row + 2]!)
       system.close(rows[row]! - 1)
     }
   }

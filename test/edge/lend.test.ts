@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../core/clock.ts'
-import { makeBodies, makeSender, roomForBodies } from '../../edge/bodies/index.ts'
+import { makeBodies, roomForBodies, senderOfThread } from '../../edge/bodies/index.ts'
 import { startOrigin, type Origin } from './origin.ts'
 import { until } from './secure.ts'
 import { configOf, startMember } from './workers.ts'
@@ -132,7 +132,7 @@ async function ask(port: number, path: string, more = ''): Promise<Got> {
 
 const sumOf = (octets: string | Buffer): string => createHash('sha256').update(typeof octets === 'string' ? Buffer.from(octets, 'latin1') : octets).digest('hex')
 
-const isThere = makeBodies(roomForBodies(1)) !== undefined && makeSender() !== undefined
+const isThere = makeBodies(roomForBodies(1)) !== undefined && senderOfThread() !== undefined
 
 for (const sendfile of [true, false]) {
   t.test(sendfile ? 'sent from where they lie' : 'written', { skip: sendfile && !isThere ? 'this system has no memory files, or koffi no binary for it' : false }, async (t) => {
