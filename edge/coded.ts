@@ -137,7 +137,12 @@ export function collect(worker: Worker, viewer: Viewer, coming: Coming, leave: (
     if (!isBroken && (fill.state !== 'complete' || !fill.isAtEnd(reader))) return
     end()
     if (isBroken) reply.abort()
-    else tell({ kind: 'object', status, lines, body: Buffer.concat(pieces), etag, lastModified, tags: '', generation: 0, ...freshness, frame: '', frameAge: -1, askedAt: -Infinity })
+    else tell(heldNow() ?? { kind: 'object', status, lines, body: Buffer.concat(pieces), etag, lastModified, tags: '', generation: 0, ...freshness, frame: '', frameAge: -1, askedAt: -Infinity })
+  }
+  /** What is held by now need not be put together once more for each who waits. */
+  const heldNow = (): StoredObject | undefined => {
+    const held = worker.store.get(coming.key)
+    return held?.kind === 'object' && held.receivedAt === freshness.receivedAt && held.etag === etag && held.onDisk === undefined && held.body.length === size ? held : undefined
   }
   const end = (): void => {
     fill.detach(reader)

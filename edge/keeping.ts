@@ -16,6 +16,8 @@ export interface Room {
 export type Kept = { readonly body: Buffer; readonly onDisk: undefined } | { readonly body: Buffer; readonly onDisk: BodyOnDisk }
 
 const NOTHING = Buffer.alloc(0)
+/** Octets that a piece takes beside its own, until it is put together with the others. */
+const PIECE_OVERHEAD = 192
 
 /** A body that comes, as far as it is kept: gathered in memory, and on disk from when it is too large for that. */
 export class Keeping {
@@ -48,7 +50,8 @@ export class Keeping {
     this.#size += size
     if (this.#size > largestObject) return this.#lost()
     if (this.#spool !== undefined) return
-    if (this.#size <= largestInMemory && store.reserve(size)) this.#reserved += size
+    const octets = size + PIECE_OVERHEAD
+    if (this.#size <= largestInMemory && store.reserve(octets)) this.#reserved += octets
     else this.#moveToDisk()
   }
 

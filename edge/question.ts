@@ -16,7 +16,7 @@ const PART = new Set(['if-range', 'range'])
 const CONDITIONS = new Set(['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range', 'range'])
 
 /** Fields by which some origins let a request change what they answer: not part of any key, so a viewer must not choose them. */
-const UNKEYED = new Set(['forwarded', 'front-end-https', 'x-forwarded-host', 'x-forwarded-path', 'x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-proto', 'x-forwarded-protocol', 'x-forwarded-scheme', 'x-forwarded-server', 'x-forwarded-ssl', 'x-forwarded-uri', 'x-host', 'x-http-host-override', 'x-original-host', 'x-original-uri', 'x-original-url', 'x-rewrite-url', 'x-url-scheme', 'x-http-method', 'x-http-method-override', 'x-method-override'])
+const UNKEYED = new Set(['forwarded', 'front-end-https', 'x-forwarded-host', 'x-forwarded-path', 'x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-proto', 'x-forwarded-protocol', 'x-forwarded-scheme', 'x-forwarded-server', 'x-forwarded-ssl', 'x-forwarded-uri', 'x-host', 'x-http-host-override', 'x-original-host', 'x-original-uri', 'x-original-url', 'x-rewrite-url', 'x-url-scheme', 'x-http-method', 'x-http-method-override', 'x-method-override', 'base-url', 'destination', 'proxy', 'request-uri', 'x-forwarded-method', 'x-http-destinationurl', 'x-invoke-path', 'x-invoke-query', 'x-matched-path', 'x-middleware-subrequest', 'x-now-route-matches', 'x-original-method', 'x-proxy-host', 'x-proxy-url'])
 
 const CONNECTION = fieldName('connection')
 

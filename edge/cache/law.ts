@@ -183,10 +183,13 @@ export const ageAt = (freshness: Freshness, now: number): number => freshness.in
 
 export const isFresh = (freshness: Freshness, now: number): boolean => ageAt(freshness, now) < freshness.lifetime
 
+/** Names in Vary beyond which a response is taken to vary by anything: each is looked for in each request for it. */
+const MOST_VARYING = 64
+
 /** The request fields that chose the response, in lower case and sorted (RFC 9110 §12.5.5); `any` for `*`. */
 export function varyNames(fields: FieldList): readonly string[] | 'any' {
   const value = fieldOf(fields, 'vary')
   if (value === undefined) return []
   const names = listMembers(value.toLowerCase())
-  return names.includes('*') ? 'any' : [...new Set(names)].sort()
+  return names.includes('*') || names.length > MOST_VARYING ? 'any' : [...new Set(names)].sort()
 }

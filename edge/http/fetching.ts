@@ -50,6 +50,10 @@ export interface Receiver {
   trouble(trouble: UpstreamTrouble): void
 }
 
+/** Interim responses before the final one: each is passed on, however slowly the client takes them. */
+export const MOST_INTERIM = 32
+export const TOO_MANY_INTERIM: UpstreamTrouble = { kind: 'broken', detail: `it sent more than ${MOST_INTERIM} interim responses` }
+
 /** A fetch under way. */
 export interface Fetching {
   pause(): void

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { AnswerParser, type AnswerHead } from './answer.ts'
 import { BodyReader } from './body.ts'
-import type { Fetching, Receiver, UpstreamRequest, UpstreamTrouble } from './fetching.ts'
+import { MOST_INTERIM, TOO_MANY_INTERIM, type Fetching, type Receiver, type UpstreamRequest, type UpstreamTrouble } from './fetching.ts'
 
 // What may be asked twice, over plain connections that are kept: nearly all that a cache asks for.
 
@@ -110,6 +110,9 @@ class KeptConnection {
   #isUsed = false
   /** Reads since the request was sent; and the answer under way. */
   #reads = 0
+  #interim = 0
+  /** What of the content was in the chunks of one read. */
+  #pieces: Buffer[] = []
   #head: AnswerHead | undefined
   #left = 0
   #chunks: BodyReader | undefined
@@ -141,7 +144,7 @@ class KeptConnection {
   /** @param exchange whose request is sent now, or once it is connected */
   ask(exchange: KeptExchange): void {
     this.#exchange = exchange
-    this.#reads = 0
+    this.#reads = this.#interim = 0
     this.#head = undefined
     if (this.#isUsed) this.#socket.ref()
     const text = textOf(exchange.request)
@@ -238,6 +241,7 @@ class KeptConnection {
     const { status, fields, content } = head
     if (status === 101) return this.#refuse({ kind: 'broken', detail: 'it switched protocols unasked' })
     if (status < 200) {
+      if (++this.#interim > MOST_INTERIM) return this.#refuse(TOO_MANY_INTERIM)
       if (status !== 100) exchange.receiver.inform?.(status, fields)
       return rest
     }
@@ -254,9 +258,8 @@ class KeptConnection {
   }
 
   #readChunks(): BodyReader {
-    const exchange = this.#exchange!
     return new BodyReader('chunked', Infinity, {
-      data: (piece) => this.#exchange === exchange && exchange.receiver.data(Buffer.from(piece)),
+      data: (piece) => void this.#pieces.push(piece),
       end: () => undefined,
       broken: ({ reason }) => this.#fail({ kind: 'broken', detail: reason })
     })
@@ -271,6 +274,11 @@ class KeptConnection {
     if (chunks === undefined) {
       this.#left -= taken
       exchange.receiver.data(Buffer.from(bytes.subarray(0, taken)))
+    } else if (this.#pieces.length > 0) {
+      // Chunks of an octet each must not become as many buffers.
+      const pieces = this.#pieces
+      this.#pieces = []
+      if (this.#exchange === exchange) exchange.receiver.data(pieces.length === 1 ? Buffer.from(pieces[0]!) : Buffer.concat(pieces))
     }
     if (this.#exchange === exchange && (chunks === undefined ? this.#left === 0 : chunks.isOver)) this.#over(rest.length > 0)
     return rest

@@ -4,10 +4,12 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { fieldOf } from '../message/index.ts'
 import { isForeignCoding } from './answer.ts'
-import type { Fetching, Receiver, UpstreamRequest, UpstreamTrouble } from './fetching.ts'
+import { MOST_INTERIM, TOO_MANY_INTERIM, type Fetching, type Receiver, type UpstreamRequest, type UpstreamTrouble } from './fetching.ts'
 import { KeptClient } from './kept.ts'
 
 const MAX_HEAD = 64 * 1024
+/** Fields of a response: Node leaves out what is beyond, unsaid. */
+const MOST_FIELDS = 2000
 const KEEP_ALIVE_MS = 30_000
 /** How long 100 (Continue) is waited for: not everybody says so. */
 const PATIENCE_MS = 1000
@@ -124,6 +126,7 @@ class Exchange implements Fetching {
   #over = false
   #paused = false
   #connected = false
+  #interim = 0
   /** Other protocols were offered. */
   readonly #offered: boolean
   /** Once the protocol is another. */
@@ -148,7 +151,9 @@ class Exchange implements Fetching {
     this.#offered = request.once === true && fieldOf(request.fields, 'upgrade') !== undefined
     outgoing.on('drain', () => receiver.drained?.())
     outgoing.on('information', ({ statusCode, rawHeaders }: { statusCode: number; rawHeaders: string[] }) => {
-      if (!this.#over && statusCode !== 100) receiver.inform?.(statusCode, rawHeaders)
+      if (this.#over || statusCode === 100) return
+      if (++this.#interim > MOST_INTERIM) this.#trouble(TOO_MANY_INTERIM)
+      else receiver.inform?.(statusCode, rawHeaders)
     })
     outgoing.on('upgrade', (response, socket: Socket, first: Buffer) => this.#switch(response, socket, first))
     outgoing.on('response', (response) => this.#respond(response))
@@ -254,6 +259,7 @@ class Exchange implements Fetching {
     clearTimeout(this.#patience)
     // Beyond 599 there is none (RFC 9110 §15), nor may HTTP/2 say one.
     if (response.statusCode! > 599) return this.#trouble({ kind: 'broken', detail: `it answered with ${response.statusCode!}, which is no status` })
+    if (response.rawHeaders.length >= 2 * MOST_FIELDS) return this.#trouble({ kind: 'broken', detail: `its answer has ${MOST_FIELDS} fields or more` })
     const coding = fieldOf(response.rawHeaders, 'transfer-encoding')
     if (coding !== undefined && isForeignCoding(coding)) return this.#trouble({ kind: 'broken', detail: 'it sent a transfer coding that was not asked for' })
     this.#await()

@@ -97,6 +97,7 @@ for (const [name, octets] of Object.entries(ANSWERS)) {
 /** Fields that some applications let decide over what they answer. */
 const CHOOSING = [
   'Forwarded: host=evil', 'X-Forwarded-Host: evil', 'X-Forwarded-Scheme: evil', 'X-Forwarded-Proto: evil', 'X-Forwarded-Port: evil', 'X-Forwarded-Prefix: /evil', 'X-Forwarded-Server: evil', 'X-Original-URL: /evil', 'X-Rewrite-URL: /evil', 'X-Host: evil',
+  'Proxy: evil', 'Destination: evil', 'X-Middleware-Subrequest: evil', 'X-Invoke-Path: /evil', 'X-Matched-Path: /evil', 'X-Now-Route-Matches: evil', 'X-Original-Method: EVIL', 'X-Proxy-URL: evil',
   'X-HTTP-Method-Override: EVIL', 'X-Method-Override: EVIL', 'X-HTTP-Method: EVIL', 'X-Nearcast-Behaviour: evil', 'X-Nearcast-Tier: evil', 'X-Nearcast-Held: evil', 'X-Nearcast-Viewer-Country: evil', 'X-Nearcast-Request-Id: evil', 'Connection: x-hop, cache-control\r\nX-Hop: evil',
   'Range: bytes=0-0', 'If-None-Match: "evil"', 'If-Range: "evil"', 'TE: evil', 'Expect: evil', 'Keep-Alive: evil', 'Proxy-Connection: evil', 'Trailer: evil'
 ]
