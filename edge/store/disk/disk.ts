@@ -2,9 +2,10 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import type { Backing, BodyOnDisk } from '../../cache/index.ts'
 import { Bodies } from './bodies.ts'
 import { closeSegment, openNew, readAt, writeTo, type OpenSegment, type Readable } from './files.ts'
-import { HEAD, idOf, payloadOf, seal, spanOf, writeIndex, type Entry } from './format.ts'
+import { HEAD, idOf, payloadOf, seal, spanOf, type Entry } from './format.ts'
 import { makePlaces, type Places } from './places.ts'
 import { makeRest, type Rest } from './rest.ts'
+import { makeSegmentIndex } from './segment-index.ts'
 import { indexPath, loadSegments, segmentPath } from './segments.ts'
 import { Queue, type Pending } from './queue.ts'
 import type { Spool } from './spool.ts'
@@ -46,7 +47,8 @@ export class DiskTier {
   readonly #syncing: NodeJS.Timeout
   #octets = 0
   #current: OpenSegment | undefined
-  #entries: Entry[] = []
+  /** Of the segment under way. */
+  #index = makeSegmentIndex()
   #nextNumber = 1
   #pumping: Promise<void> | undefined
   #evicting: Promise<void> | undefined
@@ -267,7 +269,7 @@ export class DiskTier {
     let offset = from
     for (const pending of batch) {
       const entry: Entry = { high: pending.id.readUInt32LE(0), low: pending.id.readUInt32LE(4), offset, length: pending.length }
-      this.#entries.push(entry)
+      this.#index.add(entry)
       pending.segment = segment.number
       pending.before = undefined
       // What was replaced or deleted while it was written does not come back.
@@ -295,11 +297,11 @@ export class DiskTier {
     const segment = this.#current
     if (segment === undefined) return
     this.#current = undefined
-    const entries = this.#entries
-    this.#entries = []
+    const index = this.#index
+    this.#index = makeSegmentIndex()
     await segment.handle.datasync()
     this.#unsynced = false
-    await writeFile(indexPath(segment.path), writeIndex(entries, segment.octets), { mode: 0o600 })
+    await writeFile(indexPath(segment.path), index.file(segment.octets), { mode: 0o600 })
   }
 
   /** The oldest leave until there is room for octets more, beside the rest of the segment under way. @param claim takes it @param beside octets that must be free still @returns false: there is no room */
@@ -343,7 +345,7 @@ export class DiskTier {
     if (segment === undefined) return
     if (segment === this.#current) {
       this.#current = undefined
-      this.#entries = []
+      this.#index = makeSegmentIndex()
     }
     this.#segments.delete(number)
     this.#octets -= segment.octets
@@ -368,7 +370,7 @@ export class DiskTier {
       // Its file was removed by somebody else: what comes goes to one that will be there after a start.
       if ((await segment.handle.stat()).nlink === 0 && this.#current === segment) {
         this.#current = undefined
-        this.#entries = []
+        this.#index = makeSegmentIndex()
       }
     } catch (error) {
       this.#rest.failed(error)

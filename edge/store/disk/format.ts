@@ -51,51 +51,31 @@ export function payloadOf(record: Buffer, id: Buffer): Buffer | undefined {
   return crc32(payload) === record.readUInt32LE(SUM) ? payload : undefined
 }
 
+/** Octets of a segment that are in memory at once while it is read through. */
+const WINDOW = 1024 * 1024
+
 /**
  * The records of a segment that lie in it to their ends; past what is broken it goes on at the next head. But what looks like one there may
  * lie within the body of a record whose head is lost, written by whoever wrote that body: it only says that its key is held no more.
+ * @param size octets of the segment @param read fills a piece of memory with what lies from a place on, or throws
  */
-export function* scan(segment: Buffer): Generator<Entry> {
+export function* scan(size: number, read: (into: Buffer, at: number) => void): Generator<Entry> {
+  const window = Buffer.allocUnsafeSlow(Math.min(WINDOW, size))
+  let [from, to] = [0, 0]
   let isSound = true
-  for (let at = 0; at + HEAD <= segment.length; ) {
-    const length = isHead(segment, at) ? segment.readUInt32LE(at + LENGTH) : Infinity
-    if (at + HEAD + length > segment.length) {
+  for (let at = 0; at + HEAD <= size; ) {
+    if (at + HEAD > to) {
+      ;[from, to] = [at, Math.min(size, at + window.length)]
+      read(window.subarray(0, to - from), from)
+    }
+    const here = at - from
+    const length = isHead(window, here) ? window.readUInt32LE(here + LENGTH) : Infinity
+    if (at + HEAD + length > size) {
       isSound = false
       at += ALIGN
       continue
     }
-    yield { high: segment.readUInt32LE(at + ID), low: segment.readUInt32LE(at + ID + 4), offset: at, length: !isSound || segment.readUInt32LE(at + KIND) === DELETED ? 0 : length }
+    yield { high: window.readUInt32LE(here + ID), low: window.readUInt32LE(here + ID + 4), offset: at, length: !isSound || window.readUInt32LE(here + KIND) === DELETED ? 0 : length }
     at += spanOf(length)
   }
-}
-
-const INDEX_MAGIC = 0x3149434e
-const INDEX_HEAD = 16
-const WORDS = 4
-
-/** The records of a segment as the file beside it. @param size octets of the segment */
-export function writeIndex(entries: readonly Entry[], size: number): Buffer {
-  const words = new Uint32Array(entries.length * WORDS)
-  for (const [at, { high, low, offset, length }] of entries.entries()) words.set([high, low, offset, length], at * WORDS)
-  const body = Buffer.from(words.buffer)
-  const head = Buffer.alloc(INDEX_HEAD)
-  head.writeUInt32LE(INDEX_MAGIC, 0)
-  head.writeUInt32LE(crc32(body), 4)
-  head.writeUInt32LE(entries.length, 8)
-  head.writeUInt32LE(size, 12)
-  return Buffer.concat([head, body])
-}
-
-/** The opposite, of a file that `isIndexOf` approves of. */
-export function* readIndex(file: Buffer): Generator<Entry> {
-  for (let at = INDEX_HEAD; at < file.length; at += WORDS * 4) {
-    yield { high: file.readUInt32LE(at), low: file.readUInt32LE(at + 4), offset: file.readUInt32LE(at + 8), length: file.readUInt32LE(at + 12) }
-  }
-}
-
-/** Whether the file beside a segment is whole, and speaks of a segment of this size. */
-export function isIndexOf(file: Buffer, size: number): boolean {
-  if (file.length < INDEX_HEAD || file.readUInt32LE(0) !== INDEX_MAGIC || file.readUInt32LE(12) !== size) return false
-  const body = file.subarray(INDEX_HEAD)
-  return body.length === file.readUInt32LE(8) * WORDS * 4 && crc32(body) === file.readUInt32LE(4)
 }

@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isIndexOf, readIndex, scan, writeIndex, type Entry } from './format.ts'
+import { scan, type Entry } from './format.ts'
+import { isIndexOf, makeSegmentIndex, readIndex } from './segment-index.ts'
 
 /** A file of records that is written no more. */
 export interface Segment {
@@ -40,14 +41,29 @@ function loadSegment(path: string, take: (entry: Entry) => void): number {
     for (const entry of readIndex(index)) take(entry)
     return size
   }
-  const entries = [...scan(readFileSync(path))]
-  for (const entry of entries) take(entry)
+  const rebuilt = makeSegmentIndex()
+  readThrough(path, size, (entry) => {
+    rebuilt.add(entry)
+    take(entry)
+  })
   try {
-    writeFileSync(indexPath(path), writeIndex(entries, size), { mode: 0o600 })
+    writeFileSync(indexPath(path), rebuilt.file(size), { mode: 0o600 })
   } catch {
     // It is read through the next time again.
   }
   return size
+}
+
+function readThrough(path: string, size: number, take: (entry: Entry) => void): void {
+  const file = openSync(path, 'r')
+  try {
+    const read = (into: Buffer, at: number): void => {
+      if (readSync(file, into, 0, into.length, at) !== into.length) throw new Error('it ends too early')
+    }
+    for (const entry of scan(size, read)) take(entry)
+  } finally {
+    closeSync(file)
+  }
 }
 
 function readIfThere(path: string): Buffer | undefined {
