@@ -28,6 +28,10 @@ const LEAST_OBJECT = 4 * BLOCK
 const MOST_SLOTS = 2 ** 26
 const SCRATCH = 64 * 1024 + APART
 
+const slotsFor = (limit: number): number => Math.min(MOST_SLOTS, Math.ceil(limit / LEAST_OBJECT) + 2)
+/** How many of those that left are remembered: about as many as fit that are of 1 KiB. */
+export const ghostsFor = (limit: number): number => Math.ceil(slotsFor(limit) / 4)
+
 /** What lies below memory: told what has earned its place there, and what must not come from there any more. */
 export interface Below {
   has(key: string): boolean
@@ -72,8 +76,8 @@ export class MemoryStore {
   /** @param limit octets @param eviction which objects leave first @param below where what is used a second time is written @param bodies where larger bodies lie; absent: in memory as any other */
   constructor(limit: number, eviction: EvictionName = 's3-fifo', below?: Below, bodies?: Bodies) {
     const policy = evictionPolicies[eviction]
-    const slots = Math.min(MOST_SLOTS, Math.ceil(limit / LEAST_OBJECT) + 2)
-    const ghosts = policy.ghostOctets === 0 ? 0 : Math.ceil(slots / 8)
+    const slots = slotsFor(limit)
+    const ghosts = policy.ghostOctets === 0 ? 0 : ghostsFor(limit)
     this.#limit = limit
     this.#slots = slots
     this.#arena = new Arena(limit, (slot, head) => void (this.#heads[slot] = head))

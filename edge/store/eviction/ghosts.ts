@@ -9,12 +9,12 @@ export const GHOST_OCTETS = 8
 const WAYS = 4
 
 export function makeGhosts(count: number): Ghosts {
-  const buckets = 2 ** Math.max(0, Math.floor(Math.log2(Math.max(1, count / WAYS))))
+  const buckets = Math.max(1, Math.floor(count / WAYS))
   const hashes = new Uint32Array(buckets * WAYS)
   /** When it left, counted in those that leave; 0: empty. */
   const times = new Uint32Array(buckets * WAYS)
   let now = 0
-  const bucketOf = (hash: number): number => ((Math.imul(hash, 0x9e3779b1) >>> 7) & (buckets - 1)) * WAYS
+  const bucketOf = (hash: number): number => Math.floor(((Math.imul(hash, 0x9e3779b1) >>> 0) / 2 ** 32) * buckets) * WAYS
   return {
     add: (hash) => {
       now = now === 0xffffffff ? 1 : now + 1
