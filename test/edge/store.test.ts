@@ -105,7 +105,7 @@ t.test('marks are kept as they are, and every octet of a key counts', async (t) 
 })
 
 t.test('a body that was handed out stays as it is, whatever becomes of its place', async (t) => {
-  const store = new MemoryStore(200 * KIB)
+  const store = new MemoryStore(200 * KIB, 'lru')
   store.put('first', object(Buffer.alloc(3000, 'a')))
   const held = store.get('first') as StoredObject
   for (let at = 0; at < 500; at++) store.put(`later ${at}`, object(Buffer.alloc(3000, 'b')))
