@@ -118,9 +118,9 @@ t.test('a planned stop that is done right fails no request', async (t) => {
   t.equal(measured(report, 'failed requests'), 0, JSON.stringify(report.failures))
   t.equal(measured(report, 'wrong answers'), 0, JSON.stringify(report.incidents))
   const gone = measured(report, 'to the last client gone')!
-  t.ok(gone > 300 && gone <= 2000, `clients left as their answers ran out: the last after ${gone} ms`)
   const exit = measured(report, 'to the end of its process')!
   t.ok(exit >= 2900, `it served on for ${exit} ms`)
+  t.ok(gone > 300 && gone < exit, `clients left as their answers ran out: the last after ${gone} ms`)
   t.same(report.instead, ['nrt'])
   t.ok(report.requestsBy['icn']! > 50 && report.requestsBy['nrt']! > 50)
 })
@@ -151,7 +151,9 @@ t.test('whatever ends a drill, the edge is started again', async (t) => {
   const toy = await startToy(t)
   const controller = new AbortController()
   const running = drill(toy, { signal: controller.signal })
-  await sleep(900)
+  for (let tries = 0; tries < 600 && toy.calls.length === 0; tries++) await sleep(50)
+  // By now DNS has forgotten the edge, in which case there is something to wait for.
+  await sleep(500)
   t.match(toy.calls, ['stop icn 32000'])
   controller.abort('SIGTERM')
   const report = await running

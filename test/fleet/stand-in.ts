@@ -1,6 +1,6 @@
 // Stands in for the programs of a fleet: listens like a worker, and does what its name says when it is to go wrong.
 import { createServer } from 'node:net'
-import { renameSync, writeFileSync } from 'node:fs'
+import { appendFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { attach, type Channel, type FromProcess, type Setup, type ToProcess } from '../../core/channel.ts'
 
@@ -17,13 +17,15 @@ async function run(setup: Setup, channel: Channel): Promise<(message: ToProcess)
   channel.send({ kind: 'ready', listening: [] })
   return (message) => {
     if (message.kind === 'stop' && setup.name !== 'deaf') process.exit(0)
-    if (message.kind === 'fleet') tell(join(setup.stateFolder, 'seen.json'), JSON.stringify(message.members))
+    if (message.kind === 'fleet') tell(setup.stateFolder, JSON.stringify(message.members))
     if (message.kind === 'reply') answer(message.error)
   }
 }
 
-/** Whoever reads it meanwhile sees all of the old text or all of the new. */
-function tell(path: string, text: string): void {
+/** The latest in `seen.json`, of which whoever reads it meanwhile sees all of the old text or all of the new; and all so far, a line each, in `told.jsonl`. */
+function tell(folder: string, text: string): void {
+  appendFileSync(join(folder, 'told.jsonl'), `${text}\n`)
+  const path = join(folder, 'seen.json')
   writeFileSync(`${path}.new`, text)
   renameSync(`${path}.new`, path)
 }

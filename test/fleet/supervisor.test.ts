@@ -11,6 +11,9 @@ import { takeLock } from '../../fleet/lock.ts'
 import { restartDelay } from '../../fleet/worker.ts'
 import { standInOptions } from './stand-in-fleet.ts'
 
+// As long as the runner allows a file, also where there is none.
+t.setTimeout(600_000)
+
 const runner = fileURLToPath(new URL('./run.js', import.meta.url))
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -47,13 +50,13 @@ async function apart(state: string, names: readonly string[], port: number, user
   const supervisor = spawn(process.execPath, [runner, state, names.join(','), String(port), ...(user === undefined ? [] : [user])], { stdio: ['ignore', 'pipe', 'inherit'] })
   let said = ''
   supervisor.stdout!.on('data', (text: Buffer) => (said += text.toString()))
-  const members = await until(() => said.endsWith('\n') && (JSON.parse(said) as Member[]), 10_000)
+  const members = await until(() => said.endsWith('\n') && (JSON.parse(said) as Member[]), 60_000)
   return { supervisor, members }
 }
 
 /** Two seconds are promised; a busy machine gets more, and what is not ended at all never ends. */
 async function gone(members: readonly Member[]): Promise<boolean> {
-  return until(() => members.every(({ pid }) => !runs(pid!)), 5000).then(
+  return until(() => members.every(({ pid }) => !runs(pid!)), 30_000).then(
     () => true,
     () => false
   )
@@ -71,6 +74,10 @@ t.test('a worker that hangs, dies, is stopped, started and killed is told at onc
       return undefined
     }
   }
+  /** What the daemon has been told, message by message: a state may be over before one looks. */
+  const told = (): string[] => readFileSync(join(state, 'told.jsonl'), 'utf8').split('\n').slice(0, -1)
+  const toldSince = (messages: number, name: string, what: Member['state']): Promise<Member> =>
+    until(() => told().slice(messages).flatMap((line) => JSON.parse(line) as Member[]).find((member) => member.name === name && member.state === what))
   t.equal(statSync(state).mode & 0o777, 0o700)
   for (const secret of ['admin.token', 'tier.secret']) t.equal(statSync(join(state, secret)).mode & 0o777, 0o600, secret)
 
@@ -80,8 +87,9 @@ t.test('a worker that hangs, dies, is stopped, started and killed is told at onc
   process.kill(pid!, 'SIGCONT')
   t.equal((await until(() => seen('icn')?.state === 'running' && seen('icn'))).pid, pid, 'heard again, it runs on')
 
+  const before = told().length
   process.kill(pid!, 'SIGKILL')
-  t.equal((await until(() => seen('icn')?.state === 'failed' && seen('icn'))).why, 'killed by SIGKILL')
+  t.equal((await toldSince(before, 'icn', 'failed')).why, 'killed by SIGKILL')
   const again = await until(() => seen('icn')?.state === 'running' && seen('icn'))
   t.match(again, { restarts: 1 })
   t.not(again.pid, pid)
@@ -100,14 +108,14 @@ t.test('a worker that hangs, dies, is stopped, started and killed is told at onc
   t.equal(await ask({ verb: 'kill', name: 'nrt' }), 'nrt does not run')
   t.equal(await ask({ verb: 'start', name: 'nrt' }), 'done')
   await until(() => seen('nrt')?.state === 'running')
+  const messages = told().length
   t.equal(await ask({ verb: 'stop', name: 'nrt', forMs: 300 }), 'done')
-  await until(() => seen('nrt')?.state === 'stopped')
+  await toldSince(messages, 'nrt', 'stopped')
   await until(() => seen('nrt')?.state === 'running')
-  t.equal(await ask({ verb: 'kill', name: 'icn', forMs: 1200 }), 'done')
-  const killed = await until(() => seen('icn')?.state === 'failed' && seen('icn'))
-  await pause(800)
-  t.equal(seen('icn')?.state, 'failed', 'a rehearsed death lasts as long as asked for')
-  t.not((await until(() => seen('icn')?.state === 'running' && seen('icn'))).pid, killed.pid)
+  const [killedAt, { pid: killed }] = [performance.now(), memberOf(fleet, 'icn')]
+  t.equal(await ask({ verb: 'kill', name: 'icn', forMs: 2000 }), 'done')
+  await until(() => seen('icn')?.state === 'running' && seen('icn')?.pid !== killed)
+  t.ok(performance.now() - killedAt >= 1990, 'a rehearsed death lasts as long as asked for')
   t.equal(await ask({ verb: 'start', name: 'zzz' }), 'there is no member zzz')
   t.match(await ask({ verb: 'stop', name: 'daemon' }), /not stopped on its own/)
   await until(() => (seen('nrt')?.requestsPerSecond ?? 0) > 0)
@@ -115,7 +123,7 @@ t.test('a worker that hangs, dies, is stopped, started and killed is told at onc
 
   const { pid: daemon } = memberOf(fleet, 'daemon')
   process.kill(daemon!, 'SIGSTOP')
-  const restarted = await until(() => memberOf(fleet, 'daemon').restarts === 1 && memberOf(fleet, 'daemon').state === 'running' && memberOf(fleet, 'daemon'), 12_000)
+  const restarted = await until(() => memberOf(fleet, 'daemon').restarts === 1 && memberOf(fleet, 'daemon').state === 'running' && memberOf(fleet, 'daemon'), 60_000)
   t.not(restarted.pid, daemon, 'a daemon that hangs is killed and started again')
 })
 
@@ -130,7 +138,7 @@ t.test('what keeps failing is started again after a growing delay', async (t) =>
     if (restarts !== last) times.push(performance.now())
     last = restarts
     return restarts === 3
-  }, 12_000)
+  })
   t.ok(times.at(-1)! - times[0]! >= 1500, `three delays of 0.05, 0.5 and 1 s: ${Math.round(times.at(-1)! - times[0]!)} ms`)
   t.equal((await until(() => memberOf(fleet, 'crashing').state === 'failed' && memberOf(fleet, 'crashing'))).why, 'exited with 3')
 })
@@ -210,7 +218,7 @@ t.test('started as root it becomes the user, who may still bind low ports, at a 
   const seen = (): Member | undefined => (JSON.parse(readFileSync(join(state, 'seen.json'), 'utf8')) as Member[]).find(({ role }) => role === 'daemon')
   const { pid } = members.find(({ role }) => role === 'daemon')!
   process.kill(pid!, 'SIGKILL')
-  await until(() => existsSync(join(state, 'seen.json')) && seen()?.state === 'running' && seen()?.restarts === 1, 10_000)
+  await until(() => existsSync(join(state, 'seen.json')) && seen()?.state === 'running' && seen()?.restarts === 1, 60_000)
   t.pass('started again, it could bind its low port')
   supervisor.kill('SIGTERM')
   t.ok(await gone([...members, seen()!]))

@@ -128,9 +128,9 @@ export async function makeJourney(t: Test): Promise<Journey> {
       started.push(fleet)
       return fleet
     },
-    dig: async (...words) => readDig((await run('dig', ['@127.0.0.1', '-p', String(ports.dns), '+tries=1', '+time=2', ...words])).out),
+    dig: async (...words) => readDig((await run('dig', ['@127.0.0.1', '-p', String(ports.dns), '+tries=3', '+time=5', ...words])).out),
     curl: async (address, path = '/', ...words) =>
-      readCurl(await run('curl', ['-sS', '-i', '--max-time', '5', ...words, '-H', 'Host: d111111abcdef8.nearcast.test', `http://${address}:${ports.http}${path}`]))
+      readCurl(await run('curl', ['-sS', '-i', '--max-time', '30', ...words, '-H', 'Host: d111111abcdef8.nearcast.test', `http://${address}:${ports.http}${path}`]))
   }
 }
 

