@@ -7,7 +7,7 @@ import { ATTACKED_ZONE, attackedKinds, receiveDrops, type Attacked, type Attacke
 import { floodConnections } from './connection-flood.ts'
 import { flood, makeRandom, queryPacket } from './flood.ts'
 import { askInEarnest, type Fared } from './good-client.ts'
-import type { BenchOptions } from './options.ts'
+import { refuseUnknown, type BenchOptions } from './options.ts'
 import { cpuMicroseconds, table } from './processes.ts'
 
 // What attacks come to, with and without limits, beside Knot and NSD: what the server spends on it, what it sends to whom it is
@@ -55,6 +55,7 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
 }
 
 export async function benchAttacks({ seconds, rate, only }: BenchOptions): Promise<void> {
+  refuseUnknown(only, Object.keys(ATTACKS), 'attack')
   const folder = mkdtempSync(join(tmpdir(), 'nearcast-bench-'))
   try {
     for (const [name, attack] of Object.entries(ATTACKS)) {

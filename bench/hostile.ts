@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nearcastUnderAttack, receiveDrops } from './attack-servers.ts'
 import { flood, makeRandom, option, queryPacket } from './flood.ts'
-import type { BenchOptions } from './options.ts'
+import { refuseUnknown, type BenchOptions } from './options.ts'
 import { cpuMicroseconds, median, table } from './processes.ts'
 
 // What a packet that nobody should send costs beside a good query: CPU per packet received, class by class in turn within each
@@ -71,6 +71,7 @@ function signedByNobody(id: number): Buffer {
 }
 
 export async function benchHostile({ rounds, seconds, rate = RATE, only }: BenchOptions): Promise<void> {
+  refuseUnknown(only, Object.keys(CLASSES), 'kind of packet')
   const folder = mkdtempSync(join(tmpdir(), 'nearcast-bench-'))
   const names = Object.keys(CLASSES).filter((name, index) => index === 0 || only.length === 0 || only.some((part) => name.includes(part)))
   const load = names.map((name) => ({ name, packets: many(CLASSES[name]!), costs: [] as number[], answered: 0, dropped: 0 }))

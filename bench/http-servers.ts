@@ -7,7 +7,7 @@ import { configSchema } from '../core/config.ts'
 import { ownTls } from '../core/own-tls.ts'
 import { keepCertificates } from '../fleet/authority/index.ts'
 import { HOST, httpPeers, type HttpPeer, type Place, type Running } from './http-peers/index.ts'
-import type { BenchOptions } from './options.ts'
+import { refuseUnknown, type BenchOptions } from './options.ts'
 import { say } from './results.ts'
 
 // The caching servers that take part in a bench, up together and idle but for the one that is asked.
@@ -25,6 +25,7 @@ export interface Standing {
 
 /** Those that are wanted and installed; ours always. */
 export function peersFor({ only }: BenchOptions): HttpPeer[] {
+  refuseUnknown(only, httpPeers.map(({ name }) => name), 'server')
   return httpPeers.filter((peer) => {
     if (peer.ours !== true && only.length > 0 && !only.includes(peer.name)) return false
     const reason = peer.missing()

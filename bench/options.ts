@@ -1,3 +1,5 @@
+import { suggestion } from '../core/suggest.ts'
+
 /** What the command line says to a bench. */
 export interface BenchOptions {
   readonly rounds: number
@@ -12,4 +14,9 @@ export interface BenchOptions {
   readonly traces?: string
   /** A database of cities. */
   readonly city?: string
+}
+
+/** Refuses a part that is in the name of nothing that could be left in. */
+export function refuseUnknown(only: readonly string[], names: readonly string[], what: string): void {
+  for (const part of only) if (!names.some((name) => name.includes(part))) throw new Error(`--only ${part}: there is no such ${what}; ${suggestion(part, names) ?? `there are ${names.join(', ')}`}`)
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { formatDuration } from '../core/quantity.ts'
 import { suggestion } from '../core/suggest.ts'
 import type { AnycastStatus, Done, PinRequest } from '../daemon/control/api.ts'
 import { openAdmin, Refused, refused, type AdminClient } from './admin-client.ts'
@@ -11,8 +12,14 @@ export async function pin(call: Call, [prefix, typed]: readonly string[]): Promi
   if (state === undefined) return mistyped(call.io, `${typed} is no state to pin (${suggestion(typed!, STATES) ?? STATES.join(', ')})`)
   const done = await hold(call, prefix, state)
   if (typeof done === 'number') return done
-  tell(call, done, (names) => `${names} pinned ${state}; nearcast anycast unpin undoes it\n`)
+  tell(call, done, (names) => `${names} pinned ${state}${forText(call)}; nearcast anycast unpin undoes it\n`)
   return 0
+}
+
+/** For how long, where that was said. */
+function forText(call: Call): string {
+  const forMs = numberOf(call, 'for')
+  return forMs === undefined ? '' : ` for ${formatDuration(forMs)}`
 }
 
 export async function unpin(call: Call, [prefix]: readonly string[]): Promise<number> {

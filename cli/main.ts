@@ -58,7 +58,8 @@ function processIo(): Io {
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
-    columns: process.stdout.columns ?? 100,
+    // What is no terminal has room for all of it.
+    columns: process.stdout.columns ?? Infinity,
     colour: process.stdout.isTTY === true && process.stdout.hasColors(),
     readable: process.stderr.isTTY === true,
     cwd: currentFolder()

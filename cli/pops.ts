@@ -27,7 +27,7 @@ export function popLines(status: PopsStatus, columns: number): string[] {
   const rows = others.map((pop) => [
     pop.name,
     `${pop.address.includes(':') ? `[${pop.address}]` : pop.address}:${pop.port}`,
-    pop.isFresh ? 'heard' : 'SILENT',
+    pop.isFresh ? 'heard' : isTalking(pop, now) ? 'heard, tells nothing' : 'SILENT',
     formatDuration(Math.max(0, now - pop.since)),
     pop.heardAt === undefined ? 'never' : `${formatDuration(Math.max(0, now - pop.heardAt))} ago`,
     pop.skewMs === undefined ? '' : skewText(pop.skewMs),
@@ -42,6 +42,9 @@ export function popLines(status: PopsStatus, columns: number): string[] {
   ])
   return [councilLine(status), '', ...tableOf(head, rows, { widest: Math.max(100, columns) }), ...(notes.length === 0 ? [] : ['', ...notes])]
 }
+
+/** Its messages come, but for those that say what it sees. */
+const isTalking = ({ heardAt }: PopStatus, now: number): boolean => heardAt !== undefined && now - heardAt < 3000
 
 /** `PoP seoul: 3 of 4 vantage points are heard and believed, 2 are needed`. */
 export function councilLine({ name, total, quorum, isBelieved }: PopsStatus): string {

@@ -59,6 +59,7 @@ export function statusLines(status: Status, { startedAt, now, columns }: { start
     ...(status.anycast === undefined ? [] : [...anycastLines(status.anycast, columns), '']),
     ...(status.paths === undefined ? [] : [pathsLine(status.paths, now)]),
     ...status.zones.map((zone) => zoneLine(zone, status.secondaries.find((each) => each.zone === zone.origin), now)),
+    ...Object.entries(status.viewZones ?? {}).flatMap(([view, zones]) => zones.map((zone) => `view ${view}: ${zoneLine(zone, undefined, now)}`)),
     ...status.reload.faults
   ]
 }

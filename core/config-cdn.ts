@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { compress, conditions, errorPages, perhaps } from './config-cache.ts'
 import { certificateKeys, needBothOfCertificate } from './config-http.ts'
 import { pop } from './config-pops.ts'
+import { formatSize } from './quantity.ts'
 import { addresses, coordinates, duration, hostname, label, labels, place, region, size } from './config-values.ts'
 
 const checkName = label.default('default').meta({ description: 'check that says whether it is up: a name under `checks`' })
@@ -69,7 +70,7 @@ export const cache = z
     memory: size('memory for stored responses, of each edge, regional and shield; objects and their overhead together', '64MiB'),
     eviction: z.enum(EVICTIONS).default('s3-fifo').meta({ description: 'which stored responses leave when memory is full' }),
     sendfile: z.boolean().default(true).meta({ description: 'stored bodies of 32 KiB and more lie in files of memory, from which Linux sends them without a copy; `false`: they are written as smaller ones are' }),
-    disk: size('disk for responses that were asked for more than once, of each edge, regional and shield, in `cache/` of the state folder; they outlast a restart; 0B: none', '0B').refine((octets) => octets === 0 || octets >= LEAST_DISK, { message: 'expected 0B or at least 16MiB' }),
+    disk: size('disk for responses that were asked for more than once, of each edge, regional and shield, in `cache/` of the state folder; they outlast a restart; 0B: none', '0B').refine((octets) => octets === 0 || octets >= LEAST_DISK, { error: ({ input }) => `expected 0B or at least 16MiB, found ${formatSize(Number(input))}` }),
     tags: z.enum(['hide', 'show']).default('hide').meta({ description: 'whether edges show viewers the Cache-Tag of a response, by which it can be purged' }),
     'largest-object': size('larger responses pass through unstored; with a disk it may be larger than memory: what would take more than a quarter of that is held on disk alone, up to half of the disk', '16MiB')
   })

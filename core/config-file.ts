@@ -33,13 +33,18 @@ export function parseConfig(file: string, text: string): { config?: Config; faul
   if (source.faults.length > 0) return { faults: source.faults }
   const parsed = configSchema.safeParse(source.value ?? {}, { error: describeIssue, reportInput: true })
   if (!parsed.success) {
-    const faults = faultsOf(parsed.error, source, (key, path) => suggestion(key, keysAt(path)))
+    const faults = faultsOf(parsed.error, source, (key, path) => elsewhere(key, path) ?? suggestion(key, keysAt(path)))
     const sound = soundPart(source.value)
     if (sound !== undefined) faults.push(...crossCheck(sound, source))
     return { faults: faults.sort((a, b) => a.line - b.line || a.column - b.column) }
   }
   const faults = crossCheck(parsed.data, source)
   return faults.length > 0 ? { faults } : { config: parsed.data, faults }
+}
+
+/** Of a key that is known, but not there: where it may stand. */
+function elsewhere(key: string, [kind]: readonly PropertyKey[]): string | undefined {
+  return key === 'workers' && (kind === 'regionals' || kind === 'shields') ? 'only edges have workers; several regionals share the keys among them' : undefined
 }
 
 /**

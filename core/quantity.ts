@@ -15,6 +15,12 @@ export function parseSize(text: string): number | undefined {
   return match === null ? undefined : Math.round(Number(match[1]) * OCTETS[match[2]!]!)
 }
 
+/** Octets as `parseSize` reads them, in the largest unit of which they are a whole number. */
+export function formatSize(octets: number): string {
+  const unit = ['GiB', 'MiB', 'KiB'].find((each) => octets > 0 && Number.isInteger(octets / OCTETS[each]!)) ?? 'B'
+  return `${octets / OCTETS[unit]!}${unit}`
+}
+
 /** The shortest text of a duration that is exact to a tenth: `250 ms`, `2.5 s`, `3 min`, `2 h`. */
 export function formatDuration(milliseconds: number): string {
   const tenth = (value: number): string => String(Math.round(value * 10) / 10)

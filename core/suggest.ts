@@ -17,7 +17,7 @@ export function editDistance(a: string, b: string): number {
   return above[b.length]!
 }
 
-/** The known word that was probably meant by `word`: the only one that it begins, else the nearest; undefined when none is near. */
+/** The known word that was probably meant by `word`: the only one that it begins, else the nearest, else the only one of whose words with hyphens it is one; undefined when none is near. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   const typed = word.toLowerCase()
   const all = [...known]
@@ -32,7 +32,8 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
       best = candidate
     }
   }
-  return best
+  const parts = all.filter((candidate) => candidate.toLowerCase().split('-').includes(typed))
+  return best ?? (typed.length > 2 && parts.length === 1 ? parts[0] : undefined)
 }
 
 /** `did you mean X?`, or the list of what is known when nothing is near and the list is short. */

@@ -27,7 +27,7 @@ export function readYaml(file: string, text: string): YamlFile {
     return { file, line: Math.max(1, line), column: Math.max(1, col) }
   }
   const faults = [...document.errors, ...document.warnings].map((error): Fault => {
-    const reason = error.code === 'DUPLICATE_KEY' ? 'this key stands here twice' : error.message
+    const reason = error.code === 'DUPLICATE_KEY' ? `${keyAt(text, error.pos[0])} stands here twice` : error.message
     return { ...at(error.pos[0]), severity: 'error', reason }
   })
   let value: unknown
@@ -40,6 +40,9 @@ export function readYaml(file: string, text: string): YamlFile {
   }
   return { file, value, faults, position: (path, key = false) => at(offsetOf(document, path, key)) }
 }
+
+/** A key as it is written, quotes and all. */
+const keyAt = (text: string, offset: number): string => /^("[^"\n]*"|'[^'\n]*'|[^:\n]*[^:\s])/.exec(text.slice(offset, offset + 200))?.[0] ?? 'this key'
 
 /**
  * The keys of the map under a key at the top of a YAML text that has faults, as far as its parser makes them out, and be the

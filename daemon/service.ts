@@ -1,7 +1,7 @@
 import { webcrypto } from 'node:crypto'
 import { hostname } from 'node:os'
 import { makeCounters, makeTally } from './answer/index.ts'
-import type { ReloadReply } from './control/api.ts'
+import type { DaemonStatus, ReloadReply } from './control/api.ts'
 import { CookieSecrets, Loader, TsigKeyFiles, type LoaderSetup } from './control/loading.ts'
 import { Exchange, exchangePlan, keysNamed, makeRules, withKeys, type Rules } from './exchange/index.ts'
 import { makeBuckets, rateLimitsOf, tcpLimitsOf } from './limits/index.ts'
@@ -56,7 +56,7 @@ export interface Service {
   readonly tallies: readonly Int32Array[]
   /** Reads every file now: zones, policies, places and keys. Resolves when what came of it is in service. */
   reload(force: boolean): Promise<ReloadReply>
-  status(): ReturnType<Loader['status']>
+  status(): ReturnType<Loader['status']> & Pick<DaemonStatus, 'viewZones'>
   close(withinMs: number): Promise<void>
 }
 
@@ -133,8 +133,10 @@ function withFaults(loader: Loader, keys: TsigKeyFiles, views: ViewZones): Pick<
     },
     status: () => {
       const { reload, ...status } = loader.status()
-      const routedTtl = Math.max(status.routedTtl, ...views.statuses().map((view) => view.routedTtl))
-      return { ...status, routedTtl, reload: { ...reload, faults: [...keys.faults, ...reload.faults, ...views.faults()] } }
+      const within = Object.entries(views.statuses())
+      const routedTtl = Math.max(status.routedTtl, ...within.map(([, view]) => view.routedTtl))
+      const viewZones = Object.fromEntries(within.map(([name, { zones }]) => [name, zones]))
+      return { ...status, routedTtl, ...(within.length > 0 ? { viewZones } : {}), reload: { ...reload, faults: [...keys.faults, ...reload.faults, ...views.faults()] } }
     }
   }
 }

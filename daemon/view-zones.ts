@@ -15,8 +15,8 @@ export interface ViewZones {
   now(): readonly ViewImage[]
   reload(force: boolean): Promise<readonly ReloadReply[]>
   faults(): readonly string[]
-  /** Of each view. */
-  statuses(): readonly ReturnType<Loader['status']>[]
+  /** Of each view, by name. */
+  statuses(): Readonly<Record<string, ReturnType<Loader['status']>>>
   /** As it was at a wall time, by the name of the view. */
   past(at: number): Promise<NonNullable<Past['views']>>
   /** What is measured, and what PoPs say, counts for every view alike. */
@@ -61,7 +61,7 @@ export function startViews({ setup, health, adopt, clock, log, changed }: ViewOp
     now: () => names.flatMap((name) => (worlds.has(name) ? [{ name, networks: config.dns.views[name]!, world: worlds.get(name)! }] : [])),
     reload: (force) => Promise.all(loaders.map((loader) => loader.reload(force))),
     faults: () => loaders.flatMap((loader) => loader.status().reload.faults),
-    statuses: () => loaders.map((loader) => loader.status()),
+    statuses: () => Object.fromEntries(loaders.map((loader, number) => [names[number]!, loader.status()])),
     past: async (at) => Object.fromEntries(await Promise.all(loaders.map(async (loader, number) => [names[number]!, { since: loader.status().since ?? { zones: {} }, policies: await loader.policiesAt(at) }] as const))),
     measured: (image) => loaders.forEach((loader) => loader.measured(image)),
     paths: (sources) => loaders.forEach((loader) => loader.paths(sources)),

@@ -277,6 +277,8 @@ export interface DaemonStatus {
   /** The greatest TTL of a routed record, in seconds: how long a client may go on using an edge that has left the answers. */
   readonly routedTtl: number
   readonly zones: readonly ZoneStatus[]
+  /** Those that only some networks see, by view; absent where there are no views. */
+  readonly viewZones?: Readonly<Record<string, readonly ZoneStatus[]>>
   readonly since?: InService
   readonly secondaries: readonly SecondaryStatus[]
   /** Absent where there are no other PoPs. */

@@ -1,7 +1,7 @@
 import { suggestion } from '../../core/suggest.ts'
 import { CONTINENTS, COUNTRIES, countryName } from '../../geodb/index.ts'
 import { armsWithin, isPrefixKey, isPrefixLike } from './networks.ts'
-import { isRecord, type Reading } from './reading.ts'
+import { hasDefault, isRecord, type Reading } from './reading.ts'
 import type { Arm, Node, View } from './tree.ts'
 import type { Verb } from './verb.ts'
 
@@ -34,7 +34,7 @@ export const geolocation: Verb = {
       places.add(key)
       arms.push({ key, to, at: written })
     }
-    if (!('default' in value)) reading.fault([], 'geolocation has no default', 'clients of no branch would get no answer: add default: BRANCH')
+    if (!hasDefault(value)) reading.fault([], 'geolocation has no default', 'clients of no branch would get no answer: add default: BRANCH')
     return arms.length === 0 ? undefined : { arms }
   },
   order: (node, number, view) => ({ kind: 'first-of', node: number, of: armsFor(node, view).map((arm) => view.order(arm.to)) }),

@@ -1,5 +1,5 @@
 import { asKey, armsByAs, armsWithin } from './networks.ts'
-import { isRecord, type Reading } from './reading.ts'
+import { hasDefault, isRecord, type Reading } from './reading.ts'
 import type { Arm, Branch, Node, View } from './tree.ts'
 import type { Verb } from './verb.ts'
 
@@ -47,7 +47,7 @@ export function readNetworkArms(value: unknown, reading: Reading, mayBeAs: boole
     if (arms.some((arm) => arm.key === key)) reading.fault([written], `${key} stands in this ${reading.verb} twice`, undefined, 'key')
     arms.push({ key, to, at: written })
   }
-  if (!('default' in value)) reading.fault([], `${reading.verb} has no default`, 'clients of no branch would get no answer: add default: BRANCH')
+  if (!hasDefault(value)) reading.fault([], `${reading.verb} has no default`, 'clients of no branch would get no answer: add default: BRANCH')
   return arms.length === 0 ? undefined : arms
 }
 

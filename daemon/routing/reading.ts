@@ -1,3 +1,4 @@
+import { nearest } from '../../core/suggest.ts'
 import type { Arm, Branch } from './tree.ts'
 
 /** Where a path is meant: at the value that stands there, at its key, or beside the verb rather than under it. */
@@ -46,6 +47,9 @@ export function keyOf(item: unknown, index: number): string {
   const written = isRecord(item) ? (item['cname'] ?? item['address']) : item
   return typeof written === 'string' ? written : `${index + 1}`
 }
+
+/** Whether there is a default among branches, and be it mistyped, which is told where it stands. */
+export const hasDefault = (branches: Readonly<Record<string, unknown>>): boolean => Object.keys(branches).some((key) => nearest(key, ['default']) !== undefined)
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

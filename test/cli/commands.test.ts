@@ -8,9 +8,10 @@ import type { Io } from '../../cli/command.ts'
 import { loadCommands } from '../../cli/commands.ts'
 import { main } from '../../cli/main.ts'
 import { packageRoot } from '../../cli/folders.ts'
+import { popLines } from '../../cli/pops.ts'
 import { statusLines } from '../../cli/status.ts'
 import { tableOf } from '../../cli/table.ts'
-import type { MemberStatus, Status } from '../../daemon/control/api.ts'
+import type { MemberStatus, PopsStatus, Status } from '../../daemon/control/api.ts'
 
 async function run(...argv: string[]): Promise<{ status: number; out: string; err: string }> {
   const said = { out: '', err: '' }
@@ -199,6 +200,7 @@ t.test('commands speak to the fleet of their state folder, with its token', asyn
     '/v1/start': { status: 409, body: { error: 'icn runs already' } },
     '/v1/force': { status: 200, body: { done: true } },
     '/v1/refresh': { status: 200, body: { done: true } },
+    '/v1/pin': { status: 200, body: { done: true, names: ['dns4'] } },
     '/v1/reload': { status: 200, body: { zones: status.zones, faults: status.reload.faults } }
   })
   t.match(await run('stop', 'icn', '--for', '10m', '--state', state), { status: 0, out: /^icn is out of the answers; it serves on for 22 s/, err: '' })
@@ -208,6 +210,7 @@ t.test('commands speak to the fleet of their state folder, with its token', asyn
   t.match(await run('start', 'icn', '--state', state), { status: 1, out: '', err: 'nearcast: icn runs already\n' })
   t.match(await run('force', 'icn', 'drain', '--why', 'new disks', '--state', state), { status: 0, out: /^icn is out of the answers/ })
   t.equal(asked.at(-1), 'POST /v1/force {"name":"icn","state":"drain","why":"new disks"} Bearer secret')
+  t.match(await run('anycast', 'pin', 'dns4', 'withdrawn', '--for', '1h', '--state', state), { status: 0, out: 'dns4 pinned withdrawn for 60 min; nearcast anycast unpin undoes it\n' })
   t.match(await run('refresh', 'example.org', '--whole', '--state', state), { status: 0, out: /^example\.org is being refreshed/, err: '' })
   t.equal(asked.at(-1), 'POST /v1/refresh {"zone":"example.org","whole":true} Bearer secret')
   t.match(await run('reload', '--force', '--state', state), { status: 1, out: /still the old contents/, err: 'zones/nearcast.test.zone:12:9: expected an IPv4 address\n' })
@@ -224,7 +227,19 @@ t.test('the status fits 100 columns and tells all', async (t) => {
   t.match(lines.find((line) => line.startsWith('nrt')), /UP\? .*…$/)
   t.match(lines.find((line) => line.startsWith('daemon')), /4711 +– +8\.3 min .*its disk fails; restarts: 2/)
   t.same(lines.slice(-2), ['zone nearcast.test. serial 7, 10 records, zones/nearcast.test.zone (old)', 'zones/nearcast.test.zone:12:9: expected an IPv4 address'])
+  const whole = statusLines({ ...status, viewZones: { lab: status.zones } }, { startedAt: 400_000, now: 1_000_000, columns: Infinity })
+  t.notMatch(whole.join('\n'), /…/, 'what is no terminal gets all of it')
+  t.ok(whole.includes('view lab: zone nearcast.test. serial 7, 10 records, zones/nearcast.test.zone (old)'))
   t.same(tableOf(['A', 'N'], [['São', '7'], ['x', '12']], { right: [1] }), ['A     N', 'São   7', 'x    12'])
+})
+
+t.test('a PoP that is heard, but does not tell what it sees, is not called silent', async (t) => {
+  const pop = { name: 'berlin', address: '192.0.2.1', port: 8054, isFresh: false, isBelieved: false, since: 992_400, differs: [], compared: 0, otherwise: [], refused: {} }
+  const stateOf = (heardAt?: number): string | undefined => {
+    const pops = [{ ...pop, ...(heardAt !== undefined && { heardAt }) }]
+    return /8054  (.*?)  /.exec(popLines({ now: 1_000_000, name: 'seoul', total: 2, quorum: { has: false, believed: 1, needed: 2 }, isBelieved: true, pops } as unknown as PopsStatus, 200).join('\n'))?.[1]
+  }
+  t.same([stateOf(), stateOf(990_000), stateOf(999_265)], ['SILENT', 'SILENT', 'heard, tells nothing'])
 })
 
 t.test('a reader that goes away is no trouble', async (t) => {

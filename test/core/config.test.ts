@@ -52,7 +52,11 @@ t.test('every fault has its place, its reason and what was probably meant', asyn
     ['dns: { views: { office: [10.0.0.1/8] } }', 'nearcast.yaml:1:26: dns.views.office.0: expected an address or a prefix without host bits, such as 192.0.2.0/24'],
     ['anycast: { asn: 5, exabgp: { pipe: /x }, prefixes: { d: { prefix: 192.0.2.0/24 } }, min-pops: 0 }', 'nearcast.yaml:1:57: anycast.prefixes.d.addresses: is missing'],
     ['origins: { demo: { demo: 127.0.0.2 } }\ndistributions:\n  d1:\n    behaviours: [{ path: "/*", origin: demo, compress: { min-size: 2MiB, max-size: 1MiB } }]', 'nearcast.yaml:4:68: distributions.d1.behaviours.0.compress.min-size: it is larger than max-size'],
-    ['domain: a\ndomain: b', 'nearcast.yaml:2:1: this key stands here twice']
+    ['domain: a\ndomain: b', 'nearcast.yaml:2:1: domain stands here twice'],
+    ['edges: { "icn": 1, "icn": 2 }', 'nearcast.yaml:1:20: "icn" stands here twice'],
+    ['cache: { disk: 1.5MiB }', 'nearcast.yaml:1:16: cache.disk: expected 0B or at least 16MiB, found 1536KiB'],
+    ['regionals:\n  apac: { address: 1.2.3.5, workers: 2 }', 'nearcast.yaml:2:29: unknown key regionals.apac.workers (only edges have workers; several regionals share the keys among them)'],
+    ['zones: { example.org: { transfer: [k] } }', 'nearcast.yaml:1:25: unknown key zones.example.org.transfer (did you mean allow-transfer?)']
   ]
   for (const [text, expected] of cases) t.equal(faultsOf(text).join('\n'), expected)
 })

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { formatAddress, ipv4Number, maskBytes, parseAddress, parsePrefix } from '../../core/address.ts'
 import { matchesGlob } from '../../core/glob.ts'
-import { formatDuration, parseDuration, parseSize } from '../../core/quantity.ts'
+import { formatDuration, formatSize, parseDuration, parseSize } from '../../core/quantity.ts'
 import { editDistance, nearest, suggestion } from '../../core/suggest.ts'
 
 t.test('addresses and prefixes', async (t) => {
@@ -30,6 +30,7 @@ t.test('durations and sizes', async (t) => {
   t.equal(parseDuration('-2s'), undefined)
   t.equal(parseSize('64KiB'), 65_536)
   t.equal(parseSize('64KB'), undefined)
+  t.same([0, 1000, 1536 * 1024, 64 << 20, 3 * 2 ** 30].map(formatSize), ['0B', '1000B', '1536KiB', '64MiB', '3GiB'])
   t.same([250, 2500, 180_000, 7_200_000].map(formatDuration), ['250 ms', '2.5 s', '3 min', '2 h'])
 })
 
@@ -38,6 +39,8 @@ t.test('what was probably meant', async (t) => {
   t.equal(nearest('expalin', ['explain', 'status']), 'explain')
   t.equal(nearest('xyzzy', ['explain', 'status']), undefined)
   t.equal(nearest('stat', ['start', 'status']), 'status', 'a beginning tells more than a letter that is missing')
+  t.equal(nearest('transfer', ['allow-transfer', 'allow-update', 'primaries']), 'allow-transfer', 'one of its words')
+  t.equal(nearest('allow', ['re-allow-transfer', 'not-allow-update']), undefined)
   t.equal(suggestion('icm', ['icn', 'nrt']), 'did you mean icn?')
   t.equal(suggestion('zzzz', ['icn', 'nrt']), 'known: icn, nrt')
 })

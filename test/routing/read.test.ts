@@ -76,6 +76,7 @@ t.test('every mistake is told where it stands', async (t) => {
       '2:68: expected a weight and where it goes (such as { weight: 5, to: { latency: [icn, fra] } })'
     ]],
     ['a count that is none', 'policies:\n  a: { simple: [icn, nrt], count: none }', ['2:35: count: expected a whole number from 1 to 100']],
+    ['a default that is mistyped is told once', 'policies:\n  a:\n    geolocation: { KR: icn, defualt: fra }', ['3:29: there is no country or continent defualt (did you mean default?)']],
     ['a geolocation without default', 'policies:\n  a:\n    geolocation: { KR: icn }', ['3:18: geolocation has no default (clients of no branch would get no answer: add default: BRANCH)']],
     ['an empty geolocation', 'policies:\n  a: { geolocation: [] }', ['2:21: geolocation holds no branch (give it countries, continents and a default: { KR: icn, EU: fra, default: nrt })']],
     ['unknown places', 'policies:\n  a: { geolocation: { UK: icn, kr: icn, Europe: icn, XQ: icn, continent-KR: icn, country-EU: icn, default: icn } }', [

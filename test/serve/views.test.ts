@@ -86,6 +86,7 @@ t.test('explain and check know of views', async (t) => {
   t.equal((await told(OUTSIDE, 'wiki.example.test')).outcome, 'nxdomain')
   t.equal((await told(INSIDE, 'www.public.test')).outcome, 'found')
   t.match((await nearcast('check')).out, /^all is well.*views\/lab\/corp\.test\.zone \(4 records\)/m)
+  t.match((await nearcast('status')).out, /^view lab: zone corp\.test\. serial \d+, 4 records, .*views\/lab\/corp\.test\.zone$/m)
   write('zones/views/lab/other.test.zone', `${HEAD}x ROUTE nearest\n`)
   t.match((await nearcast('check')).out, /views\/lab\/other\.test\.zone:5:9: there is no policy nearest/)
   rmSync(join(folder, 'zones/views/lab/other.test.zone'))
