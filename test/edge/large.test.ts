@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { Agent, createServer, get, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../core/clock.ts'
 import type { Logger } from '../../core/log.ts'
+import { native } from '../../core/native.ts'
 import type { RunningWorker } from '../../edge/index.ts'
 import { configOf, startMember } from './workers.ts'
 
@@ -319,6 +321,48 @@ t.test('octets that were turned on disk are never served', async (t) => {
   t.ok(cut.body().equals(LARGE_BODY))
   t.equal(source.fetches, 3)
   t.equal(edge.said.length, 1, edge.said.join())
+})
+
+const system = native()
+const RLIMIT_NOFILE = 7
+
+/** Has the process open nothing more while `work` goes on: descriptors are given from the lowest that is free. */
+async function withoutDescriptors(work: () => Promise<void>): Promise<void> {
+  const [before, now] = [new BigUint64Array(2), new BigUint64Array(2)]
+  system!.call('int getrlimit(int, void *)')(RLIMIT_NOFILE, before)
+  const set = system!.call('int setrlimit(int, void *)')
+  let free = 0
+  while (existsSync(`/proc/self/fd/${free}`)) free++
+  now.set([BigInt(free), before[1]!])
+  set(RLIMIT_NOFILE, now)
+  await work().finally(() => set(RLIMIT_NOFILE, before))
+}
+
+t.test('a body that cannot be opened for want of descriptors is kept', { skip: system === undefined ? 'koffi has no binary for this system' : false }, async (t) => {
+  const source = await startSource(t)
+  const edge = await startEdge(t, source)
+  t.equal(await ask(edge).over, true)
+  t.ok(await isHeld(edge))
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.teardown(() => agent.destroy())
+  const part = async (): Promise<[number | undefined, string]> => {
+    const [response] = (await once(get({ host: '127.0.0.1', port: edge.port, path: '/large', headers: { Host: HOST, Range: 'bytes=4-11' }, agent }), 'response')) as [IncomingMessage]
+    const pieces: Buffer[] = []
+    for await (const piece of response) pieces.push(piece as Buffer)
+    return [response.statusCode, Buffer.concat(pieces).toString('latin1')]
+  }
+  const right: [number, string] = [206, LARGE_BODY.toString('latin1', 4, 12)]
+  t.same(await part(), right)
+  // Something else may be closed meanwhile, whose descriptor is free then.
+  let answer = right as Awaited<ReturnType<typeof part>>
+  for (let tries = 0; tries < 300 && answer[0] === 206; tries++) {
+    await withoutDescriptors(async () => void (answer = await part()))
+    if (answer[0] === 206) await sleep(100)
+  }
+  t.same(answer, [503, '503 Service Unavailable: what is held on disk cannot be read for now\n'])
+  t.same(await part(), right)
+  t.ok((await ask(edge).over) && filesIn(edge, '.body').length === 1)
+  t.equal(source.fetches, 1, 'nothing was fetched anew')
 })
 
 const mayMount = process.getuid?.() === 0 && spawnSync('mount', ['--version']).status === 0

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { Backing, BodyOnDisk } from '../../cache/index.ts'
 import { bodyName, CHUNK, chunksOf, fileSize, readBodyName, sumsIn, TRAILER, UNDER_WAY } from './body-file.ts'
+import { isPassing } from './files.ts'
 import type { Rest } from './rest.ts'
 import { Spool } from './spool.ts'
 
@@ -107,21 +108,25 @@ export class Bodies {
     return this.#byId.has(nameOf(high, low))
   }
 
-  /** A body, to be closed by whoever reads it; undefined where it is gone, or not as it was written. */
-  async open(id: Buffer, { token, length }: BodyOnDisk): Promise<Backing | undefined> {
+  /** A body, to be closed by whoever reads it; `not now` where it may be there, and undefined where it is gone, or not as it was written. */
+  async open(id: Buffer, { token, length }: BodyOnDisk): Promise<Backing | 'not now' | undefined> {
     const body = this.#ofId(id).find((body) => body.token === token && body.id.equals(id))
     if (body === undefined || body.octets !== fileSize(length)) return undefined
     body.isUsed = true
     body.readers++
+    const opened = (body.opened ??= openBody(body.path, length))
     try {
-      const { handle, sums } = await (body.opened ??= openBody(body.path, length))
+      const { handle, sums } = await opened
       const broken = (error: unknown): never => {
-        this.#noteBroken(body)
+        if (!isPassing(error)) this.#noteBroken(body)
         throw error
       }
       return { size: length, read: (at) => readChunk(handle, sums, length, at).catch(broken), close: () => this.#left(body) }
-    } catch {
+    } catch (error) {
+      // What could not be opened is opened anew by the next who reads it.
+      if (body.opened === opened) delete body.opened
       this.#left(body)
+      if (isPassing(error)) return 'not now'
       this.#noteBroken(body)
       return undefined
     }

@@ -154,8 +154,8 @@ export class DiskTier {
     this.#bodies.drop(idOf(key), token)
   }
 
-  /** The body that was spooled for a key, to be closed by whoever reads it; undefined where it is gone. */
-  openBody(key: string, body: BodyOnDisk): Promise<Backing | undefined> {
+  /** The body that was spooled for a key, to be closed by whoever reads it; `not now` where it may be there, undefined where it is gone. */
+  openBody(key: string, body: BodyOnDisk): Promise<Backing | 'not now' | undefined> {
     return this.#bodies.open(idOf(key), body)
   }
 

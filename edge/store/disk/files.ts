@@ -22,6 +22,9 @@ const codeOf = (error: unknown): string | undefined => (error instanceof Error &
 /** There are too many open files, or too little memory, for the moment. */
 const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'])
 
+/** What could not be opened or read may well be there. */
+export const isPassing = (error: unknown): boolean => PASSING.has(codeOf(error) ?? '')
+
 /** Makes a file; where its folder is gone, that as well. */
 export async function openNew(path: string): Promise<FileHandle> {
   try {
@@ -44,7 +47,7 @@ export async function readAt(segment: Readable, offset: number, size: number): P
   } catch (error) {
     // What could not be opened is opened anew by the next who reads it.
     await opened.catch(() => segment.opened === opened && delete segment.opened)
-    return PASSING.has(codeOf(error) ?? '') ? 'not now' : undefined
+    return isPassing(error) ? 'not now' : undefined
   }
 }
 
