@@ -206,7 +206,7 @@ const HOST = 'd1.nearcast.test'
 
 async function startEdge(t: Test, origin: number): Promise<{ port: number; requests(): number }> {
   const port = await freePort()
-  const config = configOf({ edges: { icn: { address: '127.0.0.1', city: 'Seoul', at: [37, 126] } }, origins: { main: { url: `http://127.0.0.1:${origin}`, attempts: 1 } }, distributions: { d1: { behaviours: [{ path: '/*', origin: 'main' }] } } })
+  const config = configOf({ edges: { icn: { address: '127.0.0.1', city: 'Seoul', at: [37, 126] } }, cache: { 'largest-object': '1KiB' }, origins: { main: { url: `http://127.0.0.1:${origin}`, attempts: 1 } }, distributions: { d1: { behaviours: [{ path: '/*', origin: 'main' }] } } })
   const edge = await startMember({ role: 'edge', name: 'icn', config, port, clock: systemClock })
   t.teardown(() => edge.close(0))
   return { port, requests: () => edge.counters().requests }
@@ -264,4 +264,16 @@ t.test('an answer that breaks off in the same moment in which it begins is whole
   sockets[1]!.write(`${HEAD}0123456789`)
   await until(() => again[0]!.heard.endsWith('0123456789'))
   t.match(again[0]!.heard, /Miss from nearcast/)
+})
+
+t.test('an answer that turns out too large to be held in the same moment in which it begins is whole for all who wait', async (t) => {
+  const { port, sockets, asked } = await startServer(t, () => undefined)
+  const all = await askTogether(await startEdge(t, port), 40)
+  await until(() => asked.length > 0)
+  const pieces = [...'ghijklmn'].map((letter) => letter.repeat(500))
+  sockets[0]!.write(`${OK}Cache-Control: max-age=60\r\nTransfer-Encoding: chunked\r\n\r\n${pieces.map((piece) => `1f4\r\n${piece}\r\n`).join('')}0\r\n\r\n`)
+  await until(() => all.every(({ heard }) => heard.endsWith('\r\n0\r\n\r\n')))
+  const contentOf = (heard: string): string => heard.slice(heard.indexOf('\r\n\r\n') + 4).replaceAll(/(?:\r\n)?[0-9a-f]+\r\n/g, '').trimEnd()
+  t.equal(all.filter(({ heard }) => contentOf(heard) === pieces.join('')).length, 40)
+  t.equal(asked.length, 1)
 })
