@@ -1,5 +1,5 @@
 // What newer versions of the suite ask beyond the one that is published as a package, in our own words and under its names: targeted
-// cache control, must-understand, stale-while-revalidate, and errors that nothing stale may stand in for. Its interim responses are
+// cache control, must-understand, stale-while-revalidate, errors that nothing stale may stand in for, and ages beyond 31 bits. Its interim responses are
 // in test/edge/upgrade.test.ts, since the player of the older one knows none.
 
 type Field = readonly [name: string, value: string | number, isShown?: boolean]
@@ -7,7 +7,7 @@ type Field = readonly [name: string, value: string | number, isShown?: boolean]
 interface Step {
   readonly response_headers?: readonly Field[]
   readonly expected_type?: 'cached' | 'not_cached'
-  readonly expected_response_headers?: readonly (readonly [string, string])[]
+  readonly expected_response_headers?: readonly (readonly [string, string | number])[]
   readonly expected_response_headers_missing?: readonly string[]
   readonly expected_status?: number
   readonly check_body?: boolean
@@ -46,7 +46,37 @@ const hangingUp = (directive: string): Definition => ({
   ]
 })
 
+/** A fresh answer stays in use where a later one, which nobody has asked for, would forbid to be held. */
+const keptBeside = (id: string, later: string): Definition => ({
+  id,
+  name: id,
+  kind: 'required',
+  requests: [
+    { response_headers: [cache('max-age=10000'), ['Expires', 10_000], ['Date', 0], ['X-Of', 'first']], setup: true, pause_after: true },
+    { response_headers: [cache(later), ['Date', 0], ['X-Of', 'second']], setup: true, pause_after: true },
+    { expected_type: 'cached', expected_response_headers: [['x-of', 'first']] }
+  ]
+})
+
+/** An Age at the edge of what 32 bits can say. */
+const aged = (id: string, age: string): Definition => twice(id, 'required', 'not_cached', [['Date', 0], cache('max-age=3600'), ['Age', age, false]])
+
 const tests: readonly Definition[] = [
+  aged('age-parse-large-minus-one', '2147483647'),
+  aged('age-parse-large', '2147483648'),
+  aged('age-parse-larger', '2147483649'),
+  keptBeside('cc-resp-no-store-old-new', 'no-store'),
+  keptBeside('cc-resp-no-store-old-max-age', 'no-store, max-age=0'),
+  twice('freshness-max-age-stale', 'optimal', 'not_cached', [cache('max-age=2'), ['Date', 0]]),
+  {
+    id: 'other-date-update-expires',
+    name: 'Date stays what it was where Expires says how long',
+    kind: 'required',
+    requests: [
+      { response_headers: [['Expires', 2_592_000], ['Date', 0]], setup: true, pause_after: true },
+      { expected_type: 'cached', expected_response_headers: [['Date', 0]] }
+    ]
+  },
   twice('cdn-max-age', 'optimal', 'cached', [cdn('max-age=3600')]),
   twice('cdn-max-age-max', 'optimal', 'cached', [cdn('max-age=2147483648')]),
   twice('cdn-max-age-max-plus', 'optimal', 'cached', [cdn('max-age=99999999999')]),
