@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/channel.ts'
 import type { PassingMap, PassingSet } from '../core/passing.ts'
-import { Fill, isFresh, judge, partsKey, POLICY_PARTS, readContentRange, staleFor, varyNames, variantKey, type Freshness, type StoredObject, type VaryMark, type Verdict } from './cache/index.ts'
+import { Fill, isFresh, judge, lengthOf, partsKey, pieceKey, POLICY_PARTS, readContentRange, staleFor, varyNames, variantKey, type Freshness, type StoredObject, type VaryMark, type Verdict } from './cache/index.ts'
 import { describeHeld } from './coding/index.ts'
 import type { Fetching, UpstreamTrouble } from './http/index.ts'
 import { fieldOf, filterFields, flat, formatHttpDate, toLines, type FieldList } from './message/index.ts'
@@ -42,7 +42,7 @@ export interface Desk {
   readonly mostFlights: number
   /** Fetches under way, those that cannot be joined among them. */
   readonly flying: PassingSet<Flight>
-  /** Of the next mark of variants. */
+  /** Of the next mark of variants, or part. */
   nextGeneration: number
   readonly purges: Purges
   /** Variants that are found good together. */
@@ -78,6 +78,8 @@ export class Flight {
   #keeping: Keeping | undefined
   #over = false
   #isOutdated = false
+  /** By which a part that comes is told from all others. */
+  readonly #piece: number
   /** Of the last purge when it was sent: what comes may be older than those that follow. */
   readonly #generation: number
 
@@ -85,6 +87,7 @@ export class Flight {
     this.#worker = worker
     this.#plan = plan
     this.#generation = worker.purges.last
+    this.#piece = worker.nextGeneration++
     this.#leader = leader
     this.#key = plan.key
     this.#object = plan.object
@@ -221,7 +224,7 @@ export class Flight {
     const part = status === 206 ? readContentRange(fieldOf(fields, 'content-range')) : undefined
     const isAsked = part === undefined || this.#plan.run !== ''
     const size = part === undefined ? length : part.last - part.first + 1
-    const tooLarge = size !== undefined && size > (disk?.isResting === false && part === undefined ? largestObject : largestInMemory)
+    const tooLarge = size !== undefined && size > (disk?.isResting === false ? largestObject : largestInMemory)
     const storing = verdict.kind === 'storable' && !tooLarge && !this.#isOutdated
     if (storing && verdict.kind === 'storable') this.#freshness = verdict.freshness
     const sharable = storing && verdict.kind === 'storable' && verdict.sharable && isAsked
@@ -232,8 +235,8 @@ export class Flight {
     const come = (key: string): Coming => ({ shared: undefined, key, status, lines: this.#linesOf(status, held(passed, verdict)), alone: '', length, part, etag: fieldOf(passed, 'etag'), lastModified: fieldOf(passed, 'last-modified'), fill, statusAbove: fieldOf(fields, 'cache-status'), tags: fieldOf(fields, 'cache-tag') ?? '', age: aged ? Math.floor(age / 1000) : undefined, stored })
     const mark = storing ? this.#settleKey(varyNames(fields)) : undefined
     const coming = (this.#coming = come(this.#key))
-    if (storing) this.#keeping = new Keeping(this.#worker, this.#key, fill, () => this.#stopStoring())
-    this.#keeping?.expect(length)
+    if (storing) this.#keeping = new Keeping(this.#worker, part === undefined ? this.#key : pieceKey(this.#key, { id: this.#piece, first: part.first }), fill, () => this.#stopStoring())
+    this.#keeping?.expect(size)
     if (!sharable) this.#close()
     // An error of the moment neither drops what is held nor marks the key.
     if (!(storing && isAsked) && status < 500 && this.#plan.open) this.#markPassed(receivedAt)
@@ -338,9 +341,9 @@ export class Flight {
       store.put(this.#key, object)
       if (this.#key !== this.#plan.primary && object.etag?.startsWith('"') === true) kin.note(this.#plan.primary, flat(this.#key), object.etag)
       store.delete(partsKey(this.#key))
-    } else if (object.onDisk !== undefined) disk?.dropBody(this.#key, object.onDisk)
     // It may have been longer, or shorter, than the part that it said it was.
-    else if (object.body.length === part.last - part.first + 1) keepPart(this.#worker, this.#key, part, object)
+    } else if (lengthOf(object) === part.last - part.first + 1) keepPart(this.#worker, this.#key, { ...part, id: this.#piece }, object)
+    else if (object.onDisk !== undefined) disk?.dropBody(pieceKey(this.#key, { id: this.#piece, first: part.first }), object.onDisk)
   }
 
   #trouble(trouble: UpstreamTrouble, parent: Parent): void {

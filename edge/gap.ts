@@ -1,10 +1,11 @@
 import type { Viewer } from './asked.ts'
-import { Fill, isSameRepresentation, mergeFields, missingOf, type Parts, type Range, type StoredObject } from './cache/index.ts'
+import { isSameRepresentation, mergeFields, missingOf, type Parts, type Range, type StoredObject } from './cache/index.ts'
 import type { Coming } from './coming.ts'
 import { joinSlices, type Slice } from './joined.ts'
 import { fieldOf, fromLines, toLines } from './message/index.ts'
-import { piecesOf, runsOf, validatorsOf, withoutRange } from './parts.ts'
+import { piecesOf, runsOf, validatorsOf, withoutRange, type Run } from './parts.ts'
 import { relay } from './relay.ts'
+import { sliceOf } from './runs.ts'
 import { partHead, wayOf } from './shown.ts'
 import type { Worker } from './worker.ts'
 
@@ -26,7 +27,7 @@ export interface Gap {
 export function gapOf(worker: Worker, key: string, list: StoredObject, parts: Parts, range: Range): Gap | undefined {
   const own = validatorsOf(list)
   if (!isSameRepresentation(own, own, worker.clock.now())) return undefined
-  const missing = missingOf({ pieces: piecesOf(worker, key, parts, range) }, range)
+  const missing = missingOf(piecesOf(worker, key, parts, range), range)
   const [first, last] = [missing[0]?.first, missing.at(-1)?.last]
   if (first === undefined || last === undefined || (first === range.first && last === range.last)) return undefined
   return { key, list, parts, range, missing: { first, last }, ifRange: (list.etag ?? list.lastModified)! }
@@ -50,8 +51,9 @@ export function answerJoined(worker: Worker, viewer: Viewer, gap: Gap, coming: C
   if (before === undefined || after === undefined) return false
   const lines = toLines(mergeFields(list.lines, fromLines(withoutRange(coming.lines)))) + coming.alone
   const head = partHead(worker, viewer, lines, range, parts.length, wayOf(worker, viewer, 'Miss', status, coming.age))
+  const held = (run: Run): Slice => sliceOf(worker, run)
   const fetched: Slice = { fill: coming.fill, first: missing.first - part.first, last: missing.last - part.first }
-  const joined = joinSlices([...before.map(all), fetched, ...after.map(all)], (error) => worker.fault(error))
+  const joined = joinSlices([...before.map(held), fetched, ...after.map(held)], (error) => worker.fault(error))
   relay(worker, viewer.reply, head, 'length', joined.fill, () => {
     joined.stop()
     leave()
@@ -59,5 +61,3 @@ export function answerJoined(worker: Worker, viewer: Viewer, gap: Gap, coming: C
   joined.start()
   return true
 }
-
-const all = (run: Buffer): Slice => ({ fill: Fill.of(run), first: 0, last: run.length - 1 })

@@ -1,8 +1,8 @@
 import { Fill, type Range, type Reader } from './cache/index.ts'
 
-/** Octets of a body: from the first to the last, which is included. */
+/** Octets of a body: from the first to the last, which is included. One that is still being opened may turn out to be gone. */
 export interface Slice extends Range {
-  readonly fill: Fill
+  readonly fill: Fill | Promise<Fill | undefined>
 }
 
 /** A body made of others. */
@@ -14,25 +14,42 @@ export interface Joined {
   stop(): void
 }
 
+/** A slice that is being read. */
+interface Reading {
+  readonly slice: Slice
+  readonly reader: Reader
+  /** Undefined while it is being opened. */
+  fill: Fill | undefined
+}
+
 /**
  * Slices of bodies, one after the other, as one body for one reader, who is waited for. Where one of them breaks off, or ends before
- * its slice does, what is made of them breaks off too.
+ * its slice does, what is made of them breaks off too. All are held on to from the start: a body that comes is not over when it is its turn.
  * @param fault told what went wrong of ours, which breaks it off
  */
 export function joinSlices(slices: readonly Slice[], fault: (error: unknown) => void): Joined {
-  const left = [...slices]
   let isPaused = false
   let isBusy = false
   let isOver = false
   const fill = new Fill({ kept: false, flow: { pause: () => void (isPaused = true), resume: () => void ((isPaused = false), pump()) } })
-  let reader: Reader | undefined
-  const letGo = (): void => {
-    if (reader !== undefined) left[0]?.fill.detach(reader)
-    reader = undefined
+  const readings: Reading[] = []
+  const open = (slice: Slice): Reading => {
+    const reading: Reading = { slice, reader: { next: 0, at: slice.first, wake: () => pump() }, fill: undefined }
+    if (slice.fill instanceof Fill) attach(reading, slice.fill)
+    else slice.fill.then((opened) => {
+      if (opened === undefined) return void (isOver || end('fail'))
+      attach(reading, opened)
+      if (isOver) opened.detach(reading.reader)
+      else pump()
+    }).catch((error: unknown) => {
+      fault(error)
+      if (!isOver) end('fail')
+    })
+    return reading
   }
   const stop = (): void => {
     isOver = true
-    letGo()
+    for (const { fill, reader } of readings.splice(0)) fill?.detach(reader)
   }
   const end = (how: 'end' | 'fail'): void => {
     stop()
@@ -40,30 +57,23 @@ export function joinSlices(slices: readonly Slice[], fault: (error: unknown) => 
   }
   /** Passes a piece on. @returns whether there is more to do at once */
   const step = (): boolean => {
-    const slice = left[0]
-    if (slice === undefined) {
+    const reading = readings[0]
+    if (reading === undefined) {
       end('end')
       return false
     }
-    if (reader === undefined) {
-      reader = { next: 0, at: slice.first, wake: () => pump() }
-      slice.fill.attach(reader)
+    const piece = readOn(reading)
+    if (piece === 'broken') end('fail')
+    if (piece === 'broken' || piece === undefined) return false
+    if (reading.reader.at > reading.slice.last) {
+      reading.fill!.detach(reading.reader)
+      readings.shift()
     }
-    const piece = slice.fill.isBrokenFor(reader) ? undefined : slice.fill.read(reader)
-    if (piece === undefined) {
-      if (slice.fill.isBrokenFor(reader) || (slice.fill.state === 'complete' && slice.fill.isAtEnd(reader))) end('fail')
-      return false
-    }
-    const from = reader.at - piece.length
-    if (reader.at > slice.last) {
-      letGo()
-      left.shift()
-    }
-    fill.push(piece.subarray(Math.max(0, slice.first - from), slice.last + 1 - from))
+    fill.push(piece)
     return true
   }
   const pump = (): void => {
-    if (isBusy) return
+    if (isBusy || isOver) return
     isBusy = true
     try {
       let isMore = true
@@ -75,5 +85,25 @@ export function joinSlices(slices: readonly Slice[], fault: (error: unknown) => 
       isBusy = false
     }
   }
-  return { fill, start: pump, stop }
+  const start = (): void => {
+    isBusy = true
+    readings.push(...slices.map(open))
+    isBusy = false
+    pump()
+  }
+  return { fill, start, stop }
+}
+
+/** The next octets of a slice; undefined where they have to be waited for. */
+function readOn({ slice, reader, fill }: Reading): Buffer | 'broken' | undefined {
+  if (fill === undefined) return undefined
+  const piece = fill.isBrokenFor(reader) ? undefined : fill.read(reader)
+  if (piece === undefined) return fill.isBrokenFor(reader) || (fill.state === 'complete' && fill.isAtEnd(reader)) ? 'broken' : undefined
+  const from = reader.at - piece.length
+  return piece.subarray(Math.max(0, slice.first - from), slice.last + 1 - from)
+}
+
+function attach(reading: Reading, fill: Fill): void {
+  reading.fill = fill
+  fill.attach(reading.reader)
 }

@@ -16,15 +16,16 @@ import { fromLines } from './message/index.ts'
 import { sentField, upstreamFields } from './question.ts'
 import { answerOwn } from './own.ts'
 import { pass } from './pass.ts'
-import { bringRun, heldParts, runsOf } from './parts.ts'
+import { bringRun, heldParts, isInMemory, runsOf } from './parts.ts'
 import { mayReach } from './policies/index.ts'
 import { settlePurges } from './purges.ts'
+import { refusalOf } from './refused.ts'
 import { relay } from './relay.ts'
+import { sendRuns } from './runs.ts'
 import { sendFromDisk } from './send-from-disk.ts'
 import { BUSY, noAnswer, say, type Words } from './say.ts'
 import { answer304, answerPart, answerPlain, answerUnsatisfiable, mayAnswer304, mayGoWhole, partHead, proofOf, rangeOf, wayOf } from './shown.ts'
-import type { Behaviour, Site } from './sites.ts'
-import { hasPassed, HELD_FIELD, TIER_FIELD } from './tiers/index.ts'
+import { HELD_FIELD, TIER_FIELD } from './tiers/index.ts'
 import { upgradeOf } from './tunnel.ts'
 import type { Worker } from './worker.ts'
 
@@ -32,7 +33,6 @@ import type { Worker } from './worker.ts'
 
 const AUTHORIZATION = fieldName('authorization')
 const CACHE_CONTROL = fieldName('cache-control')
-const CDN_LOOP = fieldName('cdn-loop')
 const IF_MODIFIED_SINCE = fieldName('if-modified-since')
 const HELD = fieldName(HELD_FIELD)
 const RANGE = fieldName('range')
@@ -44,8 +44,6 @@ const NOT_PLAIN = new Set([CACHE_CONTROL.hash, IF_MODIFIED_SINCE.hash, RANGE.has
 const HEALTH_PATH = '/healthz'
 const HEALTHY: Words = { status: 200, text: 'ok' }
 const STRANGER: Words = { status: 403, text: 'this cache answers the other caches of its fleet only' }
-/** Not for us: a tunnel, and an echo of what may be secret. */
-const REFUSED_METHODS = new Set(['CONNECT', 'TRACE'])
 
 /**
  * Answers a request.
@@ -141,21 +139,8 @@ function answerHeldPart(worker: Worker, viewer: Viewer, list: StoredObject, cach
   const runs = range === undefined ? undefined : runsOf(worker, key, parts, range)
   if (range === undefined || runs === undefined) return fetch(worker, viewer, key, 'uri-miss', undefined, partOf(viewer) === undefined ? 'alone' : 'for a part')
   if (mayAnswer304(worker, viewer, list)) return answer304(worker, viewer, list.lines, way)
-  answerPart(worker, viewer, list.lines, range, runs, parts.length, way)
-}
-
-/** What is refused out of hand, and in which words. */
-function refusalOf(worker: Worker, request: RequestHead, site: Site | undefined, behaviour: Behaviour | undefined): Words | undefined {
-  const { method, host } = request
-  if (REFUSED_METHODS.has(method)) return { status: 405, text: `${method} is not taken here`, lines: 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n' }
-  if (request.content !== 0 && (method === 'GET' || method === 'HEAD')) return { status: 400, text: `a ${method} request with a body is not taken` }
-  if (site === undefined) return { status: 421, text: host === '' ? 'no host was named' : `no distribution has the name ${host}` }
-  if (behaviour === undefined) return { status: 404, text: `distribution ${site.distribution} has no behaviour for this path` }
-  if (hasPassed(requestField(request, CDN_LOOP), worker.node)) {
-    worker.counters.errors++
-    return { status: 508, text: `the request has passed ${worker.node} before: the origin leads back to the CDN` }
-  }
-  return undefined
+  if (runs.every(isInMemory)) return answerPart(worker, viewer, list.lines, range, runs, parts.length, way)
+  sendRuns(worker, viewer, partHead(worker, viewer, list.lines, range, parts.length, way), runs, () => answer(worker, viewer))
 }
 
 /** Answers from memory. The plain case renders nothing and is one copy and one write. */

@@ -12,17 +12,20 @@ export interface ContentRange extends Range {
  * this is the list of them.
  */
 export interface Parts {
-  /** Part of the pieces' keys: those of an earlier representation are out of reach. */
-  readonly set: number
   /** Of the whole, in octets. */
   readonly length: number
   /** In order, none meeting another. */
-  readonly pieces: readonly Range[]
+  readonly pieces: readonly Piece[]
+}
+
+export interface Piece extends Range {
+  /** Part of its key, and of no other that comes after: those of an earlier representation are out of reach. */
+  readonly id: number
 }
 
 /** A part of one of the pieces. */
 export interface Slice {
-  readonly piece: Range
+  readonly piece: Piece
   /** Within the piece; `to` is not included. */
   readonly from: number
   readonly to: number
@@ -32,8 +35,8 @@ export interface Slice {
 export const MOST_PIECES = 256
 
 /** The key of the list; what is held whole is under the key itself. */
-export const partsKey = (key: string): string => `${key}\n@parts`
-export const pieceKey = (key: string, { set }: Pick<Parts, 'set'>, { first }: Range): string => `${key}\n@${set} ${first}`
+export const partsKey = (key: string): string => `${key}\n@pieces`
+export const pieceKey = (key: string, { id, first }: Pick<Piece, 'id' | 'first'>): string => `${key}\n@${id} ${first}`
 
 /** Reads Content-Range (RFC 9110 §14.4); undefined for what is malformed, has no octets, or does not know the length of the whole. */
 export function readContentRange(value: string | undefined): ContentRange | undefined {
@@ -50,7 +53,7 @@ export function isSameRepresentation(one: Validators, other: Validators, now: nu
 }
 
 /** What of a run of octets is not held yet. */
-export function missingOf({ pieces }: Pick<Parts, 'pieces'>, run: Range): Range[] {
+export function missingOf(pieces: readonly Range[], run: Range): Range[] {
   const missing: Range[] = []
   let at = run.first
   for (const { first, last } of pieces) {
@@ -77,13 +80,17 @@ export function slicesOf({ pieces }: Pick<Parts, 'pieces'>, run: Range): Slice[]
 }
 
 /** With further pieces, which meet none that are there. */
-export const withPieces = (parts: Parts, pieces: readonly Range[]): Parts => ({ ...parts, pieces: [...parts.pieces, ...pieces].sort((one, other) => one.first - other.first) })
+export const withPieces = (parts: Parts, pieces: readonly Piece[]): Parts => ({ ...parts, pieces: [...parts.pieces, ...pieces].sort((one, other) => one.first - other.first) })
 
 /** The list as it is held: as the body of a response. */
-export const packParts = ({ set, length, pieces }: Parts): Buffer => Buffer.from(`${set} ${length} ${pieces.map(({ first, last }) => `${first}-${last}`).join(' ')}`)
+export const packParts = ({ length, pieces }: Parts): Buffer => Buffer.from(`${length} ${pieces.map(({ id, first, last }) => `${id}:${first}-${last}`).join(' ')}`)
 
 /** The opposite of `packParts`. */
 export function unpackParts(packed: Buffer): Parts {
-  const [set, length, ...pieces] = packed.toString('latin1').split(' ')
-  return { set: Number(set), length: Number(length), pieces: pieces.map((piece) => ({ first: Number(piece.slice(0, piece.indexOf('-'))), last: Number(piece.slice(piece.indexOf('-') + 1)) })) }
+  const [length, ...pieces] = packed.toString('latin1').split(' ')
+  const read = (piece: string): Piece => {
+    const [id, first, last] = piece.split(/[:-]/)
+    return { id: Number(id), first: Number(first), last: Number(last) }
+  }
+  return { length: Number(length), pieces: pieces.map(read) }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { Agent, createServer, get, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -170,33 +170,43 @@ t.test('two workers are one cache for parts, too', { skip: canSharePort() ? fals
   t.same(origin.asked.slice(asked), ['bytes=10500-20000'], 'what is missing is fetched once for all')
 })
 
-t.test('random ranges of what changes: no answer has octets of two versions', async (t) => {
-  const origin = await startOrigin(t)
-  const member = await startMember({ role: 'edge', name: 'icn', config: configOf(keysOf(origin)), port: 0, clock: systemClock })
-  t.teardown(() => member.close(0))
-  const port = Number(new URL(member.listening[0]!).port)
-  const agent = new Agent({ keepAlive: true, maxSockets: 4 })
-  t.teardown(() => agent.destroy())
-  for (const seed of [1, 2, 3]) {
-    const number = numbersFrom(seed)
-    let wrong = 0
-    for (let round = 0; round < 40; round++) {
-      if (number(8) === 0) origin.version++
-      const wanted = Array.from({ length: 6 }, () => {
-        const first = number(LENGTH - 1)
-        return { first, last: Math.min(LENGTH - 1, first + number(number(2) === 0 ? 3000 : 80_000)) }
-      })
-      const got = await Promise.all(wanted.map(({ first, last }) => ask(EDGE, port, `bytes=${first}-${last}`, `/${seed}`, agent)))
-      wrong += got.filter((one, at) => !isRight(one, wanted[at]!.first, wanted[at]!.last)).length
+const SMALL = { memory: '512KiB', 'largest-object': '200KiB', disk: '16MiB' }
+
+for (const [where, cache] of [['memory', undefined], ['a small memory and on disk', SMALL]] as const) {
+  t.test(`random ranges of what changes, held in ${where}: no answer has octets of two versions`, async (t) => {
+    const origin = await startOrigin(t)
+    const config = configOf(keysOf(origin, cache === undefined ? {} : { cache }))
+    const member = await startMember({ role: 'edge', name: 'icn', config, port: 0, clock: systemClock, stateFolder: stateFor(t) })
+    t.teardown(() => member.close(100))
+    const port = Number(new URL(member.listening[0]!).port)
+    const agent = new Agent({ keepAlive: true, maxSockets: 4 })
+    t.teardown(() => agent.destroy())
+    for (const seed of [1, 2]) {
+      const number = numbersFrom(seed)
+      let wrong = 0
+      for (let round = 0; round < 25; round++) {
+        if (number(8) === 0) origin.version++
+        const wanted = Array.from({ length: 6 }, () => {
+          const first = number(LENGTH - 1)
+          return { first, last: Math.min(LENGTH - 1, first + number(number(2) === 0 ? 3000 : 200_000)) }
+        })
+        const got = await Promise.all(wanted.map(({ first, last }) => ask(EDGE, port, `bytes=${first}-${last}`, `/${seed}`, agent)))
+        wrong += got.filter((one, at) => !isRight(one, wanted[at]!.first, wanted[at]!.last)).length
+      }
+      t.equal(wrong, 0, `seed ${seed}, ${origin.asked.length} requests to the origin so far`)
     }
-    t.equal(wrong, 0, `seed ${seed}, ${origin.asked.length} requests to the origin so far`)
-  }
-})
+  })
+}
+
+function stateFor(t: Test): string {
+  const state = mkdtempSync(join(tmpdir(), 'nearcast-parts-'))
+  t.teardown(() => rmSync(state, { recursive: true, force: true }))
+  return state
+}
 
 t.test('parts outlast a restart where there is a disk, and what memory has let go of', async (t) => {
   const origin = await startOrigin(t)
-  const state = mkdtempSync(join(tmpdir(), 'nearcast-parts-'))
-  t.teardown(() => rmSync(state, { recursive: true, force: true }))
+  const state = stateFor(t)
   const config = configOf(keysOf(origin, { cache: { 'largest-object': '200KiB', disk: '64MiB' } }))
   const start = async (): Promise<{ port: number; close(): Promise<void> }> => {
     const member = await startMember({ role: 'edge', name: 'icn', config, port: 0, clock: systemClock, stateFolder: state })
@@ -214,4 +224,40 @@ t.test('parts outlast a restart where there is a disk, and what memory has let g
   t.equal(origin.asked.length, asked)
   t.ok(isRight(await ask(EDGE, second.port, 'bytes=1500-2499'), 1500, 2499))
   t.same(origin.asked.slice(asked), ['bytes=2000-2499'], 'what is missing is fetched after a restart as before')
+})
+
+t.test('a part that is too large for memory goes to disk while it comes, is joined from there, and outlasts a restart', async (t) => {
+  const origin = await startOrigin(t)
+  const state = stateFor(t)
+  const start = async (): Promise<{ port: number; stored(): number; close(): Promise<void> }> => {
+    const member = await startMember({ role: 'edge', name: 'icn', config: configOf(keysOf(origin, { cache: SMALL })), port: 0, clock: systemClock, stateFolder: state })
+    t.teardown(() => member.close(0))
+    return { port: Number(new URL(member.listening[0]!).port), stored: () => member.counters().stored, close: () => member.close(100) }
+  }
+  const first = await start()
+  const bodies = (): string[] => readdirSync(join(state, 'cache', 'edge-icn')).filter((name) => name.endsWith('.body'))
+  t.ok(isRight(await untilHeld(first.port, 'bytes=1000-180999'), 1000, 180_999))
+  await until(() => bodies().length === 1)
+  t.equal(bodies().length, 1)
+  const asked = origin.asked.length
+  t.ok(isRight(await ask(EDGE, first.port, 'bytes=2000-170000'), 2000, 170_000))
+  t.equal(origin.asked.length, asked)
+  const joined = await ask(EDGE, first.port, 'bytes=100000-239999')
+  t.ok(isRight(joined, 100_000, 239_999), 'octets from disk, and behind them those that come')
+  t.same(origin.asked.slice(asked), ['bytes=181000-239999'])
+  t.ok(isRight(await untilHeld(first.port, 'bytes=100000-239999'), 100_000, 239_999))
+  t.ok(isRight(await ask(EDGE, first.port, 'bytes=0-200000'), 0, 200_000), 'what is missing stands before')
+  t.same(origin.asked.slice(asked + 1), ['bytes=0-999'])
+  t.ok(isRight(await untilHeld(first.port, 'bytes=0-200000'), 0, 200_000))
+  t.ok(first.stored() <= 512 * 1024, `${first.stored()} octets in memory`)
+  await first.close()
+  const second = await start()
+  const held = await ask(EDGE, second.port, 'bytes=1500-180000')
+  t.ok(isRight(held, 1500, 180_000))
+  t.equal(held.fields['x-cache'], 'Hit from nearcast')
+  t.equal(origin.asked.length, asked + 2)
+  for (const name of bodies()) rmSync(join(state, 'cache', 'edge-icn', name))
+  await second.close()
+  const third = await start()
+  t.ok(isRight(await ask(EDGE, third.port, 'bytes=500-180000'), 500, 180_000), 'a file that is gone is fetched anew')
 })
