@@ -1,8 +1,8 @@
 import { Fill, type Range, type Reader } from './cache/index.ts'
 
-/** Octets of a body: from the first to the last, which is included. One that is still being opened may turn out to be gone. */
+/** Octets of a body: from the first to the last, which is included. One that is still being opened may turn out to be gone, or not to be had for now. */
 export interface Slice extends Range {
-  readonly fill: Fill | Promise<Fill | undefined>
+  readonly fill: Fill | Promise<Fill | 'not now' | undefined>
 }
 
 /** A body made of others. */
@@ -37,7 +37,7 @@ export function joinSlices(slices: readonly Slice[], fault: (error: unknown) => 
     const reading: Reading = { slice, reader: { next: 0, at: slice.first, wake: () => pump() }, fill: undefined }
     if (slice.fill instanceof Fill) attach(reading, slice.fill)
     else slice.fill.then((opened) => {
-      if (opened === undefined) return void (isOver || end('fail'))
+      if (opened === undefined || opened === 'not now') return void (isOver || end('fail'))
       attach(reading, opened)
       if (isOver) opened.detach(reading.reader)
       else pump()

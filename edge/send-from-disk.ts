@@ -6,7 +6,7 @@ import { say, type Words } from './say.ts'
 import type { Worker } from './worker.ts'
 
 /** It is held all the same: a fetch would want a file descriptor and memory as well. */
-const NOT_NOW: Words = { status: 503, text: 'what is held on disk cannot be read for now', lines: 'Retry-After: 1\r\n' }
+export const NOT_NOW: Words = { status: 503, text: 'what is held on disk cannot be read for now', lines: 'Retry-After: 1\r\n' }
 
 /**
  * Sends a head and a body, or a part of it, that lies on disk, a piece after the other as the client takes them.
