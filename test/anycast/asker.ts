@@ -35,12 +35,14 @@ function ask(): void {
   query.writeUInt16BE(id)
   const at = performance.now()
   sent++
-  waiting.set(id, { at, cancel: setTimeout(() => lose(id), Number(patience)) })
+  waiting.set(id, { at, cancel: setTimeout(() => setImmediate(lose, id), Number(patience)) })
   socket.send(query, 53, address, () => undefined)
 }
 
+/** Only once what has come meanwhile has been read: this process may have been held up itself. */
 function lose(id: number): void {
-  const { at } = waiting.get(id)!
+  const at = waiting.get(id)?.at
+  if (at === undefined) return
   waiting.delete(id)
   lostAt.push(Math.round(performance.timeOrigin + at))
 }
@@ -63,8 +65,10 @@ const timer = setInterval(() => {
 }, 5)
 process.on('SIGTERM', () => {
   clearInterval(timer)
-  setTimeout(() => {
+  const end = setInterval(() => {
+    if (waiting.size > 0) return
+    clearInterval(end)
     writeFileSync(file, JSON.stringify({ sent, answered, lost: lostAt.length, lostForMs: (lostAt.at(-1) ?? 0) - (lostAt[0] ?? 0), lostAt, by } satisfies Asked))
     process.exit(0)
-  }, Number(patience) + 50)
+  }, 20)
 })

@@ -184,7 +184,7 @@ scene('BIRD is killed and comes back with the right announcements; an include ed
 
 countedScene('a daemon that hangs is withdrawn, and one that is killed', async (t, lab) => {
   for (const [name, from] of [['SIGSTOP', 'hangs'], ['SIGKILL', 'is killed']] as const) {
-    const asking = askMeanwhile(lab, 'c1')
+    const asking = askMeanwhile(lab, 'c1', { patience: 10_000 })
     const daemon = await processOf(lab, 'icn', 'daemon')
     const before = await withdrawals(lab, 'r1', 'icn')
     const struck = performance.now()

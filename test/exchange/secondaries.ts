@@ -137,7 +137,7 @@ zone "${zone}" {
 
 /** What dig prints of the answers, without what differs by itself: BIND gives owners back in the case of the zone. */
 export function dig(port: number, ...words: string[]): string[] {
-  const { stdout } = spawnSync('dig', ['+norecurse', '+nocookie', '+noall', '+answer', '+nocl', '+tries=1', '+time=3', ...words, '@127.0.0.1', '-p', String(port)], { encoding: 'utf8' })
+  const { stdout } = spawnSync('dig', ['+norecurse', '+nocookie', '+noall', '+answer', '+nocl', '+tries=3', '+time=5', ...words, '@127.0.0.1', '-p', String(port)], { encoding: 'utf8' })
   return stdout.split('\n').filter((line) => line !== '' && !line.startsWith(';')).map((line) => line.replace(/\s+/g, ' ').replace(/^\S+/, (owner) => owner.toLowerCase()))
 }
 

@@ -205,7 +205,7 @@ const run = promisify(execFile)
 
 /** What dig says. */
 export async function dig(port: number, ...words: readonly string[]): Promise<string> {
-  const all = ['@127.0.0.1', '-p', String(port), '+norecurse', '+time=2', '+tries=1', ...words]
+  const all = ['@127.0.0.1', '-p', String(port), '+norecurse', '+time=10', '+tries=1', ...words]
   const { stdout } = await run('dig', all, { maxBuffer: 1 << 26 }).catch((error: { stdout: string }) => error)
   return stdout
 }

@@ -143,7 +143,7 @@ t.test('routed names leave as what the place of each peer is answered with', { s
   }
 })
 
-const digText = (...words: string[]): string => spawnSync('dig', ['+tries=1', '+time=3', '@127.0.0.1', '-p', String(PORT), ...words], { encoding: 'utf8' }).stdout
+const digText = (...words: string[]): string => spawnSync('dig', ['+tries=3', '+time=5', '@127.0.0.1', '-p', String(PORT), ...words], { encoding: 'utf8' }).stdout
 const answersIn = (text: string): string[] => text.split('\n').filter((line) => line !== '' && !line.startsWith(';') && !line.includes('TSIG'))
 const signedWith = ({ algorithm, name, secret }: Key): string[] => ['-y', `${algorithm}:${name}:${secret}`]
 

@@ -73,7 +73,7 @@ function makeRoot(t: Test): string {
   return root
 }
 
-const dig = (...words: string[]): string => execFileSync('dig', ['+time=2', '+tries=2', '-p', String(ports.dns), '@127.0.0.1', ...words], { encoding: 'utf8' })
+const dig = (...words: string[]): string => execFileSync('dig', ['+time=5', '+tries=3', '-p', String(ports.dns), '@127.0.0.1', ...words], { encoding: 'utf8' })
 const short = (...words: string[]): string => dig('+short', ...words).trim()
 
 async function until(what: () => boolean | Promise<boolean>): Promise<boolean> {

@@ -57,7 +57,7 @@ t.teardown(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-const dig = async (name: string, ...words: string[]): Promise<string[]> => (await run('dig', ['@127.0.0.1', '-p', String(ports.dns), '+tries=1', '+time=2', '+noall', '+answer', `${name}.p.test`, ...words])).out.split('\n').filter((line) => line !== '')
+const dig = async (name: string, ...words: string[]): Promise<string[]> => (await run('dig', ['@127.0.0.1', '-p', String(ports.dns), '+tries=3', '+time=5', '+noall', '+answer', `${name}.p.test`, ...words])).out.split('\n').filter((line) => line !== '')
 const data = (lines: readonly string[]): string => lines.map((line) => line.split(/\s+/).slice(3).join(' ')).sort().join()
 const nearcast = (...words: string[]): Promise<{ out: string; err: string }> => run(process.execPath, [join(root, 'bin/nearcast.js'), ...words, '--state', join(folder, 'state')])
 const becomes = (name: string, wanted: string, ...words: string[]): Promise<unknown> => until(`${name} ${words.join(' ')}: ${wanted}`, PATIENCE, async () => data(await dig(name, ...words)) === wanted)

@@ -42,7 +42,7 @@ t.teardown(async () => {
 
 /** The response code, and the data of the answers. */
 async function dig(from: string, name: string, ...words: string[]): Promise<string> {
-  const { out } = await run('dig', ['@127.0.0.1', '-b', from, '-p', String(ports.dns), '+tries=1', '+time=2', name, ...words])
+  const { out } = await run('dig', ['@127.0.0.1', '-b', from, '-p', String(ports.dns), '+tries=3', '+time=5', name, ...words])
   const answers = /ANSWER SECTION:\n([\s\S]*?)\n\n/.exec(`${out}\n\n`)?.[1] ?? ''
   return [/status: (\w+)/.exec(out)?.[1], ...answers.split('\n').filter((line) => line !== '').map((line) => line.split(/\s+/).slice(3).join(' '))].join(', ')
 }
