@@ -114,7 +114,9 @@ async function play(play: Play, step: Step, where: string): Promise<void> {
     case 'client':
       return ask(play, step)
     case 'settle':
-      return new Promise((resolve) => setTimeout(resolve, 50))
+      // In steps, so that sockets are read between, whatever holds this process up.
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 5))
+      return
     case 'reconnect':
       play.client?.close()
       play.client = undefined

@@ -175,9 +175,9 @@ t.test('a worker that was held up itself reads what came meanwhile before it giv
   const client = new UpstreamClient()
   const heard = new Promise<string>((resolve) => {
     const receiver = { head: () => undefined, data: () => undefined, end: () => resolve('all of it'), trouble: ({ detail }: { detail: string }) => resolve(detail) }
-    client.fetch({ server: { secure: false, address: '127.0.0.1', port: origin.port }, method: 'GET', path: '/', fields: ['Host', HOST], connectMs: 50, responseMs: 50 }, receiver)
+    client.fetch({ server: { secure: false, address: '127.0.0.1', port: origin.port }, method: 'GET', path: '/', fields: ['Host', HOST], connectMs: 500, responseMs: 500 }, receiver)
   })
-  setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 120))
+  setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1200))
   t.equal(await heard, 'all of it')
   client.close()
 })
