@@ -9,6 +9,8 @@ import { configOf, startMember } from './workers.ts'
 // More of something than anybody needs, from origins and from viewers, through an edge and its regional: each costs what a good
 // request costs, is refused, or breaks off, and leaves nothing behind.
 
+t.setTimeout(240_000)
+
 const HOST = 'd1.nearcast.test'
 const GOOD = 'the good one'
 const REGIONAL = '127.29.2.1'
@@ -141,12 +143,12 @@ t.test('what varies by far too much is not held; what varies often takes no more
   for (let times = 0; times < 2; times++) t.equal((await get(tiers, '/names')).fields.get('x-cache'), 'Miss from nearcast')
   const client = await connectClient('127.0.0.1', tiers.port)
   let right = 0
-  for (let at = 0; at < 250; at++) {
+  for (let at = 0; at < 200; at++) {
     client.send(`GET /values HTTP/1.1\r\nHost: ${HOST}\r\nX-Kind: ${at}\r\n\r\n`)
     if ((await client.reply()).body.length === 8000) right++
   }
   client.close()
-  t.equal(right, 250)
+  t.equal(right, 200)
   t.ok(tiers.edge.counters().stored <= MEMORY, `${tiers.edge.counters().stored} octets`)
 })
 
