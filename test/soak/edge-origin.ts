@@ -44,7 +44,7 @@ export async function startSoakOrigin(port: number, random: Random, now: () => n
 
 function answer(response: ServerResponse, path: string, edition: number, breaks: boolean, random: Random): void {
   const body = bodyOf(path, edition)
-  const fields = { 'X-Path': path, 'X-Sum': digestOf(body), 'Cache-Control': path.endsWith('private') ? 'no-store' : `max-age=${1 + random.below(2)}`, ETag: `"${edition}"` }
+  const fields = { 'Content-Type': 'text/plain', 'X-Path': path, 'X-Sum': digestOf(body), 'Cache-Control': path.endsWith('private') ? 'no-store' : `max-age=${1 + random.below(2)}`, ETag: `"${edition}"` }
   // Half of them without a length: then the last chunk alone tells that all has come.
   response.writeHead(200, random.percent(50) ? { ...fields, 'Content-Length': body.length } : fields)
   if (!breaks) return void response.end(body)

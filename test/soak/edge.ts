@@ -1,11 +1,13 @@
-import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { makeRandom, type Random } from '../helpers/random.ts'
-import { digestOf, startSoakOrigin, type Mood, type SoakOrigin } from './edge-origin.ts'
-import { SOAK_HOST, startMembers, type Members } from './edge-members.ts'
+import { makeClient, type Speech } from './edge-client.ts'
+import { mountSmall, purger, troubleDisks, type DiskFaults } from './edge-faults.ts'
+import { startSoakOrigin, type Mood, type SoakOrigin } from './edge-origin.ts'
+import { startMembers, type Members } from './edge-members.ts'
 
-// Three tiers under load while members are killed and started again and their origins fail: whatever is answered as a whole must be
-// whole, be what was asked for, and be of one edition; and memory must stay as it is.
+// Three tiers under load while members are killed and started again, their disks are full or fail, what they hold is purged and their
+// origins fail: whatever is answered as whole must be whole, be what was asked for, and be of one edition, whether a part of it, coded
+// or found unchanged, over HTTP/1.1, TLS and HTTP/2; and memory must stay as it is.
 
 export interface EdgeSoakOptions {
   readonly minutes: number
@@ -16,7 +18,7 @@ export interface EdgeSoakOptions {
   readonly say: (line: string) => void
 }
 
-export interface EdgeTally {
+export interface EdgeTally extends DiskFaults {
   /** Answers that were whole and right. */
   right: number
   /** Refused with an error of a cache or of an origin, and cut off: both are allowed while things are killed. */
@@ -29,6 +31,7 @@ export interface EdgeTally {
 }
 
 const PATHS = 400
+const SPEECHES: readonly Speech[] = ['http', 'http', 'http', 'tls', 'tls', 'http2']
 /** Kilobytes that the edge may grow by once it is warm. */
 const MOST_GROWTH_KB = 48 << 10
 const WARM_SHARE = 0.4
@@ -40,24 +43,26 @@ export async function soakEdge(options: EdgeSoakOptions): Promise<{ readonly tal
   const random = makeRandom(seed)
   const now = (): number => performance.now()
   const origins = [await startSoakOrigin(port + 1, random, now), await startSoakOrigin(port + 2, random, now)]
-  const members = await startMembers({ port, origin: port + 1, folder })
-  const tally: EdgeTally = { right: 0, refused: 0, broken: 0, wrong: [], kills: 0, moods: 0 }
+  const unmount = mountSmall(folder)
+  const members = await startMembers({ port, secure: port + 3, origin: port + 1, folder })
+  const tally: EdgeTally = { right: 0, refused: 0, broken: 0, wrong: [], kills: 0, moods: 0, full: 0, failing: 0 }
   const until = now() + minutes * 60_000
   const isOver = (): boolean => now() >= until
   const memory: number[] = []
   try {
-    const load = Array.from({ length: clients }, (_, number) => client(members.edges[number % members.edges.length]!, { port, random, tally, isOver }))
+    const load = Array.from({ length: clients }, (_, number) => client(members.edges[number % members.edges.length]!, { speech: SPEECHES[number % SPEECHES.length]!, port, random, tally, isOver }))
     const watching = setInterval(() => memory.push(members.memory()), 500)
-    const trouble = Promise.all([killer(members, random, tally, isOver), spoiler(origins, random, tally, isOver)])
+    const trouble = Promise.all([killer(members, random, tally, isOver), spoiler(origins, random, tally, isOver), purger(members, PATHS, random, isOver), troubleDisks({ folder, isSmall: unmount !== undefined, members, random, isOver, done: tally })])
     await Promise.all([...load, trouble])
     clearInterval(watching)
     for (const origin of origins) origin.mood = 'well'
     const faults = [...faultsOf(tally, memory, say), ...(await healed(members, port))]
-    say(`${tally.right} right, ${tally.refused} refused, ${tally.broken} cut off, ${tally.wrong.length} wrong; ${tally.kills} members killed, ${tally.moods} times an origin failed; ${origins.map(({ asked }) => asked).join(' and ')} requests at the origins`)
+    say(`${tally.right} right, ${tally.refused} refused, ${tally.broken} cut off, ${tally.wrong.length} wrong; ${tally.kills} members killed, ${tally.moods} times an origin failed, ${tally.full} times the disk was full, ${tally.failing} times one failed; ${origins.map(({ asked }) => asked).join(' and ')} requests at the origins`)
     return { tally, faults }
   } finally {
     await members.stop()
     for (const origin of origins) await origin.close()
+    unmount?.()
   }
 }
 
@@ -100,40 +105,18 @@ async function spoiler(origins: readonly SoakOrigin[], random: Random, tally: Ed
 }
 
 /** Asks on and on over one connection, and looks at all it is given. */
-async function client(address: string, { port, random, tally, isOver }: { port: number; random: Random; tally: EdgeTally; isOver: () => boolean }): Promise<void> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+async function client(address: string, { speech, port, random, tally, isOver }: { speech: Speech; port: number; random: Random; tally: EdgeTally; isOver: () => boolean }): Promise<void> {
+  const client = makeClient(speech, address, speech === 'http' ? port : port + 3)
   while (!isOver()) {
     const path = `/${Math.floor(PATHS * (random.below(1 << 20) / (1 << 20)) ** 2)}${random.percent(5) ? '-private' : ''}`
-    const result = await get(agent, address, port, path)
+    const result = await client.ask(path, random)
     if (result === 'right') tally.right++
     else if (result === 'broken') tally.broken++
     else if (result === 'refused') tally.refused++
-    else tally.wrong.push(result)
+    else tally.wrong.push(`${speech} ${result}`)
     if (result === 'broken') await sleep(20)
   }
-  agent.destroy()
-}
-
-/** `right`, `refused`, `broken`, or what is wrong with it. */
-function get(agent: Agent, address: string, port: number, path: string): Promise<string> {
-  return new Promise((resolve) => {
-    const outgoing = request({ agent, host: address, port, path, headers: { Host: SOAK_HOST } }, (response) => {
-      const pieces: Buffer[] = []
-      response.on('data', (piece: Buffer) => pieces.push(piece))
-      response.on('error', () => resolve('broken'))
-      response.on('close', () => resolve('broken'))
-      response.on('end', () => {
-        if (!response.complete) return resolve('broken')
-        if (response.statusCode !== 200) return resolve(response.statusCode! >= 500 ? 'refused' : `${path}: status ${response.statusCode}`)
-        const body = Buffer.concat(pieces)
-        if (response.headers['x-path'] !== path) return resolve(`${path}: got ${response.headers['x-path']}`)
-        resolve(digestOf(body) === response.headers['x-sum'] ? 'right' : `${path}: ${body.length} octets that are not those of ${response.headers['x-sum']} (${response.headers['cache-status']})`)
-      })
-    })
-    outgoing.setTimeout(20_000, () => outgoing.destroy())
-    outgoing.on('error', () => resolve('broken'))
-    outgoing.end()
-  })
+  client.close()
 }
 
 /** Once nothing is killed any more, every edge answers everything again. */
@@ -143,9 +126,9 @@ async function healed(members: Members, port: number): Promise<string[]> {
     for (const path of ['/1', '/37', '/healed']) {
       let last = ''
       for (const until = performance.now() + HEALED_MS; performance.now() < until && last !== 'right'; ) {
-        const agent = new Agent()
-        last = await get(agent, address, port, path)
-        agent.destroy()
+        const client = makeClient('http', address, port)
+        last = await client.ask(path)
+        client.close()
         if (last !== 'right') await sleep(100)
       }
       if (last !== 'right') faults.push(`${address} does not answer ${path} any more: ${last}`)
