@@ -61,7 +61,7 @@ export async function startMembers({ port, secure, origin, folder }: { port: num
     const child = fork(fileURLToPath(new URL('../../edge/main.js', import.meta.url)), { execArgv: [], env: { ...process.env, NODE_OPTIONS: '' } })
     running.set(name, child)
     child.once('exit', () => running.get(name) === child && running.delete(name))
-    child.send({ kind: 'setup', setup: { ...setup, role: ROLES[name]!, name, purges } satisfies Setup })
+    child.send({ kind: 'setup', setup: { ...setup, role: ROLES[name]!, name, purges } satisfies Setup }, () => undefined)
     return new Promise((resolve, reject) => {
       child.once('exit', (code, signal) => reject(new Error(`${name} ended: ${code ?? signal}`)))
       child.on('message', (message: FromProcess) => {
@@ -82,7 +82,7 @@ export async function startMembers({ port, secure, origin, folder }: { port: num
     purge: (purge) => {
       purges.push(purge)
       if (purges.length > MOST_PURGES) purges.shift()
-      for (const child of running.values()) if (child.connected) child.send({ kind: 'purge', purge })
+      for (const child of running.values()) if (child.connected) child.send({ kind: 'purge', purge }, () => undefined)
     },
     isReady: (name) => ready.has(running.get(name)!),
     kill: (name) => {
