@@ -7,8 +7,9 @@ const [SPLICE_F_NONBLOCK, SPLICE_F_MORE] = [2, 4]
 const [O_WRONLY, O_NONBLOCK, O_CLOEXEC] = [1, 0o4000, 0o2000000]
 const [F_SETPIPE_SZ, F_GETPIPE_SZ] = [1031, 1032]
 const PAGE = 4096
-/** As much as anybody may have for one pipe, by default. */
+/** Octets of the pipe: as much as anybody may have for one by default, and with how much it is still worth it. */
 const PIPE = 1024 * 1024
+const LEAST_PIPE = 64 * 1024
 
 /** Hands octets to sockets that do not block. Descriptors are those of the moment: they must not be kept over any pause. */
 export interface Sender {
@@ -17,7 +18,8 @@ export interface Sender {
   /** The first `length` octets of a head, whose body follows at once. @returns octets taken; 0 when none are, for whatever reason */
   head(socket: number, octets: Uint8Array, length: number): number
   /**
-   * Octets of a body that lies in a file of memory, without a copy, from an address on: the kernel takes its pages as they are mapped, for less than it would look them up in the file (sendfile).
+   * Octets of a body that lies in a file of memory, without a copy, from an address on. The kernel takes its pages as they are
+   * mapped, for less than it would look them up in the file (sendfile).
    * @param more others follow at once
    * @returns octets taken; fewer than `length` when the socket takes no more, or for whatever other reason
    */
@@ -108,6 +110,11 @@ function openPipe(library: Native): { readonly out: number; readonly into: numbe
   const [out, into] = [ends[0]!, ends[1]!]
   // Whoever has many pipes is given less.
   control(into, F_SETPIPE_SZ, PIPE)
-  const nowhere = library.call('int open(const char *, int)')('/dev/null', O_WRONLY | O_CLOEXEC)
-  return nowhere < 0 ? undefined : { out, into, size: control(into, F_GETPIPE_SZ, 0), nowhere }
+  const size = control(into, F_GETPIPE_SZ, 0)
+  const nowhere = size < LEAST_PIPE ? -1 : library.call('int open(const char *, int)')('/dev/null', O_WRONLY | O_CLOEXEC)
+  if (nowhere >= 0) return { out, into, size, nowhere }
+  const close = library.call('int close(int)')
+  close(out)
+  close(into)
+  return undefined
 }
