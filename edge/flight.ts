@@ -45,6 +45,8 @@ export interface Desk {
   /** Of the next mark of variants, or part. */
   nextGeneration: number
   readonly purges: Purges
+  /** Told that what is held under a primary key is another from now on. */
+  replaced(primary: string): void
   /** Variants that are found good together. */
   readonly kin: Kin
   /** Cache-Tag is for the tiers only: viewers do not get it. */
@@ -339,6 +341,7 @@ export class Flight {
     const { store, disk, kin } = this.#worker
     if (part === undefined) {
       store.put(this.#key, object)
+      this.#worker.replaced(this.#plan.primary)
       if (this.#key !== this.#plan.primary && object.etag?.startsWith('"') === true) kin.note(this.#plan.primary, flat(this.#key), object.etag)
       store.delete(partsKey(this.#key))
     // It may have been longer, or shorter, than the part that it said it was.

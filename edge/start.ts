@@ -25,7 +25,7 @@ export async function startWorker(options: { setup: Setup; clock: Clock; log: Lo
   const countryOf = role === 'edge' ? await openCountries(config, setup.stateFolder) : undefined
   const limits = limitsOf(config, role)
   const shares = place && joinMemory(place.memory, { ...place, clients: limits.clients, perAddress: limits.clientsPerAddress })
-  const worker = makeWorker({ ...options, setup, countryOf, share: place && { ...place, ...shares! }, measured: (row) => worker.crew?.measured(row) })
+  const worker = makeWorker({ ...options, setup, countryOf, share: place && { ...place, ...shares! }, measured: (row) => worker.crew?.measured(row), replaced: (primary) => worker.crew?.replaced(primary) })
   const handle: Handler = (request, reply) => {
     try {
       serve(worker, request, reply)

@@ -59,6 +59,8 @@ export interface Crew {
   lend(viewer: Viewer, key: string, object: StoredObject): void
   /** Has all others forget what is held under these, and voids what was lent of it. @param done told when nobody answers with it any more */
   forget(primaries: readonly string[], done: () => void): void
+  /** Voids what was lent of it. */
+  replaced(primary: string): void
   measured(row: MeasuredRow): void
   join(worker: number, port: MessagePort): void
   /** Octets of what is lent. */
@@ -83,8 +85,8 @@ export interface Share {
   readonly bodies: SharedArrayBuffer
 }
 
-/** @param options `share` where it is one of several; `measured` is told of viewers that it measured */
-export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; countryOf?: CountryOf | undefined; share?: Share | undefined; measured?: (row: MeasuredRow) => void }): Worker {
+/** @param options `share` where it is one of several; `measured` is told of viewers that it measured, `replaced` of responses that it holds anew */
+export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; countryOf?: CountryOf | undefined; share?: Share | undefined; measured?: (row: MeasuredRow) => void; replaced?: (primary: string) => void }): Worker {
   const { setup, clock, log, share } = options
   const { config, ports, role, name } = setup
   const counters: Counters = { requests: 0, hits: 0, fetches: 0, errors: 0, bytesSent: 0, stored: 0, objects: 0 }
@@ -143,6 +145,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
       for (const flight of flying) if (flight.primary === primary) flight.outdate()
     },
     coding: new Map(),
+    replaced: options.replaced ?? (() => undefined),
     bodies,
     kin: makeKin(),
     purges: makePurges(setup.purges ?? [], (what) => heldAs(sites.values(), what)),

@@ -30,6 +30,7 @@ export interface CrewOptions {
 
 /** A worker that is told to forget and does not say so within this long hangs, and answers nobody. */
 const FORGET_MS = 1000
+const LENT_MARKS = 2 ** 16
 
 export const makeCrew = (worker: Worker, options: CrewOptions): Crew => new Desk(worker, options)
 
@@ -50,6 +51,8 @@ class Desk implements Crew {
   readonly #mates: (Mate | undefined)[] = []
   readonly #asked = new PassingMap<number, Asked>()
   readonly #forgetting = new Map<number, { readonly waiting: Set<Mate>; readonly done: () => void }>()
+  /** Whether something under such a hash was lent. */
+  readonly #lentOut = new Uint8Array(LENT_MARKS)
   #nextId = 1
 
   constructor(worker: Worker, options: CrewOptions) {
@@ -69,7 +72,7 @@ class Desk implements Crew {
     if (mate === undefined) return undefined
     const lent = this.#lent.find(viewer, hash)
     if (lent !== undefined) return lent
-    this.#carry(mate, viewer.request, viewer.reply, this.#lent.isWanted(hash))
+    this.#carryCounted(mate, viewer, this.#lent.isWanted(hash))
     return 'carried'
   }
 
@@ -89,6 +92,7 @@ class Desk implements Crew {
     const held = key === primary ? undefined : this.#worker.store.get(primary)
     const made = coded && { name: coded.name, held: coded.made.kind === 'pass' ? coded.made : wordOf(coded.made) }
     reply.isWanted = false
+    this.#lentOut[this.#hashOf(primary) & (LENT_MARKS - 1)] = 1
     const pin = fileOf(object.body) === undefined ? undefined : reply.pin(object.body)
     reply.say({ kind: 'lent', primary, changes: this.#options.shares.changesOf(this.#hashOf(primary)), vary: held?.kind === 'vary' ? held : undefined, key, object: wordOf(object), made, pin })
   }
@@ -106,6 +110,13 @@ class Desk implements Crew {
     this.#forgetting.set(number, { waiting, done: finish })
     if (waiting.size === 0) return finish()
     for (const mate of waiting) mate.say({ kind: 'forget', number, primaries })
+  }
+
+  replaced(primary: string): void {
+    const hash = this.#hashOf(primary)
+    if (this.#lentOut[hash & (LENT_MARKS - 1)] === 0) return
+    this.#lentOut[hash & (LENT_MARKS - 1)] = 0
+    this.#options.shares.voided(hash)
   }
 
   measured(row: MeasuredRow): void {
@@ -126,17 +137,21 @@ class Desk implements Crew {
 
   #leaveToOwner(viewer: Viewer): void {
     // It is there: what it lent has just been found.
-    this.#carry(this.#ownerOf(this.#hashOf(viewer.primary))!, viewer.request, viewer.reply, true)
+    this.#carryCounted(this.#ownerOf(this.#hashOf(viewer.primary))!, viewer, true)
   }
 
   readonly #isThere = (worker: number): boolean => worker === this.#options.place.worker || this.#mates[worker] !== undefined
 
   readonly #hashOf = (primary: string): number => hashText(primary, this.#options.seed)
 
+  /** What was counted here already counts where it is answered. */
+  #carryCounted(mate: Mate, { request, reply }: Viewer, wanted: boolean): void {
+    this.#worker.counters.requests--
+    this.#carry(mate, request, reply, wanted)
+  }
+
   #carry(mate: Mate, request: RequestHead, reply: Connection, wanted: boolean): void {
     const id = this.#nextId++
-    // It is counted where it is answered.
-    this.#worker.counters.requests--
     this.#asked.set(id, { mate, request, reply, begun: false, owed: 0 })
     reply.watch({ drained: () => undefined, gone: () => this.#gone(id) })
     mate.say({ kind: 'ask', id, request, address: reply.remoteAddress, closes: reply.closesAfter, wanted })

@@ -22,8 +22,8 @@ export interface Lent {
   mayLend(body: Buffer): boolean
 }
 
-/** How long something is lent: so long its owner may have let it go, and hold something newer. Milliseconds. */
-const LENT_MS = 10_000
+/** How long something is lent, in milliseconds: so often its owner hears that it is asked for. */
+const LENT_MS = 60_000
 /** Bodies up to this are copied for whoever they are lent to; larger ones are lent where they lie in files. */
 const LARGEST_COPIED = 128 * 1024
 /** Of what is lent, the largest may take so much. */

@@ -30,6 +30,8 @@ export interface Shares {
   /** @param hash of a primary key */
   changesOf(hash: number): number
   changed(hash: number): void
+  /** What was lent is void, as its owner holds something newer. */
+  voided(hash: number): void
 }
 
 /** An address counts as the least of its places says: others may share one with it, but hardly all. */
@@ -95,6 +97,7 @@ export function joinMemory(memory: CrewMemory, options: { readonly worker: numbe
     bodies: memory.bodies[worker]!,
     ledger: joinLedger(memory, worker, workers),
     changesOf: (hash) => Atomics.load(marks, hash & (CHANGES - 1)),
+    voided: (hash) => void Atomics.add(marks, hash & (CHANGES - 1), 1),
     changed: (hash) => {
       Atomics.add(marks, hash & (CHANGES - 1), 1)
       Atomics.add(marks, CHANGES, 1)
