@@ -100,8 +100,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
   const bodies = config.cache.sendfile ? makeBodies(share?.bodies ?? roomForBodies(mostFiles())) : undefined
   const store = new MemoryStore(config.cache.memory, config.cache.eviction, disk, bodies)
   const flying = new PassingSet<Flight>()
-  const standings = makeStandings({ retries: config.tiers['retry-share'], hedges: config.tiers['hedge-share'] }, share?.ledger)
-  const standingOf = standings.of
+  const { of: standingOf, liveness, hedges } = makeStandings({ retries: config.tiers['retry-share'], hedges: config.tiers['hedge-share'] }, share?.ledger)
   const sites = makeSites(config, (distribution, origins) => routeOf({ config, ports, role, name, distribution: config.distributions[distribution]!, origins, standingOf }), originsOf(config, ports, standingOf))
   return {
     name,
@@ -121,10 +120,10 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     asker: {
       client: new UpstreamClient(fault),
       auth,
-      liveness: standings.liveness,
+      liveness,
       clock,
       chance: Math.random,
-      hedges: standings.hedges,
+      hedges,
       suspects: new Map(),
       changed: (parent, state, detail) => log[state === 'dead' ? 'warn' : 'info'](`${parent.kind === 'origin' ? 'origin' : 'parent'} ${parent.name} is ${state === 'dead' ? 'skipped' : 'used again'}: ${detail}`),
       sent: () => void counters.fetches++,
