@@ -115,8 +115,9 @@ export class MemoryStore {
     return live.held
   }
 
-  /** A body from its pieces, where it will be held if it is. */
+  /** A body from its pieces, where it will be held if it is; the piece itself where a small one came in one, as it is copied when it is held. */
   gather(pieces: readonly Buffer[], size: number): Buffer {
+    if (size <= APART && pieces.length === 1) return pieces[0]!
     return this.#bodies === undefined || size <= APART ? joined(pieces, size) : this.#bodies.gather(pieces, size)
   }
 

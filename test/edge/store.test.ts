@@ -126,3 +126,62 @@ t.test('what is used often outlasts what is asked for once', async (t) => {
     t.ok(hits > 3500, `${name}: ${hits} of 4,000`)
   }
 })
+
+t.test('orders of eviction: whatever is added, used, removed: what leaves is held, each once, until nothing is left', async (t) => {
+  const SLOTS = 40
+  const action = fc.record({ kind: fc.constantFrom('add' as const, 'use' as const, 'remove' as const, 'evict' as const), slot: fc.integer({ min: 1, max: SLOTS - 1 }), size: fc.oneof(fc.nat(100), fc.nat(2 ** 20), fc.constant(2 ** 32 + 1)) })
+  for (const name of names) {
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 400 }), (actions) => {
+        const order = evictionPolicies[name].make({ slots: SLOTS, ghosts: 16 })
+        const held = new Set<number>()
+        for (const { kind, slot, size } of actions) {
+          if (kind === 'add' && !held.has(slot)) {
+            order.add(slot, size, slot)
+            held.add(slot)
+          }
+          if (kind === 'use' && held.has(slot)) order.use(slot)
+          if (kind === 'remove' && held.delete(slot)) order.remove(slot)
+          if (kind === 'evict') {
+            const gone = order.evict()
+            if (!held.delete(gone) && (gone !== 0 || held.size > 0)) return false
+          }
+        }
+        while (held.size > 0) if (!held.delete(order.evict())) return false
+        return order.evict() === 0
+      }),
+      { numRuns: 60 }
+    )
+    t.pass(name)
+  }
+})
+
+t.test('asked for equally often, the small stay longer than the large where size counts, and as long where it does not', async (t) => {
+  const [small, large] = [1024, 32 * 1024]
+  const share = (name: EvictionName): number => {
+    const order = evictionPolicies[name].make({ slots: 401, ghosts: 400 })
+    const sizeOf = (slot: number): number => (slot % 2 === 0 ? small : large)
+    const held = new Set<number>()
+    const hits = [0, 0]
+    let [octets, state] = [0, 1]
+    for (let at = 0; at < 20_000; at++) {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+      const slot = 1 + ((state >>> 8) % 400)
+      if (held.has(slot)) {
+        hits[slot % 2]!++
+        order.use(slot)
+        continue
+      }
+      for (octets += sizeOf(slot); octets > 100 * (small + large); ) {
+        const gone = order.evict()
+        held.delete(gone)
+        octets -= sizeOf(gone)
+      }
+      order.add(slot, sizeOf(slot), slot)
+      held.add(slot)
+    }
+    return hits[0]! / hits[1]!
+  }
+  for (const name of ['s3-fifo', 'gdsf'] as const) t.ok(share(name) > 1.5, `${name}: ${share(name).toFixed(2)} hits of the small for each of the large`)
+  for (const name of ['lru', 'lfu', 'sieve'] as const) t.ok(Math.abs(share(name) - 1) < 0.2, `${name}: ${share(name).toFixed(2)}`)
+})
