@@ -89,7 +89,9 @@ export function joinSlices(slices: readonly Slice[], fault: (error: unknown) => 
     isBusy = true
     readings.push(...slices.map(open))
     isBusy = false
-    pump()
+    // Who was to read it may be gone already.
+    if (isOver) stop()
+    else pump()
   }
   return { fill, start, stop }
 }
