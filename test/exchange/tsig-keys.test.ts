@@ -31,7 +31,7 @@ const asks = (name: string, of = name): string => {
 }
 const has = (name: string): boolean => dig(name, name, 'small.test', 'AXFR').includes('XFR size: 5 records')
 
-t.test('keys are taken anew when their files change', { skip, timeout: 120_000 }, async (t) => {
+t.test('keys are taken anew when their files change', { skip, timeout: 500_000 }, async (t) => {
   const root = t.testdir({
     zones: { 'small.test.zone': zone, 'large.test.zone': large },
     'own.keys': text(['own', 'own'], ['old', 'old']), 'peer.keys': text(['peer', 'peer']),

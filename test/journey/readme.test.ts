@@ -47,7 +47,7 @@ t.teardown(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-t.test('npm start', { bail: true, timeout: 120_000 }, async (t) => {
+t.test('npm start', { bail: true, timeout: 400_000 }, async (t) => {
   t.equal(start?.command, 'npm ci && npm start')
   // It tells how to call the programs from this folder and on these ports.
   const output = start!.output.map((line) => line.replace('dig @localhost', 'dig …').replace('npx nearcast', '…'))
@@ -59,7 +59,7 @@ t.test('npm start', { bail: true, timeout: 120_000 }, async (t) => {
 })
 
 for (const { command, output, line, page } of commands) {
-  t.test(`${page}:${line}: ${command}`, { timeout: 120_000 }, async (t) => {
+  t.test(`${page}:${line}: ${command}`, { timeout: 400_000 }, async (t) => {
     // An edit is answered within a second; a reader is slower than this loop.
     let actual = ''
     const isShown = async (): Promise<boolean> => missingLine(output, (actual = await run(command))) === undefined

@@ -3,7 +3,7 @@ import { ADDRESSES, answers, isHeard, makeSite, note, skip, until, type Pop } fr
 
 const { icn, fra } = ADDRESSES
 
-t.test('one of two daemons is killed, started again and stopped', { skip, timeout: 110_000 }, async (t) => {
+t.test('one of two daemons is killed, started again and stopped', { skip, timeout: 500_000 }, async (t) => {
   const { pops } = await makeSite(t, ['seoul', 'berlin'])
   const [seoul, berlin] = pops as unknown as [Pop, Pop]
   t.ok(await until(async () => (await isHeard(seoul, 'berlin')) && (await isHeard(berlin, 'seoul'))), 'each hears the other')

@@ -10,7 +10,7 @@ const decisionsOf = ({ folder }: Pop): { readonly name: string; readonly verdict
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { decisions: { name: string; verdict: string }[] }).decisions : []
 }
 
-t.test('four daemons', { skip, timeout: 110_000 }, async (t) => {
+t.test('four daemons', { skip, timeout: 500_000 }, async (t) => {
   const { pops, cut } = await makeSite(t, ['seoul', 'berlin', 'miami', 'perth'], 'quorum: majority, lease: 10s, ')
   const [seoul, berlin, miami, perth] = pops as unknown as [Pop, Pop, Pop, Pop]
   const others = [seoul, berlin, perth]

@@ -90,7 +90,7 @@ async function admin(path: string, body?: object): Promise<Record<string, unknow
   return (await response.json()) as Record<string, unknown>
 }
 
-t.test('the daemon answers, follows its files, and keeps what was good', { skip: hasDig ? false : 'dig is not installed', timeout: 110_000 }, async (t) => {
+t.test('the daemon answers, follows its files, and keeps what was good', { skip: hasDig ? false : 'dig is not installed', timeout: 500_000 }, async (t) => {
   const healthy = await Promise.all(
     ['127.0.43.1', '127.0.43.2'].map(async (address) => {
       const server = createServer((_request, response) => response.end('ok')).listen(ports.http, address)

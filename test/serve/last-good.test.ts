@@ -50,7 +50,7 @@ function roundOf(store: LastGood, name: string): number | undefined {
   return round
 }
 
-t.test('a kill at any moment leaves what was kept', { timeout: 120_000 }, async (t) => {
+t.test('a kill at any moment leaves what was kept', { timeout: 500_000 }, async (t) => {
   const state = mkdtempSync(join(tmpdir(), 'nearcast-copies-'))
   t.teardown(() => rmSync(state, { recursive: true, force: true }))
   let from = 0

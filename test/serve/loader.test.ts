@@ -215,7 +215,7 @@ t.test('after a restart the last good text serves, its includes with it', async 
   t.same(states(open().load({})), [])
 })
 
-t.test('a file is told of once it is still, however it was written', { timeout: 120_000 }, async (t) => {
+t.test('a file is told of once it is still, however it was written', { timeout: 500_000 }, async (t) => {
   const { zones, write } = makeBench(t)
   mkdirSync(join(zones, 'parts'))
   write('parts/hosts', 'x')

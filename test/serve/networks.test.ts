@@ -16,7 +16,7 @@ import { writeMmdb } from '../geodb/mmdb-writer.ts'
 
 // Lists of networks in a loader thread of their own: read, changed, broken and read again at the next start.
 
-const LONG = { timeout: 240_000 }
+const LONG = { timeout: 500_000 }
 
 interface Bench {
   readonly loader: Loader

@@ -234,7 +234,7 @@ t.test('under a flood of connections the flood takes turns with itself', async (
   }
 })
 
-t.test('a thread that hangs is started again: its connections are closed, and whoever comes is served', { timeout: 120_000 }, async (t) => {
+t.test('a thread that hangs is started again: its connections are closed, and whoever comes is served', { timeout: 500_000 }, async (t) => {
   const { port } = await serve(t)
   const idle = open(port)
   t.ok(await idle.ask())

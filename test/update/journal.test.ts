@@ -118,7 +118,7 @@ t.test('whatever updates come, the journal over the file is what is served', asy
   t.pass()
 })
 
-t.test('of processes that come upon a lock left behind, one takes it', { timeout: 100_000 }, async (t) => {
+t.test('of processes that come upon a lock left behind, one takes it', { timeout: 500_000 }, async (t) => {
   const folder = t.testdir({ '.lock': '999999999 1\n' })
   const text = `import(${JSON.stringify(new URL('../../daemon/control/journal-lock.js', import.meta.url).href)}).then(({ lockJournals }) => {
     try { lockJournals(${JSON.stringify(folder)}); console.log('has it') } catch (error) { console.log(error.message) }

@@ -136,7 +136,7 @@ const update: fc.Arbitrary<Sent> = fc.oneof(
 const scripts = fc.array(fc.array(update, { minLength: 1, maxLength: 5 }), { minLength: 2, maxLength: 5 })
 
 const missing = ['named', 'knotd'].filter((name) => !hasProgram(name))
-t.test('named, knotd and Nearcast make the same of the same updates', { skip: missing.length > 0 && `${missing.join(' and ')} not installed`, timeout: 110_000 }, async (t) => {
+t.test('named, knotd and Nearcast make the same of the same updates', { skip: missing.length > 0 && `${missing.join(' and ')} not installed`, timeout: 500_000 }, async (t) => {
   // Short, for the path of a socket has little room.
   const folder = mkdtempSync(join(tmpdir(), 'nearcast-peers-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))

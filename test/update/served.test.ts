@@ -37,7 +37,7 @@ async function run(command: string, input: string, ...argv: string[]): Promise<{
 }
 
 for (const client of ['nsupdate', 'knsupdate'] as const) {
-  t.test(`a certificate's challenge comes and goes by ${client}`, { skip: !(hasProgram(client) && hasProgram('dig')) && `${client} and dig are not installed`, timeout: 120_000 }, async (t) => {
+  t.test(`a certificate's challenge comes and goes by ${client}`, { skip: !(hasProgram(client) && hasProgram('dig')) && `${client} and dig are not installed`, timeout: 500_000 }, async (t) => {
     const folder = t.testdir({})
     const server = await startServer(launch, folder, new Map([[ZONE, SOA]]), PORT)
     t.teardown(() => server.end('SIGKILL'))
@@ -63,7 +63,7 @@ for (const client of ['nsupdate', 'knsupdate'] as const) {
   })
 }
 
-t.test('what was acknowledged outlives kill -9 at any moment', { timeout: 100_000 }, async (t) => {
+t.test('what was acknowledged outlives kill -9 at any moment', { timeout: 500_000 }, async (t) => {
   const folder = t.testdir({})
   const acknowledged: string[] = []
   let server = await startServer(launch, folder, new Map([[ZONE, SOA]]), PORT)
@@ -90,7 +90,7 @@ t.test('what was acknowledged outlives kill -9 at any moment', { timeout: 100_00
   await server.end()
 })
 
-t.test('a message that comes twice is done once, and a full disk is SERVFAIL', { timeout: 120_000 }, async (t) => {
+t.test('a message that comes twice is done once, and a full disk is SERVFAIL', { timeout: 500_000 }, async (t) => {
   const folder = t.testdir({ state: {} })
   // A small disk that only the server sees, and that ends with it.
   const isSmall = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', join(folder, 'state')]).status === 0
