@@ -42,9 +42,10 @@ export function missingLine(shown: readonly string[], actual: string): string | 
   return undefined
 }
 
-/** Numbers become #, so that times, ports, pids and counts may differ, but addresses do not; runs of blanks become one. */
+/** Numbers become #, so that times, ports, pids and counts may differ, but addresses do not; the day of an HTTP date goes, and runs of blanks become one. */
 function mask(line: string): string {
   return line
+    .replaceAll(/\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} (?=\d{4}\b)/g, '')
     .replaceAll(/"[0-9a-f]{8,}"|\b[0-9a-f]{8}-?[0-9a-f-]{4,}\b/g, '#')
     .replaceAll(/\d+(\.\d+)*(\.…)?/g, (number) => (number.split('.').length === 4 ? number : '#'))
     .replaceAll(/\s+/g, ' ')
