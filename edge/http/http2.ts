@@ -1,16 +1,15 @@
-import { constants, performServerHandshake, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
-import type { TLSSocket } from 'node:tls'
-import { PassingSet } from '../../core/passing.ts'
-import type { BodySink } from './body.ts'
-import { http2Fields, readHttp2Head } from './http2-head.ts'
-import { Pace } from './pace.ts'
-import type { Connection, Framing, Watcher } from './reply.ts'
-import { refusalText } from './refusal.ts'
-import type { Refusal, RequestHead } from './request.ts'
+import type { Socket } from 'node:net'
+import { PassingMap } from '../../core/passing.ts'
+import { Allowance } from './allowance.ts'
+import { HpackDecoder } from './hpack.ts'
+import { addField, FIELD_OVERHEAD, makeRawHead, readHttp2Head, type RawHead } from './http2-head.ts'
+import {
+  ACK, CODES, CONTINUATION, DATA, ENABLE_PUSH, END_HEADERS, END_STREAM, FRAME_HEAD, FRAME_SIZE, GOAWAY, HEADERS, Http2Output, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE,
+  MAX_HEADER_LIST_SIZE, MOST_WINDOW, PADDED, PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, settingsOctets, WINDOW, WINDOW_UPDATE, WITH_PRIORITY, type Gathering
+} from './http2-output.ts'
+import { Http2Stream, type Owner } from './http2-stream.ts'
 import { guard, type Held, type Surroundings } from './surroundings.ts'
 
-/** What HPACK counts for each field beside its octets (RFC 7541 §4.1). */
-const FIELD_OVERHEAD = 32
 /** Streams that a client may take back, and how many more each second: they cost us a request, and it next to nothing (CVE-2023-44487). */
 const RESETS = 200
 const RESETS_PER_SECOND = 20
@@ -25,305 +24,376 @@ const SENT_PER_OVERHEAD = 64
 const FRAMED = 64
 /** Octets of content that a connection brings before somebody takes them: several uploads go on while one is held up. */
 const CONNECTION_WINDOW = 1024 * 1024
-/** Megabytes that one connection makes us hold: answers that it has asked for and not taken, most of them in the cache anyway. */
-const SESSION_MEMORY = 64
+/** Frames of one head, and pieces of content in a row that are empty. */
+const MOST_CONTINUATIONS = 32
+const MOST_EMPTY = 32
+/** How long a client that is told to go may take to do so. */
+const LEAVE_MS = 1000
 
-/** So many at once, and so many more each second; what is beyond that ends a connection. */
-class Allowance {
-  readonly #most: number
-  readonly #perMs: number
-  #left: number
-  #since: number
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
+const NOTHING = Buffer.alloc(0)
 
-  constructor(most: number, perSecond: number, now: number) {
-    this.#most = this.#left = most
-    this.#perMs = perSecond / 1000
-    this.#since = now
-  }
-
-  /** Takes one; false when there is none left. */
-  take(now: number): boolean {
-    this.#left = Math.min(this.#most, this.#left + (now - this.#since) * this.#perMs) - 1
-    this.#since = now
-    return this.#left >= 0
-  }
+/** A head that is being brought. */
+interface Coming {
+  readonly id: number
+  readonly isEnd: boolean
+  readonly parts: Buffer[]
+  size: number
 }
 
 /** One client connection of HTTP/2 (RFC 9113): a request a stream, many at once. */
-export class Http2Connection implements Held {
-  readonly #session: ServerHttp2Session
-  readonly #around: Surroundings
-  readonly #streams = new PassingSet<Http2Reply>()
+export class Http2Connection implements Held, Owner {
+  readonly remoteAddress: string
+  readonly around: Surroundings
+  readonly output: Http2Output
+  readonly #socket: Socket
+  readonly #streams = new PassingMap<number, Http2Stream>()
+  readonly #decoder = new HpackDecoder()
   readonly #resets: Allowance
   readonly #pings: Allowance
-  readonly #socket: TLSSocket
   readonly #begun: number
+  readonly #mostHead: number
+  /** The beginning of a frame of which the rest has not come. */
+  #rest: Buffer = NOTHING
+  #hasPreface = false
+  #hasSettings = false
+  #coming: Coming | undefined
+  #last = 0
+  /** What the client takes of each stream at first, and may still bring on all of them. */
+  #window = WINDOW
+  #mayBring = CONNECTION_WINDOW
+  #credit = 0
+  #received = 0
   /** Octets received that were requests, or content that somebody reads. */
   #useful = 0
+  #empty = 0
   #idleSince: number
+  /** Nothing new is taken. */
+  #isLeaving = false
+  /** Nothing is taken at all. */
+  #isOver = false
+  #deadline = Infinity
 
-  constructor(socket: TLSSocket, around: Surroundings) {
+  constructor(socket: Socket, around: Surroundings, gathering: Gathering) {
     const { limits, now } = around
-    this.#around = around
+    this.around = around
     this.#socket = socket
     this.#begun = this.#idleSince = now
     this.#resets = new Allowance(RESETS, RESETS_PER_SECOND, now)
     this.#pings = new Allowance(PINGS, PINGS_PER_SECOND, now)
-    const remoteAddress = socket.remoteAddress ?? ''
-    this.#session = performServerHandshake(socket, {
-      maxHeaderListPairs: limits.fields + 8,
-      maxSessionInvalidFrames: 100,
-      maxSessionMemory: SESSION_MEMORY,
-      settings: { maxConcurrentStreams: limits.streams, maxHeaderListSize: limits.headSize + limits.fields * FIELD_OVERHEAD, enablePush: false, initialWindowSize: 64 * 1024 }
-    })
-    this.#session.setLocalWindowSize(CONNECTION_WINDOW)
+    this.#mostHead = limits.headSize + limits.fields * FIELD_OVERHEAD
+    this.remoteAddress = socket.remoteAddress ?? ''
+    this.output = new Http2Output(socket, gathering)
+    socket.on('drain', () => guard(around, this, () => this.#drained()))
+    socket.on('end', () => guard(around, this, () => this.#leave()))
     // What went wrong is of no interest: 'close' follows.
-    this.#session.on('error', () => undefined)
-    this.#session.on('stream', (stream: ServerHttp2Stream, fields: IncomingHttpHeaders, _flags: number, raw: string[]) => guard(around, this, () => this.#take(stream, fields, raw, remoteAddress)))
-    this.#session.on('ping', () => this.#spend(this.#pings))
-    this.#session.on('remoteSettings', () => this.#spend(this.#pings))
-    this.#session.once('close', () => around.forget(this))
+    socket.on('error', () => undefined)
+    socket.on('close', () => guard(around, this, () => this.#closed()))
+    this.output.turn(() => {
+      this.output.frame(SETTINGS, 0, 0, settingsOctets([[MAX_CONCURRENT_STREAMS, limits.streams], [MAX_HEADER_LIST_SIZE, this.#mostHead]]))
+      this.output.number(WINDOW_UPDATE, 0, CONNECTION_WINDOW - WINDOW)
+    })
   }
 
   get idle(): boolean {
     return this.#streams.size === 0
   }
 
-  /** GOAWAY: what is under way is finished. */
   wind(): void {
-    if (!this.#session.closed) this.#session.close()
+    if (this.#isLeaving || this.#isOver) return
+    this.#isLeaving = true
+    this.output.turn(() => this.#goAway(CODES.none))
+    if (this.idle) this.#leave()
   }
 
   closeIfIdle(): void {
-    if (this.idle) this.#session.destroy()
+    if (this.idle) this.#leave()
   }
 
   destroy(): void {
-    this.#session.destroy()
+    this.#socket.destroy()
   }
 
   sweep(): void {
-    const { now, limits } = this.#around
-    const { bytesRead, bytesWritten } = this.#socket
-    if (bytesRead - this.#useful > OVERHEAD + (now - this.#begun) * OVERHEAD_PER_MS + bytesWritten / SENT_PER_OVERHEAD) return this.#cutOff()
-    for (const stream of this.#streams) if (stream.deadline <= now) stream.expire()
+    const { now, limits } = this.around
+    if (this.#deadline <= now) return this.destroy()
+    if (this.#isOver) return
+    if (this.#received - this.#useful > OVERHEAD + (now - this.#begun) * OVERHEAD_PER_MS + this.output.sent / SENT_PER_OVERHEAD) return this.#cutOff(CODES.calm)
+    this.output.turn(() => {
+      for (const stream of this.#streams.values()) if (stream.deadline <= now) stream.expire()
+    })
     if (this.idle && now - this.#idleSince > limits.idleMs) {
-      if (this.#session.closed) this.#session.destroy()
-      else this.#session.close()
+      this.wind()
+      this.#leave()
     }
   }
 
-  #spend(allowance: Allowance): void {
-    if (!allowance.take(this.#around.now)) this.#cutOff()
+  credit(octets: number): void {
+    this.#credit += octets
+    if (this.#credit < CONNECTION_WINDOW / 2 || this.#isOver) return
+    this.#mayBring += this.#credit
+    this.output.number(WINDOW_UPDATE, 0, this.#credit)
+    this.#credit = 0
   }
 
-  #cutOff(): void {
-    this.#session.destroy(new Error('a flood'), constants.NGHTTP2_ENHANCE_YOUR_CALM)
+  closed(id: number): void {
+    this.#streams.delete(id)
+    this.#idleSince = this.around.now
+    if (this.#isLeaving && this.idle) process.nextTick(() => this.#leave())
   }
 
-  #take(stream: ServerHttp2Stream, fields: IncomingHttpHeaders, raw: readonly string[], remoteAddress: string): void {
-    const head = readHttp2Head(fields, raw, stream.endAfterHeaders, this.#around.limits)
-    if ('method' in head) this.#useful += head.text.length + FRAMED
-    const reply = new Http2Reply(stream, head, remoteAddress, this.#around, {
-      took: (octets) => (this.#useful += octets + FRAMED),
-      closed: (wasTakenBack) => {
-        this.#streams.delete(reply)
-        this.#idleSince = this.#around.now
-        if (wasTakenBack) this.#spend(this.#resets)
+  /** Takes `length` octets from the client; `buffer` may be used again afterwards. */
+  receive(buffer: Buffer, length: number): void {
+    this.#received += length
+    if (this.#isOver) return
+    this.output.turn(() => {
+      const octets = this.#rest.length === 0 ? buffer.subarray(0, length) : Buffer.concat([this.#rest, buffer.subarray(0, length)])
+      const taken = this.#frames(octets)
+      this.#rest = taken < octets.length && !this.#isOver ? Buffer.from(octets.subarray(taken)) : NOTHING
+    })
+    if (this.output.isStuck && !this.#isOver) {
+      this.#socket.pause()
+      this.#deadline = this.around.now + this.around.limits.idleMs
+    }
+  }
+
+  /** @returns how many octets were whole frames */
+  #frames(octets: Buffer): number {
+    let at = 0
+    if (!this.#hasPreface) {
+      if (octets.compare(PREFACE, 0, Math.min(PREFACE.length, octets.length), 0, Math.min(PREFACE.length, octets.length)) !== 0) return this.#cutOff(CODES.protocol), 0
+      if (octets.length < PREFACE.length) return 0
+      this.#hasPreface = true
+      at = PREFACE.length
+    }
+    while (octets.length - at >= FRAME_HEAD && !this.#isOver) {
+      const length = (octets[at]! << 16) | (octets[at + 1]! << 8) | octets[at + 2]!
+      if (length > FRAME_SIZE) return this.#cutOff(CODES.frameSize), at
+      const end = at + FRAME_HEAD + length
+      if (end > octets.length) break
+      const code = this.#frame(octets[at + 3]!, octets[at + 4]!, octets.readUInt32BE(at + 5) & MOST_WINDOW, octets.subarray(at + FRAME_HEAD, end))
+      if (code !== undefined) return this.#cutOff(code), at
+      at = end
+    }
+    return at
+  }
+
+  /** @returns a code where the connection cannot go on */
+  #frame(type: number, flags: number, id: number, payload: Buffer): number | undefined {
+    if (!this.#hasSettings && (type !== SETTINGS || (flags & ACK) !== 0)) return CODES.protocol
+    if (this.#coming !== undefined && (type !== CONTINUATION || id !== this.#coming.id)) return CODES.protocol
+    switch (type) {
+      case DATA:
+        return this.#data(flags, id, payload)
+      case HEADERS:
+        return this.#headers(flags, id, payload)
+      case CONTINUATION:
+        return this.#coming === undefined ? CODES.protocol : this.#continue(this.#coming, flags, payload)
+      case PRIORITY:
+        return id === 0 ? CODES.protocol : payload.length === 5 ? undefined : CODES.frameSize
+      case RST_STREAM:
+        return this.#reset(id, payload)
+      case SETTINGS:
+        return id === 0 ? this.#settings(flags, payload) : CODES.protocol
+      case PUSH_PROMISE:
+        return CODES.protocol
+      case PING:
+        return this.#ping(flags, id, payload)
+      case GOAWAY:
+        return id !== 0 ? CODES.protocol : payload.length < 8 ? CODES.frameSize : undefined
+      case WINDOW_UPDATE:
+        return this.#widen(id, payload)
+      default:
+        return undefined
+    }
+  }
+
+  /** A payload without its padding; undefined where there is more padding than payload (§6.1). */
+  #unpadded(flags: number, payload: Buffer): Buffer | undefined {
+    if ((flags & PADDED) === 0) return payload
+    const padding = payload[0] ?? 0
+    return padding < payload.length ? payload.subarray(1, payload.length - padding) : undefined
+  }
+
+  #data(flags: number, id: number, payload: Buffer): number | undefined {
+    const octets = this.#unpadded(flags, payload)
+    if (id === 0 || id > this.#last || octets === undefined) return CODES.protocol
+    this.#mayBring -= payload.length
+    if (this.#mayBring < 0) return CODES.flowControl
+    const isEnd = (flags & END_STREAM) !== 0
+    this.#empty = octets.length > 0 || isEnd ? 0 : this.#empty + 1
+    if (this.#empty > MOST_EMPTY) return CODES.calm
+    const stream = this.#streams.get(id)
+    // What a stream that is over still brings was under way.
+    this.#useful += octets.length + (stream === undefined || octets.length === 0 ? 0 : FRAMED)
+    const unused = stream === undefined ? payload.length : payload.length - octets.length
+    if (unused > 0) this.credit(unused)
+    if (stream === undefined) return undefined
+    const code = stream.take(octets, payload.length, isEnd)
+    if (code === CODES.streamClosed) return code
+    if (code !== undefined) {
+      this.credit(octets.length)
+      stream.reset(code)
+    }
+    return undefined
+  }
+
+  #headers(flags: number, id: number, payload: Buffer): number | undefined {
+    let block = this.#unpadded(flags, payload)
+    if (id % 2 === 0 || block === undefined) return CODES.protocol
+    if ((flags & WITH_PRIORITY) !== 0) {
+      if (block.length < 5) return CODES.frameSize
+      block = block.subarray(5)
+    }
+    const coming: Coming = { id, isEnd: (flags & END_STREAM) !== 0, parts: [], size: 0 }
+    return this.#continue(coming, flags, block)
+  }
+
+  #continue(coming: Coming, flags: number, block: Buffer): number | undefined {
+    coming.size += block.length
+    if (coming.size > this.#mostHead + FRAME_SIZE || coming.parts.length > MOST_CONTINUATIONS) return CODES.calm
+    if ((flags & END_HEADERS) !== 0) {
+      this.#coming = undefined
+      return this.#head(coming, coming.parts.length === 0 ? block : Buffer.concat([...coming.parts, block]))
+    }
+    coming.parts.push(Buffer.from(block))
+    this.#coming = coming
+    return undefined
+  }
+
+  /** A head is here. */
+  #head({ id, isEnd }: Coming, block: Buffer): number | undefined {
+    const raw = makeRawHead()
+    if (!this.#decoder.read(block, (name, value) => addField(raw, name, value, this.#mostHead))) return CODES.compression
+    const stream = this.#streams.get(id)
+    if (stream !== undefined) {
+      // Trailers are read and left out.
+      if (!isEnd || raw.own.size > 0 || raw.isMalformed) stream.reset(CODES.protocol)
+      else {
+        const code = stream.take(NOTHING, 0, true)
+        if (code !== undefined) stream.reset(code)
       }
-    })
-    this.#streams.add(reply)
-    if ('method' in head) this.#around.handle(head, reply)
-    else reply.refuse(head)
-  }
-}
-
-/** Who holds the streams of a connection. */
-interface Owner {
-  /** So many octets of content were read. */
-  took(octets: number): void
-  closed(wasTakenBack: boolean): void
-}
-
-/** The answer to the request of one stream. */
-class Http2Reply implements Connection {
-  readonly remoteAddress: string
-  /** Sweeps end the stream after this moment (`Surroundings.now`). */
-  deadline = Infinity
-  readonly #stream: ServerHttp2Stream
-  readonly #around: Surroundings
-  readonly #content: RequestHead['content']
-  readonly #owner: Owner
-  #watcher: Watcher | undefined
-  #sink: BodySink | undefined
-  #taken = 0
-  /** Of the content, and of the answer once the client did not keep up. */
-  #bringing: Pace | undefined
-  #taking: Pace | undefined
-  /** We ended it early. */
-  #cut = false
-
-  constructor(stream: ServerHttp2Stream, head: RequestHead | Refusal, remoteAddress: string, around: Surroundings, owner: Owner) {
-    this.#stream = stream
-    this.#around = around
-    this.#owner = owner
-    this.remoteAddress = remoteAddress
-    this.#content = 'content' in head ? head.content : 0
-    stream.on('error', () => undefined)
-    stream.on('drain', () => this.#guard(() => this.#drained()))
-    stream.once('close', () => {
-      const watcher = this.#watcher
-      const sink = this.#sink
-      this.#watcher = this.#sink = undefined
-      owner.closed(!this.#cut && stream.rstCode !== constants.NGHTTP2_NO_ERROR)
-      this.#guard(() => sink?.broken({ status: 400, reason: 'the stream was reset' }))
-      this.#guard(() => watcher?.gone())
-    })
-  }
-
-  /** GOAWAY tells it, not the answer. */
-  get closesAfter(): boolean {
-    return false
-  }
-
-  readBody(sink: BodySink, expectsContinue: boolean): void {
-    const { limits } = this.#around
-    this.#sink = sink
-    this.#bringing = new Pace(limits)
-    if (expectsContinue) this.#stream.additionalHeaders({ ':status': 100 })
-    this.#awaitContent()
-    this.#stream.on('data', (piece: Buffer) => {
-      // What was under way when it turned out to be too much is no flood.
-      this.#owner.took(piece.length)
-      if (this.#sink === undefined) return
-      this.#taken += piece.length
-      this.#bringing?.add(piece.length)
-      if (this.#taken > limits.bodySize) return this.#tooLarge()
-      this.#awaitContent()
-      this.#guard(() => sink.data(piece))
-    })
-    this.#stream.once('end', () => {
-      if (this.#sink === undefined) return
-      this.#sink = undefined
-      this.deadline = Infinity
-      this.#guard(() => sink.end())
-    })
-  }
-
-  pauseBody(): void {
-    this.deadline = Infinity
-    this.#bringing?.rest(this.#around.now)
-    this.#stream.pause()
-  }
-
-  resumeBody(): void {
-    if (this.#sink === undefined || !this.#stream.isPaused()) return
-    this.#awaitContent()
-    this.#stream.resume()
-  }
-
-  whole(head: string, body?: Buffer, end = ''): void {
-    this.#watcher = undefined
-    if (!this.#respond(http2Fields(head, end), body === undefined || body.length === 0)) return
-    if (body === undefined || body.length === 0) return
-    this.#around.bytesSent += body.length
-    this.#stream.end(body)
-    this.#awaitTaking(this.#stream.writableNeedDrain, body.length)
-  }
-
-  lends(): boolean {
-    return false
-  }
-
-  open(head: string, _framing: Framing, watcher: Watcher): void {
-    this.#watcher = watcher
-    this.#respond(http2Fields(head, ''), false)
-  }
-
-  inform(head: string): void {
-    if (!this.#stream.destroyed && !this.#stream.headersSent) this.#stream.additionalHeaders(http2Fields(head, ''))
-  }
-
-  switchTo(): void {
-    this.abort()
-  }
-
-  watch(watcher: Watcher): void {
-    this.#watcher = watcher
-  }
-
-  write(piece: Buffer): boolean {
-    if (this.#stream.destroyed) return false
-    this.#around.bytesSent += piece.length
-    const room = this.#stream.write(piece)
-    this.#awaitTaking(!room, piece.length)
-    return room
-  }
-
-  finish(): void {
-    this.#watcher = undefined
-    this.#stream.end()
-    this.#awaitTaking(this.#stream.writableLength > 0, 0)
-  }
-
-  abort(): void {
-    this.#watcher = undefined
-    this.#cut = true
-    // `close` would end the body in order first, so that it would be taken for whole.
-    this.#stream.destroy(new Error('the answer cannot be completed'))
-  }
-
-  refuse(refusal: Refusal): void {
-    this.whole(...refusalText(refusal))
-  }
-
-  /** A fault of ours ends this stream alone. */
-  #guard(work: () => void): void {
-    try {
-      work()
-    } catch (error) {
-      this.#around.fault(error)
-      this.abort()
+      return undefined
     }
+    if (id <= this.#last) return CODES.streamClosed
+    this.#last = id
+    if (this.#isLeaving) return undefined
+    if (this.#streams.size >= this.around.limits.streams) {
+      this.output.number(RST_STREAM, id, CODES.refused)
+      return this.#resets.take(this.around.now) ? undefined : CODES.calm
+    }
+    return this.#take(id, raw, isEnd, block.length)
   }
 
-  /** The deadline has passed. */
-  expire(): void {
-    this.deadline = Infinity
-    this.#cut = true
-    this.#stream.destroy(new Error('it took too long'))
+  #take(id: number, raw: RawHead, isEnd: boolean, octets: number): number | undefined {
+    const head = readHttp2Head(raw, isEnd, this.around.limits)
+    if (head === undefined) {
+      this.output.number(RST_STREAM, id, CODES.protocol)
+      return this.#resets.take(this.around.now) ? undefined : CODES.calm
+    }
+    const isGood = 'method' in head
+    if (isGood) this.#useful += octets + FRAMED
+    const stream = new Http2Stream(id, this, this.#window, isGood ? head.content : isEnd ? 0 : 'chunked')
+    this.#streams.set(id, stream)
+    try {
+      if (isGood) this.around.handle(head, stream)
+      else stream.refuse(head)
+    } catch (error) {
+      // A fault of ours ends this stream alone.
+      this.around.fault(error)
+      stream.abort()
+    }
+    return undefined
   }
 
-  #respond(fields: OutgoingHttpHeaders, endStream: boolean): boolean {
-    if (this.#stream.destroyed || this.#stream.closed) return false
-    this.#stream.respond(fields, { endStream })
-    // What nobody reads of the content need not be sent (RFC 9113 §8.1).
-    if (this.#content !== 0 && this.#sink === undefined) this.#stream.once('finish', () => this.#stream.close(constants.NGHTTP2_NO_ERROR))
-    return true
+  #reset(id: number, payload: Buffer): number | undefined {
+    if (payload.length !== 4) return CODES.frameSize
+    if (id === 0 || id > this.#last) return CODES.protocol
+    this.#streams.get(id)?.drop('the stream was reset')
+    return this.#resets.take(this.around.now) ? undefined : CODES.calm
   }
 
-  #tooLarge(): void {
-    const sink = this.#sink!
-    this.#sink = undefined
-    const refusal: Refusal = { status: 413, reason: `the content is larger than ${this.#around.limits.bodySize} octets` }
-    this.deadline = Infinity
-    sink.broken(refusal)
-    if (this.#stream.headersSent) this.abort()
-    else this.refuse(refusal)
+  #settings(flags: number, payload: Buffer): number | undefined {
+    if ((flags & ACK) !== 0) return payload.length === 0 ? undefined : CODES.frameSize
+    if (payload.length % 6 !== 0) return CODES.frameSize
+    this.#hasSettings = true
+    for (let at = 0; at < payload.length; at += 6) {
+      const value = payload.readUInt32BE(at + 2)
+      const name = payload.readUInt16BE(at)
+      if (name === ENABLE_PUSH && value > 1) return CODES.protocol
+      if (name === MAX_FRAME_SIZE && (value < FRAME_SIZE || value > 0xffffff)) return CODES.protocol
+      if (name !== INITIAL_WINDOW_SIZE) continue
+      if (value > MOST_WINDOW) return CODES.flowControl
+      const by = value - this.#window
+      this.#window = value
+      for (const stream of this.#streams.values()) {
+        if (stream.window + by > MOST_WINDOW) return CODES.flowControl
+        stream.widen(by)
+      }
+    }
+    this.output.frame(SETTINGS, ACK, 0)
+    return this.#pings.take(this.around.now) ? undefined : CODES.calm
   }
 
-  #awaitContent(): void {
-    if (this.#bringing !== undefined) this.deadline = this.#bringing.wait(this.#around.now)
+  #ping(flags: number, id: number, payload: Buffer): number | undefined {
+    if (id !== 0) return CODES.protocol
+    if (payload.length !== 8) return CODES.frameSize
+    if ((flags & ACK) !== 0) return undefined
+    this.output.frame(PING, ACK, 0, payload)
+    return this.#pings.take(this.around.now) ? undefined : CODES.calm
   }
 
-  #awaitTaking(isFull: boolean, octets: number): void {
-    if (isFull) this.deadline = (this.#taking ??= new Pace(this.#around.limits)).wait(this.#around.now)
-    this.#taking?.add(octets)
+  #widen(id: number, payload: Buffer): number | undefined {
+    if (payload.length !== 4) return CODES.frameSize
+    const by = payload.readUInt32BE(0) & MOST_WINDOW
+    if (id > this.#last || (id === 0 && by === 0)) return CODES.protocol
+    if (id === 0) {
+      this.output.window += by
+      if (this.output.window > MOST_WINDOW) return CODES.flowControl
+      this.output.resume()
+      return undefined
+    }
+    const stream = this.#streams.get(id)
+    if (stream === undefined) return undefined
+    if (by === 0) stream.reset(CODES.protocol)
+    else if (stream.window + by > MOST_WINDOW) stream.reset(CODES.flowControl)
+    else stream.widen(by)
+    return undefined
   }
 
   #drained(): void {
-    this.#taking?.rest(this.#around.now)
-    this.deadline = Infinity
-    this.#watcher?.drained()
+    if (!this.#isOver) this.#deadline = Infinity
+    this.output.turn(() => this.output.resume())
+    if (!this.output.isStuck && this.#socket.isPaused()) this.#socket.resume()
+  }
+
+  #goAway(code: number): void {
+    const payload = Buffer.alloc(8)
+    payload.writeUInt32BE(this.#last, 0)
+    payload.writeUInt32BE(code, 4)
+    this.output.frame(GOAWAY, 0, 0, payload)
+  }
+
+  /** Ends the connection, and says why. */
+  #cutOff(code: number): void {
+    if (this.#isOver) return
+    this.#isLeaving = true
+    this.output.turn(() => this.#goAway(code))
+    this.#leave()
+  }
+
+  #leave(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#deadline = this.around.now + LEAVE_MS
+    this.output.flush()
+    this.#socket.end()
+    for (const stream of this.#streams.values()) stream.drop('the connection was ended')
+  }
+
+  #closed(): void {
+    this.#isOver = true
+    this.around.forget(this)
+    for (const stream of this.#streams.values()) guard(this.around, this, () => stream.drop('the connection was closed'))
   }
 }

@@ -1,4 +1,4 @@
-// HTTP/1.1 and HTTP/2 on sockets, towards clients and (HTTP/1.1) towards parents and origins.
+// HTTP/1.1 and HTTP/2 (frames and HPACK of our own) on sockets, towards clients and (HTTP/1.1) towards parents and origins.
 //
 // HttpServer listens on node:net or node:tls, parses strictly (RFC 9112) and calls a Handler with a RequestHead and the
 // Connection, which is where the answer goes: `whole` in one go, or `open`, `write`, `finish`. Heads are those of HTTP/1.1

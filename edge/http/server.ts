@@ -4,6 +4,7 @@ import type { Clock } from '../../core/clock.ts'
 import { tlsOptions, type Certificates } from '../tls/index.ts'
 import { Http1Connection } from './connection.ts'
 import { Http2Connection } from './http2.ts'
+import { makeGathering } from './http2-output.ts'
 import { readInto, readSecureInto } from './read-into.ts'
 import type { Handler } from './reply.ts'
 import { makeSeats, type Seats } from './seats.ts'
@@ -40,6 +41,7 @@ export class HttpServer {
   readonly #servers: Server[] = []
   /** Every connection of HTTP/1.1 is read into this one: what is read is dealt with before the next is. */
   readonly #readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
+  readonly #gathering = makeGathering()
   readonly #connections = new Set<Held>()
   readonly #seats: Seats
   readonly #sweeper: NodeJS.Timeout
@@ -131,12 +133,11 @@ export class HttpServer {
   }
 
   #acceptSecure(socket: TLSSocket): void {
-    if (socket.alpnProtocol === 'h2') this.#connections.add(new Http2Connection(socket, this.#around))
-    else {
-      const connection = this.#hold(socket)
-      if (readSecureInto(socket, this.#readBuffer, (length) => guard(this.#around, connection, () => connection.receive(this.#readBuffer, length)))) socket.resume()
-      else connection.listenTo(socket)
-    }
+    const connection = socket.alpnProtocol === 'h2' ? new Http2Connection(socket, this.#around, this.#gathering) : new Http1Connection(socket, this.#around)
+    this.#connections.add(connection)
+    const receive = (octets: Buffer, length: number): void => guard(this.#around, connection, () => connection.receive(octets, length))
+    if (!readSecureInto(socket, this.#readBuffer, (length) => receive(this.#readBuffer, length))) socket.on('data', (piece: Buffer) => receive(piece, piece.length))
+    socket.resume()
   }
 
   #acceptPlain(accepted: Socket): void {

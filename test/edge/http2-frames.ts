@@ -23,6 +23,8 @@ export interface Attacker {
   /** Resolves when it is sent, or cannot be any more. */
   send(octets: Buffer): Promise<void>
   isClosed(): boolean
+  /** Heads that came. */
+  answers(): number
   /** What the server said of it: `GOAWAY 11`. */
   said(): string
   close(): void
@@ -34,10 +36,12 @@ export async function attacker(port: number, host: string): Promise<Attacker> {
   await new Promise<void>((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject))
   let closed = false
   let said = 'cut off'
+  let answers = 0
   let held: Buffer = Buffer.alloc(0)
   socket.on('data', (piece: Buffer) => {
     held = Buffer.concat([held, piece])
     for (let length = frameLength(held); length !== undefined; length = frameLength(held)) {
+      if (held[3] === 1) answers++
       if (held[3] === 7) said = `GOAWAY ${held.readUInt32BE(13)}`
       held = held.subarray(length)
     }
@@ -52,6 +56,7 @@ export async function attacker(port: number, host: string): Promise<Attacker> {
       }),
     isClosed: () => closed,
     said: () => said,
+    answers: () => answers,
     close: () => void socket.destroy()
   }
 }
