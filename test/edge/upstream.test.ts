@@ -181,18 +181,24 @@ t.test('what is not taken is not read', async (t) => {
     socket.write(Buffer.alloc(size, 'x'))
   })
   let length = 0
+  let isPaused = false
   let fetching: Fetching | undefined
+  const pause = (): void => {
+    fetching!.pause()
+    isPaused = true
+  }
   const over = new Promise<string>((resolve) => {
     fetching = makeClient(t).fetch({ server: { secure: false, address: '127.0.0.1', port }, method: 'GET', path: '/', fields: ['Host', 'a'], connectMs: 30_000, responseMs: 30_000 }, {
-      head: () => setImmediate(() => fetching!.pause()),
+      head: () => setImmediate(pause),
       data: (piece) => (length += piece.length),
       end: () => resolve('end'),
       trouble: ({ detail }) => resolve(detail)
     })
   })
+  await until(() => isPaused && sockets[0]!.writableLength > 0)
   // The kernel's buffers are full when nothing has moved for a while.
-  for (let before = -1; sockets[0]?.writableLength !== before; ) {
-    before = sockets[0]?.writableLength ?? -2
+  for (let before = -1; sockets[0]!.writableLength !== before; ) {
+    before = sockets[0]!.writableLength
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
   t.ok(sockets[0]!.writableLength > 0, 'the server waits')
