@@ -70,24 +70,25 @@ t.test('tunnels: no more than there may be in all, at once or later', { skip }, 
 })
 
 t.test('tunnels hold the places of their clients, and a worker that dies gives back its own alone', { skip }, async (t) => {
-  const { port, crew, connect } = await makeEchoing(t, 2, { 'tunnels': 12, 'clients-per-address': 12 })
-  const open = await Promise.all(Array.from({ length: 12 }, () => upgrade(t, port)))
+  const { port, crew, connect } = await makeEchoing(t, 2, { tunnels: 24, 'clients-per-address': 24 })
+  // Of so many neither worker is without one.
+  const open = await Promise.all(Array.from({ length: 24 }, () => upgrade(t, port)))
   t.same([...new Set(open.map(({ status }) => status))], [101])
   const refused = await connect().then(async (client) => {
     client.send(`GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`)
     return (await client.reply()).broken
   }, () => true)
-  t.ok(refused, 'the thirteenth of one address is one too many')
+  t.ok(refused, 'the twenty-fifth of one address is one too many')
   const gone = open.map(({ socket }) => new Promise<void>((resolve) => socket.once('close', () => resolve())))
   crew.kill(1)
   await until('it is seen', () => crew.serving === 1)
   await until('its tunnels are closed', () => open.some(({ socket }) => socket.destroyed))
   await until('it is back', () => crew.serving === 2)
   const left = open.filter(({ socket }) => !socket.destroyed)
-  t.ok(left.length > 0 && left.length < 12, `${left.length} of 12 are the other's`)
+  t.ok(left.length > 0 && left.length < 24, `${left.length} of 24 are the other's`)
   t.same(await Promise.all(left.map(({ echoes }) => echoes(100_000))), left.map(() => true), 'they go on')
   const more: Upgraded[] = []
-  while (left.length + more.length < 12) more.push(await upgrade(t, port))
+  while (left.length + more.length < 24) more.push(await upgrade(t, port))
   t.same([...new Set(more.map(({ status }) => status))], [101], 'as many as were lost find a place')
   for (const { socket } of open) socket.destroy()
   await Promise.all(gone)
