@@ -164,6 +164,7 @@ export class Http1Connection implements Connection, Headed {
     this.#tunnel = sink
     this.#body = new BodyReader(Infinity, Infinity, sink)
     this.#readOn()
+    if (this.#ended) sink.end()
   }
 
   /** Asks to be told when the client goes while its answer is still awaited. */

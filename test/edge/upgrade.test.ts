@@ -59,6 +59,22 @@ t.test('WebSocket through three tiers', async (t) => {
   await until('the end at the origin', () => origin.received[0]!.socket.readableEnded || origin.received[0]!.socket.destroyed)
 })
 
+t.test('a client that has ended its side before it is answered: the origin is told, and the tunnel ends', async (t) => {
+  let switchNow = (): void => undefined
+  const origin = await startRaw(t, (_head, socket) => {
+    switchNow = () => void socket.write(SWITCHING)
+    socket.on('end', () => socket.end()).resume()
+  })
+  await makeTiers(t, origin.port)
+  const socket = connect({ port: PORT, host: ADDRESS.icn, allowHalfOpen: true }, () => socket.end(UPGRADE))
+  t.teardown(() => socket.destroy())
+  socket.on('error', () => undefined).resume()
+  await until('the request at the origin', () => origin.received.length === 1)
+  switchNow()
+  await until('the end at the origin', () => origin.received[0]!.socket.destroyed)
+  await until('the end at the client', () => socket.readableEnded)
+})
+
 t.test('who does not read is waited for; who says nothing is not', async (t) => {
   let socketAtOrigin: Socket | undefined
   const origin = await startRaw(t, (_head, socket) => {
