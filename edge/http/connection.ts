@@ -161,8 +161,7 @@ export class Http1Connection implements Connection, Headed {
 
   switchTo(head: string, watcher: Watcher, sink: BodySink): void {
     this.open(head, 'close', watcher)
-    this.#tunnel = sink
-    this.#body = new BodyReader(Infinity, Infinity, sink)
+    this.#body = new BodyReader(Infinity, Infinity, (this.#tunnel = sink))
     this.#readOn()
     if (this.#ended) sink.end()
   }
