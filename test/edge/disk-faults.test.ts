@@ -72,7 +72,9 @@ async function inject(edge: Living, calls: string, error: string): Promise<Child
 async function detach(tracer: ChildProcess): Promise<void> {
   const gone = new Promise((resolve) => tracer.once('exit', resolve))
   tracer.kill('SIGINT')
+  const late = setTimeout(() => tracer.kill('SIGKILL'), 5000)
   await gone
+  clearTimeout(late)
 }
 
 function whyNoTrace(): string | false {

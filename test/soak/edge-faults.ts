@@ -42,6 +42,9 @@ export async function troubleDisks(options: { folder: string; isSmall: boolean; 
       const gone = new Promise((resolve) => tracer.once('exit', resolve).once('error', resolve))
       await Promise.race([gone, sleep(lasting)])
       tracer.kill('SIGINT')
+      // Whom it traces may just be ending, for which it would wait.
+      await Promise.race([gone, sleep(2000)])
+      tracer.kill('SIGKILL')
       await gone
     }
   }
