@@ -97,7 +97,8 @@ t.test('too many open files: who has a connection is answered, and all are once 
   t.ok(await becomes(() => edge.descriptors() >= room - 1), 'it has no more')
   const ticks = ticksOf(edge)
   const from = performance.now()
-  for (let at = 0; at < 20; at++) t.equal(await edge.ask(at, { agent: kept }), 'right', 'a hit over the connection that is there')
+  // Those that are in memory: the others would take a file.
+  for (let at = 1; at < 20; at++) t.equal(await edge.ask(at, { agent: kept }), 'right', 'a hit over the connection that is there')
   const missed = await edge.ask(4711, { agent: kept })
   t.ok(['right', '502', '503'].includes(missed), `a miss: ${missed}`)
   await becomes(() => performance.now() - from > 1000)
