@@ -61,7 +61,11 @@ export function openCatalogue(options: CatalogueOptions): Catalogue {
     expire: (origin) => expireZone(state, origin),
     writeBack: (zone, isDry) => {
       const { reply, changed } = writeBack(state, zone, isDry)
-      return changed.size === 0 ? { reply } : { reply, result: load(state, { changed }) }
+      if (changed.size === 0) return { reply }
+      const result = load(state, { changed })
+      // Beside the copy of before, what updates took away would look like an accident to whoever starts next.
+      lastGood.flush()
+      return { reply, result }
     },
     policies: () => state.policies,
     follows: () => new Set([...state.policyFollows, ...[...state.including].flatMap((name) => [...followsOf(state.zones.get(name))])]),
