@@ -50,7 +50,7 @@ export function answerJoined(worker: Worker, viewer: Viewer, gap: Gap, coming: C
   const after = missing.last < range.last ? runsOf(worker, key, parts, { first: missing.last + 1, last: range.last }) : []
   if (before === undefined || after === undefined) return false
   const lines = toLines(mergeFields(list.lines, fromLines(withoutRange(coming.lines)))) + coming.alone
-  const head = partHead(worker, viewer, lines, range, parts.length, wayOf(worker, viewer, 'Miss', status, coming.age))
+  const head = partHead(worker, viewer, lines, range, parts.length, wayOf(worker, viewer, 'Miss', status, coming.age, coming.tags))
   const held = (run: Run): Slice => sliceOf(worker, run)
   const fetched: Slice = { fill: coming.fill, first: missing.first - part.first, last: missing.last - part.first }
   const joined = joinSlices([...before.map(held), fetched, ...after.map(held)], (error) => worker.fault(error))

@@ -23,6 +23,8 @@ export interface Way {
   readonly keepAlive?: boolean
   /** Proof for the tier that asked. */
   readonly proof?: string | undefined
+  /** Cache-Tag for the tier that asked, where it is hidden from viewers. */
+  readonly tags?: string | undefined
 }
 
 /** The whole head, the empty line included; the request id stands last. `lines` and `length` are of the response itself. */
@@ -33,6 +35,7 @@ export function renderHead(worker: Worker, status: number, lines: string, framin
   if (way.age !== undefined) head += `Age: ${way.age}\r\n`
   head += `Cache-Status: ${way.status}\r\n`
   if (worker.role === 'edge') head += `X-Cache: ${way.cache} from nearcast\r\nX-Nearcast-Pop: ${worker.name}\r\n`
+  if (way.tags !== undefined) head += `Cache-Tag: ${way.tags}\r\n`
   if (way.proof !== undefined) head += `X-Nearcast-Tier: ${way.proof}\r\n`
   if (way.close) head += 'Connection: close\r\n'
   else if (way.keepAlive === true) head += 'Connection: keep-alive\r\n'

@@ -2,7 +2,7 @@ import type { Viewer } from './asked.ts'
 import { Fill, primaryKey } from './cache/index.ts'
 import { interimHead, renderHead, type Way } from './head.ts'
 import { requestField, fieldName, type Fetching, type RequestHead, type UpstreamTrouble } from './http/index.ts'
-import { fieldOf, toLines, type FieldList } from './message/index.ts'
+import { fieldOf, filterFields, toLines, type FieldList } from './message/index.ts'
 import { passedOn } from './passed.ts'
 import { upstreamFields } from './question.ts'
 import { relay } from './relay.ts'
@@ -118,15 +118,16 @@ function sendContent({ request, reply }: Viewer, fetching: Fetching, stop: () =>
 
 function answerPassed(worker: Worker, viewer: Viewer, { status, fields, forward }: { status: number; fields: FieldList; forward: string }, fill: Fill, stop: () => void): void {
   const { request, reply } = viewer
-  const passed = passedOn(worker.node, fields, worker.clock.now())
+  const above = passedOn(worker.node, fields, worker.clock.now())
+  const passed = worker.hidesTags ? filterFields(above, (name) => name !== 'cache-tag') : above
   const stated = fieldOf(fields, 'content-length')
   const bodiless = status === 204 || status === 304
   const framing = stated !== undefined || bodiless ? 'length' : request.minor === 1 ? 'chunked' : 'close'
-  const above = fieldOf(fields, 'cache-status')
+  const statusAbove = fieldOf(fields, 'cache-status')
   const own = `${worker.node}; ${forward}`
   const close = reply.closesAfter || framing === 'close'
   const proof = viewer.nonce === undefined ? undefined : worker.auth.answer(viewer.nonce, status)
-  const way: Way = { cache: 'Miss', status: above === undefined ? own : `${above}, ${own}`, id: viewer.id!, close, keepAlive: request.minor === 0 && !close, proof }
+  const way: Way = { cache: 'Miss', status: statusAbove === undefined ? own : `${statusAbove}, ${own}`, id: viewer.id!, close, keepAlive: request.minor === 0 && !close, proof }
   const head = renderHead(worker, status, toLines(passed), { ...(stated === undefined || bodiless ? {} : { length: Number(stated) }), chunked: framing === 'chunked' }, way)
   if (!bodiless) return relay(worker, reply, head, framing, fill, () => { if (fill.state === 'open') stop() })
   reply.whole(head)

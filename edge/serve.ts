@@ -134,7 +134,7 @@ function answerHeldPart(worker: Worker, viewer: Viewer, list: StoredObject, cach
   const { key } = viewer
   const parts = unpackParts(list.body)
   const range = rangeOf(worker, viewer, { ...list, status: 200 }, parts.length)
-  const way = wayOf(worker, viewer, cache, status, Math.floor(ageAt(list, worker.clock.now()) / 1000))
+  const way = wayOf(worker, viewer, cache, status, Math.floor(ageAt(list, worker.clock.now()) / 1000), list.tags)
   if (range === 'unsatisfiable') return answerUnsatisfiable(worker, viewer, parts.length, way.id)
   const runs = range === undefined ? undefined : runsOf(worker, key, parts, range)
   if (range === undefined || runs === undefined) return fetch(worker, viewer, key, 'uri-miss', undefined, partOf(viewer) === undefined ? 'alone' : 'for a part')
@@ -325,7 +325,7 @@ function answerComing(worker: Worker, viewer: Viewer, coming: Coming, forward: s
   if (shared !== undefined) return relay(worker, reply, shared, coming.length === undefined ? 'chunked' : 'length', coming.fill, leave)
   const status = statusOf(worker, coming, forward)
   if (answerError(worker, viewer, coming.status, status, () => sayStatus(worker, viewer, coming.status))) return leave()
-  const way = wayOf(worker, viewer, 'Miss', status, coming.age)
+  const way = wayOf(worker, viewer, 'Miss', status, coming.age, coming.tags)
   if (getPart !== undefined && coming.part !== undefined && isOther(viewer, coming.part)) {
     leave()
     return getPart()
@@ -367,7 +367,7 @@ function answerStored(worker: Worker, viewer: Viewer, object: StoredObject, cach
 /** All of it, its head, a part, or that it has not changed. */
 function answerShown(worker: Worker, viewer: Viewer, object: StoredObject, cache: Way['cache'], status: string): void {
   const { request, reply } = viewer
-  const way = wayOf(worker, viewer, cache, status, Math.floor(ageAt(object, worker.clock.now()) / 1000))
+  const way = wayOf(worker, viewer, cache, status, Math.floor(ageAt(object, worker.clock.now()) / 1000), object.tags)
   if (mayAnswer304(worker, viewer, object)) return answer304(worker, viewer, object.lines, way)
   const length = lengthOf(object)
   const range = rangeOf(worker, viewer, object, length)

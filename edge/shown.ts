@@ -77,9 +77,10 @@ export function answer304(worker: Worker, viewer: Viewer, lines: string, way: Wa
 
 export const proofOf = (worker: Worker, viewer: Viewer, status: number): string | undefined => (viewer.nonce === undefined ? undefined : worker.auth.answer(viewer.nonce, status))
 
-export function wayOf(worker: Worker, viewer: Viewer, cache: Way['cache'], status: string, age: number | undefined): Way {
+/** @param tags of the response: an equal has to know them, by which what it holds is purged */
+export function wayOf(worker: Worker, viewer: Viewer, cache: Way['cache'], status: string, age: number | undefined, tags: string): Way {
   const { request, reply } = viewer
   const id = viewer.id ?? makeId(worker)
   const close = reply.closesAfter
-  return { cache, status, ...(age === undefined ? {} : { age }), id, close, keepAlive: request.minor === 0 && !close }
+  return { cache, status, ...(age === undefined ? {} : { age }), ...(worker.hidesTags && viewer.nonce !== undefined && tags !== '' && { tags }), id, close, keepAlive: request.minor === 0 && !close }
 }

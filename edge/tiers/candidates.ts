@@ -28,7 +28,9 @@ const FIRST_WAIT_MS = 50
 /** The tiers on the way up that are alive, then the origins: those that are well, in the order of their balance. */
 export function candidatesFor(asker: Asker, route: Route, question: Question): Candidates {
   const { clock, liveness } = asker
-  const tiers = tiersFor(route, question.key, liveness, clock.now(), route.neighbours !== undefined && isSmall(question))
+  // What no cache answers is no question to an equal: it would pass it on, and is not waited for that long.
+  const mayHold = route.neighbours !== undefined && question.once !== true && isSmall(question)
+  const tiers = tiersFor(route, question.key, liveness, clock.now(), mayHold)
   const begun = clock.elapsed()
   let origins: Candidate[] | undefined
   let at = 0

@@ -172,9 +172,33 @@ t.test('a miss asks an equal for what it holds, before it goes up', async (t) =>
   t.equal((await forged.reply()).status, 404, 'a viewer that says so is a viewer')
   forged.close()
   t.equal(origin.asked[1]!.headers['x-nearcast-held'], undefined)
+  const posting = await connectClient(ADDRESS.icn, PORT)
+  posting.send('POST /1 HTTP/1.1\r\nHost: d1.nearcast.test\r\nContent-Length: 1\r\n\r\nx')
+  t.same(wayOf(await posting.reply()).length, 3, 'what no cache answers goes past it')
+  posting.close()
   await stop('nrt')
   origin.answers.set('/4', page)
   t.equal((await get('/4')).status, 200, 'an equal that is gone is passed by')
+})
+
+t.test('what an equal gives has its tags, so that a purge by tag reaches it', async (t) => {
+  const { origin, running } = await makeFleet(t, { ...UNHEDGED, neighbours: ['edges'] })
+  const tagged = { ...page, fields: [...page.fields, ['Cache-Tag', 'front'], ['ETag', '"1"']] as const }
+  const way = async (name: Name): Promise<string> => {
+    const { fields } = await get('/1', name)
+    t.equal(fields.get('cache-tag'), undefined, 'viewers do not see it')
+    return fields.get('cache-status')!
+  }
+  origin.answers.set('/1', tagged)
+  await way('nrt')
+  t.match(await way('icn'), /^nearcast-nrt; hit/)
+  for (const name of ['tokyo', 'osaka', 'a', 'b', 'c', 'icn', 'nrt'] as const) running.get(name)!.purge({ kind: 'tag', what: 'front', soft: false, number: 1, at: 0 })
+  t.match(await way('icn'), /^nearcast-tokyo; fwd=uri-miss/)
+  const posting = await connectClient(ADDRESS.icn, PORT)
+  posting.send('POST /1 HTTP/1.1\r\nHost: d1.nearcast.test\r\nContent-Length: 1\r\n\r\nx')
+  const { status, fields } = await posting.reply()
+  t.same([status, fields.get('cache-tag')], [200, undefined], 'nor in what passes through')
+  posting.close()
 })
 
 t.test('where the owner takes longer than it mostly did, the next regional is asked as well', async (t) => {
