@@ -216,7 +216,9 @@ class KeptConnection {
     const reads = this.#reads
     if (exchange === undefined || exchange.isPaused) return
     setImmediate(() => {
-      if (this.#exchange !== exchange || this.#reads !== reads || exchange.isPaused) return
+      if (this.#exchange !== exchange || exchange.isPaused) return
+      // Content that came has set a new time; a head that came in part has not, or whoever trickles one would be waited for without end.
+      if (this.#reads !== reads && this.#head !== undefined) return
       this.#guard(() => this.#fail({ kind: 'timeout', detail: `silent for ${this.#waitMs} ms` }))
     })
   }

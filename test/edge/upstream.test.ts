@@ -174,6 +174,15 @@ t.test('silence ends in time, but not while what comes is not wanted yet', async
   t.equal(paused, '200 okok')
 })
 
+t.test('a head that trickles is not waited for beyond its time', async (t) => {
+  const { port } = await startServer(t, (socket) => {
+    const drip = (): unknown => socket.destroyed || (socket.write('x'), setImmediate(drip))
+    socket.write(`${OK}X-Long: `)
+    drip()
+  })
+  t.equal(await hear(makeClient(t), port, '/', { responseMs: 100 }), 'timeout: silent for 100 ms')
+})
+
 t.test('what is not taken is not read', async (t) => {
   const size = 32 * 1024 * 1024
   const { port, sockets } = await startServer(t, (socket) => {
