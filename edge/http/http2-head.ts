@@ -41,6 +41,11 @@ function isOf(table: Uint8Array, text: string): boolean {
   return true
 }
 
+const isSpace = (code: number): boolean => code === 0x20 || code === 9
+
+/** Without white space around it (§8.2.1). */
+const isValue = (text: string): boolean => isOf(VALUE, text) && !isSpace(text.charCodeAt(0)) && !isSpace(text.charCodeAt(text.length - 1))
+
 /** The fields of one head, as they come. */
 export interface RawHead {
   /** Names and values in turn, those of requests' own beginning with `:` left out. */
@@ -55,6 +60,11 @@ export interface RawHead {
 
 export const makeRawHead = (): RawHead => ({ fields: [], own: new Map(), isMalformed: false, size: 0 })
 
+/** Whether it may follow content: fields alone, each as in a head (§8.1). */
+export function areTrailers({ own, fields, isMalformed }: RawHead): boolean {
+  return !isMalformed && own.size === 0 && fields.every((text, at) => (at % 2 === 0 ? hashOf(text) !== undefined : isValue(text)))
+}
+
 const OWN = new Set([':method', ':scheme', ':authority', ':path'])
 /** What each field counts beside its octets (RFC 7541 §4.1). */
 export const FIELD_OVERHEAD = 32
@@ -68,6 +78,8 @@ export function addField(head: RawHead, name: string, value: string, most: numbe
   head.own.set(name, value)
 }
 
+const SCHEME = /^[a-z][a-z\d+.-]*$/i
+
 /**
  * Gives a head of HTTP/2 its meaning.
  * @param isAll no content follows
@@ -77,7 +89,9 @@ export function readHttp2Head(raw: RawHead, isAll: boolean, limits: ParserLimits
   const { own, fields } = raw
   const method = own.get(':method')
   const target = method === 'CONNECT' ? (own.get(':authority') ?? '') : own.get(':path')
-  if (raw.isMalformed || method === undefined || target === undefined || (method !== 'CONNECT' && (target === '' || !own.has(':scheme')))) return undefined
+  if (raw.isMalformed || method === undefined || target === undefined) return undefined
+  // CONNECT has neither (§8.5), all others both.
+  if (method === 'CONNECT' ? own.has(':scheme') || own.has(':path') : target === '' || !SCHEME.test(own.get(':scheme') ?? '')) return undefined
   if (target.length > limits.urlLength) return { status: 414, reason: `the request target is longer than ${limits.urlLength} octets` }
   let text = `${method} ${target} HTTP/2\r\n`
   const spans: number[] = []
@@ -87,7 +101,7 @@ export function readHttp2Head(raw: RawHead, isAll: boolean, limits: ParserLimits
     const value = fields[at + 1]!
     const hash = hashOf(name)
     if (hash === undefined || (name === 'te' && value !== 'trailers')) return undefined
-    if (!isOf(VALUE, value)) return bad('a field value holds a control character')
+    if (!isValue(value)) return bad('a field value holds a control character, or white space at an end')
     if (name === 'host' && host !== undefined) return bad('there is more than one Host')
     if (name === 'host') host = value
     if (name === 'content-length') length = length === undefined ? value : 'more than one'
@@ -115,13 +129,15 @@ interface Parts {
   readonly length: string | undefined
 }
 
-function meaningOf({ method, target, authority, host: field, length }: Parts, isAll: boolean, text: string, spans: number[]): RequestHead | Refusal {
+function meaningOf({ method, target, authority, host: field, length }: Parts, isAll: boolean, text: string, spans: number[]): RequestHead | Refusal | undefined {
   // RFC 9113 §8.3.1: what :authority names; Host may say the same, or stand alone.
   const host = hostOf(authority ?? field ?? '')
   if (host === undefined || (authority !== undefined && field !== undefined && hostOf(field) !== host)) return bad('there is no :authority, it is no host name or address, or Host says another')
+  if (method === '') return bad('the method is no token')
   for (let at = 0; at < method.length; at++) if (TOKEN[method.charCodeAt(at)] === 0) return bad('the method is no token')
   if (!(method === 'CONNECT' || target.charCodeAt(0) === 0x2f || (method === 'OPTIONS' && target === '*')) || !isOf(TARGET, target)) return bad('the request target is no path')
   if (length !== undefined && !/^\d{1,15}$/.test(length)) return bad('Content-Length is not a number')
+  if (isAll && Number(length ?? 0) > 0) return undefined
   const content = isAll ? 0 : length === undefined ? 'chunked' : Number(length)
   return { method, target, host, minor: 1, keepAlive: true, content, upgrades: false, text, spans }
 }
@@ -135,6 +151,8 @@ interface Prepared {
 
 const NOTHING = Buffer.alloc(0)
 const MOST_PREPARED = 256
+/** White space of HTTP alone: 0xa0 is part of a letter in UTF-8. */
+const AROUND = /^[ \t]+|[ \t]+$/g
 const prepared = new Map<string, Prepared>()
 
 /**
@@ -161,7 +179,7 @@ function prepare(head: string): Prepared {
     const name = line.slice(0, colon).toLowerCase()
     if (LEFT_OUT.has(name)) continue
     last = name
-    const value = line.slice(colon + 1).trim()
+    const value = line.slice(colon + 1).replace(AROUND, '')
     const before = fields.get(name)
     // Lines of the same name are one list, but for Set-Cookie, whose lines cannot be joined (RFC 9110 §5.3).
     fields.set(name, before === undefined ? [value] : name === 'set-cookie' ? [...before, value] : [`${before[0]!}, ${value}`])

@@ -17,7 +17,7 @@ export const CONTINUATION = 9
 export const END_STREAM = 1
 export const ACK = 1
 export const END_HEADERS = 4
-export const PADDED = 8
+const PADDED = 8
 export const WITH_PRIORITY = 0x20
 
 /** Settings (§6.5.2). */
@@ -31,6 +31,13 @@ export function settingsOctets(settings: readonly (readonly [number, number])[])
   const octets = Buffer.alloc(6 * settings.length)
   for (const [at, [name, value]] of settings.entries()) octets.writeUInt32BE(value, octets.writeUInt16BE(name, 6 * at))
   return octets
+}
+
+/** A payload without its padding; undefined where there is more padding than payload (§6.1). */
+export function unpadded(flags: number, payload: Buffer): Buffer | undefined {
+  if ((flags & PADDED) === 0) return payload
+  const padding = payload[0] ?? 0
+  return padding < payload.length ? payload.subarray(1, payload.length - padding) : undefined
 }
 
 /** Error codes (§7). */

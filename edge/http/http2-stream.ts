@@ -18,8 +18,8 @@ export interface Owner {
   readonly output: Http2Output
   /** So many octets of content that was brought may be brought anew. */
   credit(octets: number): void
-  /** It is over. */
-  closed(id: number): void
+  /** It is over. @param isCut the client had not ended it, and may still bring something */
+  closed(id: number, isCut: boolean): void
 }
 
 /** One stream of HTTP/2 (RFC 9113 §5.1): a request, and the answer to it. */
@@ -50,11 +50,12 @@ export class Http2Stream implements Connection, Outgoing {
   #bringing: Pace | undefined
   #taking: Pace | undefined
 
-  constructor(id: number, owner: Owner, window: number, content: RequestHead['content']) {
+  /** @param hasEnded no content follows */
+  constructor(id: number, owner: Owner, window: number, content: RequestHead['content'], hasEnded: boolean) {
     this.id = id
     this.#owner = owner
     this.window = window
-    this.#hasEnded = content === 0
+    this.#hasEnded = hasEnded
     this.#left = content === 'chunked' ? Infinity : content
   }
 
@@ -177,7 +178,10 @@ export class Http2Stream implements Connection, Outgoing {
     this.#mayBring += counted - octets.length
     this.#hasEnded = isEnd
     this.#bringing?.add(octets.length)
-    if (this.#taken > this.#owner.around.limits.bodySize) return void this.#tooLarge()
+    if (this.#taken > this.#owner.around.limits.bodySize) {
+      this.#owner.credit(octets.length)
+      return void this.#tooLarge()
+    }
     if (octets.length > 0) this.#hold(octets)
     this.#readOn()
     return undefined
@@ -206,8 +210,8 @@ export class Http2Stream implements Connection, Outgoing {
 
   sentAll(): void {
     if (this.#isOver) return
-    // What is still to come of the content is not wanted (§8.1).
-    if (!this.#hasEnded) this.#owner.output.number(RST_STREAM, this.id, CODES.none)
+    // What is still to come of the content is not wanted (§8.1); where there is none, its end may come.
+    if (!this.#hasEnded && this.#left > 0) this.#owner.output.number(RST_STREAM, this.id, CODES.none)
     const sink = this.#hasEnded ? undefined : this.#sink
     this.#leave()
     sink?.broken({ status: 400, reason: 'it was answered before it was whole' })
@@ -219,7 +223,7 @@ export class Http2Stream implements Connection, Outgoing {
     this.pieces.length = 0
     for (const piece of this.#held.splice(0)) this.#owner.credit(piece.length)
     this.#owner.output.forget(this)
-    this.#owner.closed(this.id)
+    this.#owner.closed(this.id, !this.#hasEnded)
   }
 
   #queue(piece: Buffer): void {

@@ -2,11 +2,12 @@ import type { Socket } from 'node:net'
 import { PassingMap } from '../../core/passing.ts'
 import { Allowance } from './allowance.ts'
 import { HpackDecoder } from './hpack.ts'
-import { addField, FIELD_OVERHEAD, makeRawHead, readHttp2Head, type RawHead } from './http2-head.ts'
+import { addField, areTrailers, FIELD_OVERHEAD, makeRawHead, readHttp2Head, type RawHead } from './http2-head.ts'
 import {
   ACK, CODES, CONTINUATION, DATA, ENABLE_PUSH, END_HEADERS, END_STREAM, FRAME_HEAD, FRAME_SIZE, GOAWAY, HEADERS, Http2Output, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE,
-  MAX_HEADER_LIST_SIZE, MOST_WINDOW, PADDED, PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, settingsOctets, WINDOW, WINDOW_UPDATE, WITH_PRIORITY, type Gathering
+  MAX_HEADER_LIST_SIZE, MOST_WINDOW, PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, settingsOctets, unpadded, WINDOW, WINDOW_UPDATE, WITH_PRIORITY, type Gathering
 } from './http2-output.ts'
+import { LateStreams } from './http2-late.ts'
 import { Http2Stream, type Owner } from './http2-stream.ts'
 import { guard, type Held, type Surroundings } from './surroundings.ts'
 
@@ -58,7 +59,10 @@ export class Http2Connection implements Held, Owner {
   #hasPreface = false
   #hasSettings = false
   #coming: Coming | undefined
+  /** The last stream that was begun, and the last that was taken. */
   #last = 0
+  #lastTaken = 0
+  readonly #late = new LateStreams()
   /** What the client takes of each stream at first, and may still bring on all of them. */
   #window = WINDOW
   #mayBring = CONNECTION_WINDOW
@@ -136,8 +140,9 @@ export class Http2Connection implements Held, Owner {
     this.#credit = 0
   }
 
-  closed(id: number): void {
+  closed(id: number, isCut: boolean): void {
     this.#streams.delete(id)
+    if (isCut) this.#late.add(id)
     this.#idleSince = this.around.now
     if (this.#isLeaving && this.idle) process.nextTick(() => this.#leave())
   }
@@ -208,38 +213,38 @@ export class Http2Connection implements Held, Owner {
     }
   }
 
-  /** A payload without its padding; undefined where there is more padding than payload (§6.1). */
-  #unpadded(flags: number, payload: Buffer): Buffer | undefined {
-    if ((flags & PADDED) === 0) return payload
-    const padding = payload[0] ?? 0
-    return padding < payload.length ? payload.subarray(1, payload.length - padding) : undefined
+  /** Nothing but PRIORITY may come on it (§5.1). */
+  #isIdle(id: number): boolean {
+    return id > this.#last || id % 2 === 0
+  }
+
+  /** Ends a stream for what the client did, which costs it as if it had taken the stream back (CVE-2025-8671). */
+  #fail(stream: Http2Stream, code: number): number | undefined {
+    stream.reset(code)
+    return this.#resets.take(this.around.now) ? undefined : CODES.calm
   }
 
   #data(flags: number, id: number, payload: Buffer): number | undefined {
-    const octets = this.#unpadded(flags, payload)
-    if (id === 0 || id > this.#last || octets === undefined) return CODES.protocol
+    const octets = unpadded(flags, payload)
+    if (this.#isIdle(id) || octets === undefined) return CODES.protocol
     this.#mayBring -= payload.length
     if (this.#mayBring < 0) return CODES.flowControl
     const isEnd = (flags & END_STREAM) !== 0
     this.#empty = octets.length > 0 || isEnd ? 0 : this.#empty + 1
     if (this.#empty > MOST_EMPTY) return CODES.calm
     const stream = this.#streams.get(id)
-    // What a stream that is over still brings was under way.
     this.#useful += octets.length + (stream === undefined || octets.length === 0 ? 0 : FRAMED)
     const unused = stream === undefined ? payload.length : payload.length - octets.length
     if (unused > 0) this.credit(unused)
-    if (stream === undefined) return undefined
+    if (stream === undefined) return this.#late.take(id, isEnd) ? undefined : CODES.streamClosed
     const code = stream.take(octets, payload.length, isEnd)
-    if (code === CODES.streamClosed) return code
-    if (code !== undefined) {
-      this.credit(octets.length)
-      stream.reset(code)
-    }
-    return undefined
+    if (code === undefined || code === CODES.streamClosed) return code
+    this.credit(octets.length)
+    return this.#fail(stream, code)
   }
 
   #headers(flags: number, id: number, payload: Buffer): number | undefined {
-    let block = this.#unpadded(flags, payload)
+    let block = unpadded(flags, payload)
     if (id % 2 === 0 || block === undefined) return CODES.protocol
     if ((flags & WITH_PRIORITY) !== 0) {
       if (block.length < 5) return CODES.frameSize
@@ -268,32 +273,30 @@ export class Http2Connection implements Held, Owner {
     const stream = this.#streams.get(id)
     if (stream !== undefined) {
       // Trailers are read and left out.
-      if (!isEnd || raw.own.size > 0 || raw.isMalformed) stream.reset(CODES.protocol)
-      else {
-        const code = stream.take(NOTHING, 0, true)
-        if (code !== undefined) stream.reset(code)
-      }
-      return undefined
+      const code = stream.hasEnded || (isEnd && areTrailers(raw)) ? stream.take(NOTHING, 0, true) : CODES.protocol
+      return code === undefined || code === CODES.streamClosed ? code : this.#fail(stream, code)
     }
-    if (id <= this.#last) return CODES.streamClosed
+    if (id <= this.#last) return this.#late.take(id, isEnd) ? undefined : CODES.streamClosed
     this.#last = id
-    if (this.#isLeaving) return undefined
-    if (this.#streams.size >= this.around.limits.streams) {
-      this.output.number(RST_STREAM, id, CODES.refused)
-      return this.#resets.take(this.around.now) ? undefined : CODES.calm
-    }
+    if (this.#isLeaving) return isEnd ? undefined : void this.#late.add(id)
+    this.#lastTaken = id
+    if (this.#streams.size >= this.around.limits.streams) return this.#refuse(id, isEnd, CODES.refused)
     return this.#take(id, raw, isEnd, block.length)
+  }
+
+  /** Ends a stream that was not begun. */
+  #refuse(id: number, isEnd: boolean, code: number): number | undefined {
+    this.output.number(RST_STREAM, id, code)
+    if (!isEnd) this.#late.add(id)
+    return this.#resets.take(this.around.now) ? undefined : CODES.calm
   }
 
   #take(id: number, raw: RawHead, isEnd: boolean, octets: number): number | undefined {
     const head = readHttp2Head(raw, isEnd, this.around.limits)
-    if (head === undefined) {
-      this.output.number(RST_STREAM, id, CODES.protocol)
-      return this.#resets.take(this.around.now) ? undefined : CODES.calm
-    }
+    if (head === undefined) return this.#refuse(id, isEnd, CODES.protocol)
     const isGood = 'method' in head
     if (isGood) this.#useful += octets + FRAMED
-    const stream = new Http2Stream(id, this, this.#window, isGood ? head.content : isEnd ? 0 : 'chunked')
+    const stream = new Http2Stream(id, this, this.#window, isGood ? head.content : 'chunked', isEnd)
     this.#streams.set(id, stream)
     try {
       if (isGood) this.around.handle(head, stream)
@@ -308,8 +311,9 @@ export class Http2Connection implements Held, Owner {
 
   #reset(id: number, payload: Buffer): number | undefined {
     if (payload.length !== 4) return CODES.frameSize
-    if (id === 0 || id > this.#last) return CODES.protocol
+    if (this.#isIdle(id)) return CODES.protocol
     this.#streams.get(id)?.drop('the stream was reset')
+    this.#late.take(id, true)
     return this.#resets.take(this.around.now) ? undefined : CODES.calm
   }
 
@@ -346,19 +350,15 @@ export class Http2Connection implements Held, Owner {
   #widen(id: number, payload: Buffer): number | undefined {
     if (payload.length !== 4) return CODES.frameSize
     const by = payload.readUInt32BE(0) & MOST_WINDOW
-    if (id > this.#last || (id === 0 && by === 0)) return CODES.protocol
+    if (id === 0 ? by === 0 : this.#isIdle(id)) return CODES.protocol
     if (id === 0) {
       this.output.window += by
-      if (this.output.window > MOST_WINDOW) return CODES.flowControl
-      this.output.resume()
-      return undefined
+      return this.output.window > MOST_WINDOW ? CODES.flowControl : void this.output.resume()
     }
     const stream = this.#streams.get(id)
     if (stream === undefined) return undefined
-    if (by === 0) stream.reset(CODES.protocol)
-    else if (stream.window + by > MOST_WINDOW) stream.reset(CODES.flowControl)
-    else stream.widen(by)
-    return undefined
+    if (by === 0 || stream.window + by > MOST_WINDOW) return this.#fail(stream, by === 0 ? CODES.protocol : CODES.flowControl)
+    return void stream.widen(by)
   }
 
   #drained(): void {
@@ -369,7 +369,7 @@ export class Http2Connection implements Held, Owner {
 
   #goAway(code: number): void {
     const payload = Buffer.alloc(8)
-    payload.writeUInt32BE(this.#last, 0)
+    payload.writeUInt32BE(this.#lastTaken, 0)
     payload.writeUInt32BE(code, 4)
     this.output.frame(GOAWAY, 0, 0, payload)
   }

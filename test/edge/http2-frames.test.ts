@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { HpackDecoder } from '../../edge/http/hpack.ts'
 import { issueCertificate } from '../../fleet/authority/index.ts'
 import { makeRandom } from '../helpers/random.ts'
-import { attacker, FRAME, HPACK_GET } from './http2-frames.ts'
+import { attacker, FRAME, HPACK_FIELDS, HPACK_GET } from './http2-frames.ts'
 import { authority, DAY, makeSecureEdge, now, put, temporary, until, type SecureEdge } from './secure.ts'
 
 // The frames and the HPACK of HTTP/2: what is right, cut anywhere and sent through narrow windows, and what is not.
@@ -12,9 +12,9 @@ t.setTimeout(300_000)
 const HOST = 'd1.nearcast.test'
 const random = makeRandom(11)
 
-async function makeEdge(t: Test): Promise<SecureEdge & { session(settings?: object): ClientHttp2Session }> {
+async function makeEdge(t: Test, http: object = {}): Promise<SecureEdge & { session(settings?: object): ClientHttp2Session }> {
   const folder = temporary(t)
-  const edge = await makeSecureEdge(t, folder, { https: { ...put(folder, 'one', issueCertificate(authority, [HOST], now, now + DAY)), 'handshake-timeout': '5m' }, http: { idle: '10m', 'header-size': '64KiB', 'header-count': 200 } })
+  const edge = await makeSecureEdge(t, folder, { https: { ...put(folder, 'one', issueCertificate(authority, [HOST], now, now + DAY)), 'handshake-timeout': '5m' }, http: { idle: '10m', 'header-size': '64KiB', 'header-count': 200, ...http } })
   const session = (settings: object = {}): ClientHttp2Session => {
     const made = connect(`https://${HOST}:${edge.port}`, { settings, ca: authority.certificate, servername: HOST, lookup: (_host, options, done) => (options.all === true ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4)) })
     made.on('error', () => undefined)
@@ -110,7 +110,10 @@ const WRONG: readonly (readonly [string, number, Buffer])[] = [
   ['SETTINGS of another size', 6, FRAME(4, 0, 0, Buffer.alloc(5))], ['a window that is too large', 3, FRAME(4, 0, 0, Buffer.from([0, 4, 255, 255, 255, 255]))], ['frames that are too small', 1, FRAME(4, 0, 0, Buffer.from([0, 5, 0, 0, 0, 1]))],
   ['a push', 1, FRAME(5, 4, 1, Buffer.alloc(8))], ['PING of another size', 6, FRAME(6, 0, 0, Buffer.alloc(7))], ['PING on a stream', 1, FRAME(6, 0, 1, Buffer.alloc(8))], ['a window wider by nothing', 1, FRAME(8, 0, 0, Buffer.alloc(4))],
   ['a window wider than may be', 3, Buffer.concat([FRAME(8, 0, 0, Buffer.from([127, 255, 255, 255])), FRAME(8, 0, 0, Buffer.from([127, 255, 255, 255]))])], ['a frame that is too large', 6, FRAME(0, 0, 1, Buffer.alloc(16_385))],
-  ['a stream that is begun anew', 5, Buffer.concat([FRAME(1, 5, 3, HPACK_GET(HOST)), FRAME(1, 5, 1, HPACK_GET(HOST))])], ['PRIORITY of another size', 6, FRAME(2, 0, 1, Buffer.alloc(4))]
+  ['a stream that is begun anew', 5, Buffer.concat([FRAME(1, 5, 3, HPACK_GET(HOST)), FRAME(1, 5, 1, HPACK_GET(HOST))])], ['PRIORITY of another size', 6, FRAME(2, 0, 1, Buffer.alloc(4))],
+  ['DATA on a stream of even number', 1, Buffer.concat([FRAME(1, 5, 3, HPACK_GET(HOST)), FRAME(0, 1, 2, Buffer.alloc(1))])], ['RST_STREAM on one', 1, Buffer.concat([FRAME(1, 5, 3, HPACK_GET(HOST)), FRAME(3, 0, 2, Buffer.alloc(4))])],
+  ['a window of one', 1, Buffer.concat([FRAME(1, 5, 3, HPACK_GET(HOST)), FRAME(8, 0, 2, Buffer.from([0, 0, 0, 1]))])], ['DATA on a stream that was taken back', 5, Buffer.concat([FRAME(1, 4, 1, HPACK_GET(HOST, 'POST')), FRAME(3, 0, 1, Buffer.alloc(4)), FRAME(0, 1, 1, Buffer.alloc(1))])],
+  ['trailers after the end', 5, Buffer.concat([FRAME(1, 5, 1, HPACK_GET(HOST, 'POST')), FRAME(1, 5, 1, HPACK_FIELDS([['x', 'y']]))])]
 ]
 
 t.test('what is wrong ends the connection, and says why', async (t) => {
@@ -123,6 +126,93 @@ t.test('what is wrong ends the connection, and says why', async (t) => {
     hostile.close()
   }
   t.equal(await bodyOf(session(), {}), 'hello')
+})
+
+const own = (fields: readonly (readonly [string, string])[] = [], method = 'GET', scheme = 'https'): Buffer =>
+  HPACK_FIELDS([[':method', method], [':scheme', scheme], [':path', '/posted'], [':authority', HOST], ...fields])
+
+t.test('what is wrong with one stream ends it alone, or is answered with 400', async (t) => {
+  const { port, origin } = await makeEdge(t)
+  origin.answers.set('/posted', { status: 200, fields: [['Cache-Control', 'no-store']], body: 'ok' })
+  // Trailers come after a head that ends nothing.
+  const wrong: readonly (readonly [string, number | undefined, Buffer, Buffer?])[] = [
+    ['a length, and no content', 1, own([['content-length', '5']], 'POST')], ['no length, and content', 1, own([['content-length', '0']], 'POST'), FRAME(0, 1, 1, Buffer.alloc(1))],
+    ['upper case in trailers', 1, own([], 'POST'), FRAME(1, 5, 1, HPACK_FIELDS([['X-T', 'y']]))], ['a line end in trailers', 1, own([], 'POST'), FRAME(1, 5, 1, HPACK_FIELDS([['x', 'a\nb']]))],
+    ['CONNECT with a path', 1, own([], 'CONNECT')], ['a scheme that is none', 1, own([], 'GET', 'a\r\n')],
+    ['white space before a value', undefined, own([['x', ' y']])], ['white space after it', undefined, own([['x', 'y\t']])], ['no method', undefined, own([], '')]
+  ]
+  for (const [name, code, head, then] of wrong) {
+    const hostile = await attacker(port, HOST)
+    await hostile.send(Buffer.concat([FRAME(1, then === undefined ? 5 : 4, 1, head), ...(then === undefined ? [] : [then])]))
+    await until(name, () => (hostile.resets.size > 0 || hostile.heads.size > 0 || hostile.isClosed()))
+    t.equal(hostile.resets.get(1), code, name)
+    if (code === undefined) t.ok(hostile.heads.get(1)?.includes(0x8c), `${name}: 400`)
+    await hostile.send(FRAME(1, 5, 3, own()))
+    await until(`an answer after ${name}`, () => hostile.heads.has(3))
+    hostile.close()
+  }
+  t.equal(origin.asked.filter(({ method }) => method === 'GET').length, wrong.length, 'nothing of the kind was passed on')
+})
+
+t.test('content of no octets, told by its length and ended by a frame of its own', async (t) => {
+  const { port, origin } = await makeEdge(t)
+  origin.answers.set('/posted', { status: 200, fields: [['Cache-Control', 'no-store']], body: 'ok' })
+  const client = await attacker(port, HOST)
+  const head = own([['content-length', '0']], 'POST')
+  await client.send(Buffer.concat([FRAME(1, 4, 1, head), FRAME(0, 1, 1, Buffer.alloc(0)), FRAME(1, 4, 3, head), FRAME(1, 5, 3, HPACK_FIELDS([['x', 'y']]))]))
+  await until('both answers', () => client.answers() === 2 || client.isClosed())
+  t.equal(client.answers(), 2)
+  t.equal(client.resets.size, 0)
+  client.close()
+})
+
+t.test('what was under way when a stream was over does no harm', async (t) => {
+  const { port, origin } = await makeEdge(t)
+  origin.answers.set('/posted', { status: 200, fields: [['Cache-Control', 'max-age=60']], body: 'ok' })
+  const client = await attacker(port, HOST)
+  await client.send(FRAME(1, 4, 1, own()))
+  await until('that nothing more is wanted', () => client.resets.get(1) === 0)
+  await client.send(Buffer.concat([FRAME(0, 0, 1, Buffer.alloc(9)), FRAME(1, 5, 1, HPACK_FIELDS([['x', 'y']])), FRAME(1, 5, 3, own())]))
+  await until('the next answer', () => client.heads.has(3) || client.isClosed())
+  t.ok(client.heads.has(3))
+  // The end has come: more than that is wrong.
+  await client.send(FRAME(0, 1, 1, Buffer.alloc(0)))
+  await until('the end', () => client.isClosed())
+  t.equal(client.said(), 'GOAWAY 5')
+})
+
+t.test('content that is too large does not use up the window of the connection', async (t) => {
+  const { port } = await makeEdge(t, { 'body-size': '1KiB' })
+  const client = await attacker(port, HOST)
+  let sent = 0
+  for (let id = 1; id < 200 && !client.isClosed(); id += 2) {
+    await until('a window', () => 65_535 + client.granted() - sent >= 16_384 || client.isClosed())
+    await client.send(Buffer.concat([FRAME(1, 4, id, own([], 'POST')), FRAME(0, 1, id, Buffer.alloc(16_384))]))
+    sent += 16_384
+    await until('413', () => client.heads.has(id) || client.isClosed())
+  }
+  t.notOk(client.isClosed())
+  client.close()
+})
+
+t.test('streams that a client has us end are counted like those it takes back (CVE-2025-8671)', async (t) => {
+  const { port, origin } = await makeEdge(t)
+  const client = await attacker(port, HOST)
+  await client.send(FRAME(4, 0, 0, Buffer.from([0, 4, 0, 0, 0, 0])))
+  for (let id = 1; id < 20_000 && !client.isClosed(); id += 2) await client.send(Buffer.concat([FRAME(1, 5, id, own([['x', `${id}`]])), FRAME(8, 0, id, Buffer.alloc(4))]))
+  await until('the end', () => client.isClosed())
+  t.equal(client.said(), 'GOAWAY 11')
+  t.ok(origin.asked.length < 5000)
+})
+
+t.test('a value is passed on to its last octet', async (t) => {
+  const { origin, port } = await makeEdge(t)
+  origin.answers.set('/posted', { status: 200, fields: [['X-Place', 'voil\xc3\xa0']], body: 'ok' })
+  const client = await attacker(port, HOST)
+  await client.send(FRAME(1, 5, 1, own()))
+  await until('an answer', () => client.heads.has(1))
+  t.ok(client.heads.get(1)!.includes('voil\xc3\xa0', 0, 'latin1'))
+  client.close()
 })
 
 t.test('noise: nothing that is damaged does harm', async (t) => {

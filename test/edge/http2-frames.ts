@@ -12,6 +12,10 @@ export function FRAME(type: number, flags: number, stream: number, payload: Buff
   return Buffer.concat([head, payload])
 }
 
+const text = (value: string): Buffer => Buffer.concat([Buffer.from([value.length]), Buffer.from(value, 'latin1')])
+/** Fields whose names are written out, each shorter than 127 octets. */
+export const HPACK_FIELDS = (fields: readonly (readonly [string, string])[]): Buffer => Buffer.concat(fields.flatMap(([name, value]) => [Buffer.from([0]), text(name), text(value)]))
+
 const literal = (name: number, value: string): Buffer => Buffer.concat([Buffer.from([name, value.length]), Buffer.from(value, 'latin1')])
 
 /** The fields of a request in HPACK, without entries in the dynamic table (RFC 7541 §6.2.2): for `/none`, which nobody answers. */
@@ -25,6 +29,12 @@ export interface Attacker {
   isClosed(): boolean
   /** Heads that came. */
   answers(): number
+  /** Streams that the server ended before their time, with its codes. */
+  readonly resets: ReadonlyMap<number, number>
+  /** The last head that came on each stream, in HPACK. */
+  readonly heads: ReadonlyMap<number, Buffer>
+  /** Octets of content that it may bring on the connection beyond those of the beginning. */
+  granted(): number
   /** What the server said of it: `GOAWAY 11`. */
   said(): string
   close(): void
@@ -37,11 +47,17 @@ export async function attacker(port: number, host: string): Promise<Attacker> {
   let closed = false
   let said = 'cut off'
   let answers = 0
+  let granted = 0
+  const resets = new Map<number, number>()
+  const heads = new Map<number, Buffer>()
   let held: Buffer = Buffer.alloc(0)
   socket.on('data', (piece: Buffer) => {
     held = Buffer.concat([held, piece])
     for (let length = frameLength(held); length !== undefined; length = frameLength(held)) {
       if (held[3] === 1) answers++
+      if (held[3] === 1) heads.set(held.readUInt32BE(5), Buffer.from(held.subarray(9, length)))
+      if (held[3] === 3) resets.set(held.readUInt32BE(5), held.readUInt32BE(9))
+      if (held[3] === 8 && held.readUInt32BE(5) === 0) granted += held.readUInt32BE(9)
       if (held[3] === 7) said = `GOAWAY ${held.readUInt32BE(13)}`
       held = held.subarray(length)
     }
@@ -57,6 +73,9 @@ export async function attacker(port: number, host: string): Promise<Attacker> {
     isClosed: () => closed,
     said: () => said,
     answers: () => answers,
+    resets,
+    heads,
+    granted: () => granted,
     close: () => void socket.destroy()
   }
 }
