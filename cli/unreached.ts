@@ -13,7 +13,7 @@ export function checkReached(label: string, text: string, config: Config): Fault
   )
   if (found.length === 0) return []
   const source = readYaml(label, text)
-  return found.map(({ at, path, before, taker }) => ({ ...source.position(at), severity: 'warning', reason: `${at.join('.')}: ${path} is never reached: behaviour ${before + 1} takes ${taker}` }))
+  return found.map(({ at, path, before, taker }) => ({ ...source.position(at), severity: 'warning', reason: `${at.join('.')}: ${path} is never reached: behaviours.${before} before it takes ${taker}` }))
 }
 
 /** Whether whatever fits `later` fits `earlier`. A `?` of `earlier` would take a `*` for one character. */

@@ -158,7 +158,8 @@ function afterPass(state: TargetState, flight: Flight, now: number, settings: Ve
   const counted = isNew ? { passes: state.passes + 1, countedAt: now } : {}
   const passed = { ...state, ...counted, fails: 0, refused: false, lastPassAt: Math.max(state.lastPassAt, flight.startedAt) }
   if (state.verdict === 'UNKNOWN') return { ...passed, verdict: 'UP', why: 'passed its first check' }
-  if (state.verdict === 'UP') return passed
+  // Up as it was before a restart: from now on by what was seen.
+  if (state.verdict === 'UP') return state.lastPassAt === Number.NEGATIVE_INFINITY ? { ...passed, why: 'passed its first check' } : passed
   return { ...passed, passes: Math.min(passed.passes, settings.rise) }
 }
 

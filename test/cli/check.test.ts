@@ -213,7 +213,7 @@ t.test('a behaviour that no request comes to is warned of', async (t) => {
   edit('nearcast.yaml', (text) => text.replace(/ +- \{ path: .*\n/, `      - { path: "/*", when: { method: [POST] }, origin: demo }\n${rest}`))
   const { status, out } = await check()
   t.equal(status, 0)
-  t.match(out, [/:\d+:17: warning: distributions\.d111111abcdef8\.behaviours\.4\.path: \/b\*\.png is never reached: behaviour 4 takes \/b\*$/, /behaviours\.6\.path: \/c is never reached: behaviour 6 takes \/\*$/, /^all is well, 2 warnings/])
+  t.match(out, [/:\d+:17: warning: distributions\.d111111abcdef8\.behaviours\.4\.path: \/b\*\.png is never reached: behaviours\.3 before it takes \/b\*$/, /behaviours\.6\.path: \/c is never reached: behaviours\.5 before it takes \/\*$/, /^all is well, 2 warnings/])
 })
 
 t.test('certificates that cannot be shown are told of where they are named, and names that they are not for', async (t) => {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { systemClock } from '../../core/clock.ts'
 import { configOf, startEdge, startMember } from '../edge/workers.ts'
+import { readToolOptions } from '../helpers/tool.ts'
 import { newer } from './newer.ts'
 
 // Plays the public conformance suite of HTTP caches (http-cache-tests) through one edge, or with `--tiers` through edge, regional
@@ -30,8 +31,16 @@ type Outcome = true | readonly [kind: string, message: string]
 type Fetch = (url: string, init?: { headers?: string[][]; timeout?: number }) => Promise<unknown>
 type Handler = (path: string[], request: IncomingMessage, response: ServerResponse) => void
 
+const options = readToolOptions('conformance', 'the public suite of HTTP caches through an edge of ours, held against test/conformance/exceptions.txt', {
+  tiers: { about: 'through edge, regional and shield' },
+  workers: { value: 'N', about: 'through an edge of so many workers (1)' },
+  only: { value: 'ID', about: 'one test, and what was said' },
+  tests: { value: 'FILE', about: 'another definition of tests' },
+  again: { about: 'ten at once rather than a hundred, and no second try' }
+})
+
 /** Tests are played a hundred at once. Where that was too much for the machine, so that answers aged on their way, all are played again, ten at once. */
-const isSecond = process.argv.includes('--again')
+const isSecond = options.again !== undefined
 
 const folder = fileURLToPath(new URL('../../../test/conformance/', import.meta.url))
 const suite = join(folder, 'node_modules/http-cache-tests')
@@ -40,11 +49,6 @@ const HOST = 'd1.nearcast.test'
 const ANSWER_MS = 8_000
 
 const load = async <T>(path: string): Promise<T> => (await import(pathToFileURL(path).href)) as T
-
-function valueAfter(option: string): string | undefined {
-  const at = process.argv.indexOf(option)
-  return at < 0 ? undefined : process.argv[at + 1]
-}
 
 async function startOrigin(): Promise<number> {
   const handlers: Record<string, Handler> = {}
@@ -73,7 +77,7 @@ async function freePort(): Promise<number> {
 /** Starts what stands between the client and the origin; returns where the client asks. */
 async function startCache(origin: number, tiers: boolean): Promise<string> {
   const above = { regionals: { apac: { address: '127.20.1.1', shield: 'tokyo' } }, shields: { tokyo: { address: '127.20.2.1' } } }
-  const workers = Number(valueAfter('--workers') ?? 1)
+  const workers = Number(options.workers ?? 1)
   const config = configOf({
     edges: { icn: { address: '127.0.0.1', city: 'Seoul', at: [37, 126], workers, ...(tiers ? { parent: 'apac' } : {}) } },
     ...(tiers ? above : {}),
@@ -91,7 +95,7 @@ async function startCache(origin: number, tiers: boolean): Promise<string> {
 }
 
 async function readTests(): Promise<Suite[]> {
-  const { default: suites } = await load<{ default: Suite[] }>(valueAfter('--tests') ?? join(suite, 'tests/index.mjs'))
+  const { default: suites } = await load<{ default: Suite[] }>(options.tests ?? join(suite, 'tests/index.mjs'))
   return suites
 }
 
@@ -138,16 +142,17 @@ function report(title: string, tests: readonly SuiteTest[], outcomes: Record<str
 }
 
 if (!existsSync(suite)) {
+  process.stdout.write('conformance: fetching the suite (npm ci in test/conformance)\n')
   const install = spawnSync('npm', ['ci'], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
   if (install.status !== 0) process.exit(1)
 }
-const only = valueAfter('--only')
-const published = valueAfter('--tests') === undefined
+const { only } = options
+const published = options.tests === undefined
 const suites = [...(await readTests()), ...(published ? [newer as unknown as Suite] : [])].map(({ tests }) => ({ tests: tests.filter((test) => test.browser_only !== true && (only === undefined || test.id === only)) }))
 const tests = suites.flatMap((suite) => suite.tests)
 if (only !== undefined) for (const test of tests) test.dump = true
 const origin = await startOrigin()
-const outcomes = await play(suites, await startCache(origin, process.argv.includes('--tiers')), origin)
+const outcomes = await play(suites, await startCache(origin, options.tiers !== undefined), origin)
 if (only === undefined) {
   const added = new Set(published ? newer.tests.map(({ id }) => id) : [])
   const wrong = report('', tests.filter(({ id }) => !added.has(id)), outcomes, readExceptions()) + report('newer: ', tests.filter(({ id }) => added.has(id)), outcomes, new Map())
