@@ -31,7 +31,8 @@ export function joinSlices(slices: readonly Slice[], fault: (error: unknown) => 
   let isPaused = false
   let isBusy = false
   let isOver = false
-  const fill = new Fill({ kept: false, flow: { pause: () => void (isPaused = true), resume: () => void ((isPaused = false), pump()) } })
+  // Whoever resumes has just taken a piece that it has not passed on: what follows must not overtake that.
+  const fill = new Fill({ kept: false, flow: { pause: () => void (isPaused = true), resume: () => void ((isPaused = false), setImmediate(pump)) } })
   const readings: Reading[] = []
   const open = (slice: Slice): Reading => {
     const reading: Reading = { slice, reader: { next: 0, at: slice.first, wake: () => pump() }, fill: undefined }

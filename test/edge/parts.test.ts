@@ -6,7 +6,11 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../core/clock.ts'
+import { Fill } from '../../edge/cache/index.ts'
+import type { Connection } from '../../edge/http/index.ts'
 import { canSharePort, type RunningWorker } from '../../edge/index.ts'
+import { joinSlices } from '../../edge/joined.ts'
+import { relay } from '../../edge/relay.ts'
 import { configOf, startEdge, startMember } from './workers.ts'
 
 // Parts of what is too large to be held whole: through tiers and workers, over a restart, and while it changes.
@@ -260,4 +264,28 @@ t.test('a part that is too large for memory goes to disk while it comes, is join
   await second.close()
   const third = await start()
   t.ok(isRight(await ask(EDGE, third.port, 'bytes=500-180000'), 500, 180_000), 'a file that is gone is fetched anew')
+})
+
+t.test('what is joined keeps its order for a client that takes a piece at a time', async (t) => {
+  const whole = Buffer.from(Uint32Array.from({ length: 1024 * 1024 }, (_, at) => at).buffer)
+  const middle = 1_700_000
+  const joined = joinSlices([{ fill: Fill.of(whole.subarray(0, middle)), first: 0, last: middle - 1 }, { fill: Fill.of(whole), first: middle, last: whole.length - 1 }], (error) => t.fail(String(error)))
+  const pieces: Buffer[] = []
+  let drained = (): void => undefined
+  const ended = await new Promise<string>((resolve) => {
+    const client: Pick<Connection, 'open' | 'write' | 'finish' | 'abort'> = {
+      open: (_head, _framing, watcher) => void (drained = () => watcher.drained()),
+      write: (piece) => {
+        pieces.push(piece)
+        setImmediate(drained)
+        return false
+      },
+      finish: () => resolve('whole'),
+      abort: () => resolve('cut off')
+    }
+    relay({ fault: (error) => t.fail(String(error)) }, client as Connection, '', 'length', joined.fill, joined.stop)
+    joined.start()
+  })
+  t.equal(ended, 'whole')
+  t.ok(Buffer.concat(pieces).equals(whole), 'each octet at its place')
 })
