@@ -144,7 +144,8 @@ export class Http2Connection implements Held, Owner {
     this.#streams.delete(id)
     if (isCut) this.#late.add(id)
     this.#idleSince = this.around.now
-    if (this.#isLeaving && this.idle) process.nextTick(() => this.#leave())
+    // What is left of the last answer may still be on its way: the client ends when it has it.
+    if (this.#isLeaving && this.idle) process.nextTick(() => this.#leave(this.around.limits.idleMs))
   }
 
   /** Takes `length` octets from the client; `buffer` may be used again afterwards. */
@@ -382,10 +383,10 @@ export class Http2Connection implements Held, Owner {
     this.#leave()
   }
 
-  #leave(): void {
+  #leave(withinMs = LEAVE_MS): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#deadline = this.around.now + LEAVE_MS
+    this.#deadline = this.around.now + withinMs
     this.output.flush()
     this.#socket.end()
     for (const stream of this.#streams.values()) stream.drop('the connection was ended')

@@ -1,9 +1,10 @@
 import { connect, type ClientHttp2Session, type OutgoingHttpHeaders } from 'node:http2'
+import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
 import { HpackDecoder } from '../../edge/http/hpack.ts'
 import { issueCertificate } from '../../fleet/authority/index.ts'
 import { makeRandom } from '../helpers/random.ts'
-import { attacker, FRAME, HPACK_FIELDS, HPACK_GET } from './http2-frames.ts'
+import { attacker, FRAME, HPACK_FIELDS, HPACK_GET, PREFACE } from './http2-frames.ts'
 import { authority, DAY, makeSecureEdge, now, put, temporary, until, type SecureEdge } from './secure.ts'
 
 // The frames and the HPACK of HTTP/2: what is right, cut anywhere and sent through narrow windows, and what is not.
@@ -203,6 +204,30 @@ t.test('streams that a client has us end are counted like those it takes back (C
   await until('the end', () => client.isClosed())
   t.equal(client.said(), 'GOAWAY 11')
   t.ok(origin.asked.length < 5000)
+})
+
+t.test('the last answer is not cut off when the server ends, however late the client takes it', async (t) => {
+  const { port, worker } = await makeEdge(t)
+  // Node's types do not know of `allowHalfOpen` here.
+  const options = { host: '127.0.0.1', port, ca: authority.certificate, servername: HOST, ALPNProtocols: ['h2'], allowHalfOpen: true }
+  const socket = connectTls(options)
+  let [ended, closed, came] = [false, false, 0]
+  socket.on('data', (piece) => (came += piece.length)).on('end', () => (ended = true)).on('error', () => undefined).on('close', () => (closed = true))
+  await new Promise((resolve) => socket.once('secureConnect', resolve))
+  // The window is too narrow for the answer.
+  socket.write(Buffer.concat([PREFACE, FRAME(4, 0, 0, Buffer.from([0, 4, 0, 0, 0, 1])), FRAME(1, 5, 1, HPACK_FIELDS([[':method', 'GET'], [':scheme', 'https'], [':path', '/'], [':authority', HOST]]))]))
+  await until('the head', () => came > 100)
+  const closing = worker.close(60_000)
+  socket.write(FRAME(8, 0, 1, Buffer.from([0, 0, 1, 0])))
+  await until('the end of what is sent', () => ended)
+  // A client that takes its time still has windows to widen; a connection that is gone would answer that with a reset, and what is under way be lost.
+  for (let at = 0; at < 10; at++) {
+    if (socket.writable) socket.write(FRAME(8, 0, 0, Buffer.from([0, 0, 1, 0])))
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  }
+  t.notOk(closed)
+  socket.destroy()
+  await closing
 })
 
 t.test('a value is passed on to its last octet', async (t) => {

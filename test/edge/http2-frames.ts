@@ -21,7 +21,7 @@ const literal = (name: number, value: string): Buffer => Buffer.concat([Buffer.f
 /** The fields of a request in HPACK, without entries in the dynamic table (RFC 7541 §6.2.2): for `/none`, which nobody answers. */
 export const HPACK_GET = (host: string, method = 'GET'): Buffer => Buffer.concat([literal(2, method), Buffer.from([0x87]), literal(4, '/none'), literal(1, host)])
 
-const PREFACE = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1'), FRAME(4, 0, 0, Buffer.alloc(0)), FRAME(4, 1, 0, Buffer.alloc(0))])
+export const PREFACE = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1'), FRAME(4, 0, 0, Buffer.alloc(0)), FRAME(4, 1, 0, Buffer.alloc(0))])
 
 export interface Attacker {
   /** Resolves when it is sent, or cannot be any more. */
