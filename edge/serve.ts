@@ -70,6 +70,7 @@ export function serve(worker: Worker, request: RequestHead, reply: Connection): 
 
   const viewer = viewerOf(worker, site, behaviour, { request, reply, nonce })
   if ((request.method === 'GET' || request.method === 'HEAD') && !behaviour.bypass && !(request.upgrades && upgradeOf(worker, request) !== undefined)) {
+    if (nonce !== undefined && isBehind(worker, request)) return say(worker, request, reply, NOT_HELD, nonce)
     const turn = worker.crew?.turn(viewer)
     if (turn === undefined) return answer(worker, viewer)
     return turn === 'carried' ? undefined : hit(turn.desk, viewer, turn.key, turn.object, worker.clock.now())
@@ -77,6 +78,11 @@ export function serve(worker: Worker, request: RequestHead, reply: Connection): 
   nameRequest(worker, viewer)
   pass(worker, viewer, site)
 }
+
+const NOT_HELD: Words = { status: 504, text: 'it is not held here, and the request says only-if-cached' }
+
+/** An equal that asks for what is held here knows of a purge that has not come to us: what we hold may be what it has just dropped. */
+const isBehind = ({ purges }: Worker, request: RequestHead): boolean => Number(requestField(request, HELD) ?? 0) > purges.last
 
 /** Looks up what is wanted, and answers from memory, from disk or by a fetch. @param looks how often it was looked for on disk */
 function answer(worker: Worker, viewer: Viewer, looks = 0): void {
@@ -224,7 +230,7 @@ function nameRequest(worker: Worker, viewer: Viewer): string {
 function fetch(worker: Worker, viewer: Viewer, key: string, why: Forward, object: StoredObject | undefined, how: Company, gap?: Gap): void {
   const { request, reply } = viewer
   const id = nameRequest(worker, viewer)
-  if (wishesOf(viewer).onlyIfCached) return say(worker, request, reply, { status: 504, text: 'it is not held here, and the request says only-if-cached' }, viewer.nonce, id)
+  if (wishesOf(viewer).onlyIfCached) return say(worker, request, reply, NOT_HELD, viewer.nonce, id)
   const authorized = isAuthorized(viewer)
   const open = isTogether(how) && !authorized
   const waiter: Waiter = {

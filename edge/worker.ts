@@ -102,6 +102,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
   const flying = new PassingSet<Flight>()
   const { of: standingOf, liveness, hedges } = makeStandings({ retries: config.tiers['retry-share'], hedges: config.tiers['hedge-share'] }, share?.ledger)
   const sites = makeSites(config, (distribution, origins) => routeOf({ config, ports, role, name, distribution: config.distributions[distribution]!, origins, standingOf }), originsOf(config, ports, standingOf))
+  const purges = makePurges(setup.purges ?? [], (what) => heldAs(sites.values(), what))
   return {
     name,
     role,
@@ -119,13 +120,12 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     viewers: role === 'edge' ? makeViewers({ config, name, httpPort: ports.http, clock, also: options.measured }) : undefined,
     asker: {
       client: new UpstreamClient(fault),
-      auth,
-      liveness,
-      clock,
+      auth, liveness, clock,
       chance: Math.random,
       hedges,
       suspects: new Map(),
       changed: (parent, state, detail) => log[state === 'dead' ? 'warn' : 'info'](`${parent.kind === 'origin' ? 'origin' : 'parent'} ${parent.name} is ${state === 'dead' ? 'skipped' : 'used again'}: ${detail}`),
+      purged: () => purges.last,
       sent: () => void counters.fetches++,
       fault
     },
@@ -147,7 +147,7 @@ export function makeWorker(options: { setup: Setup; clock: Clock; log: Logger; c
     replaced: options.replaced ?? (() => undefined),
     bodies,
     kin: makeKin(),
-    purges: makePurges(setup.purges ?? [], (what) => heldAs(sites.values(), what)),
+    purges,
     hidesTags: role === 'edge' && config.cache.tags === 'hide',
     crew: undefined,
     leaveToOwner: undefined,

@@ -41,6 +41,8 @@ export interface Asker {
   readonly suspects: Map<string, ((trouble: UpstreamTrouble) => void)[]>
   /** A parent is skipped from now on, or used again. */
   changed(parent: Parent, state: 'dead' | 'back', detail: string): void
+  /** The number of the last purge that is known here. */
+  purged(): number
   /** A request is sent. */
   sent(): void
   /** A fault of ours: it is said. */

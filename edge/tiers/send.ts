@@ -18,7 +18,7 @@ export interface Sent extends Fetching {
 
 /** A tier that has been silent for this long is asked whether it is there at all. */
 const SUSPECT_MS = 700
-/** Said to a neighbour: it is to give what it holds, or nothing. */
+/** Said to a neighbour: it is to give what it holds, or nothing; and nothing at all where it has not had the purge of this number yet. */
 export const HELD_FIELD = 'x-nearcast-held'
 /** An origin that answers so has failed, whatever it was asked for. */
 const OUT_OF_ORDER = new Set([502, 503, 504])
@@ -29,7 +29,7 @@ export function send(asker: Asker, parent: Parent, question: Question, receiver:
   const { clock } = asker
   const isTier = parent.kind !== 'origin'
   const proof = isTier ? asker.auth.prove(question, clock.now()) : undefined
-  const fields = fieldsFor(parent, question, proof?.value)
+  const fields = fieldsFor(asker, parent, question, proof?.value)
   const note = takeNotes(asker, parent)
   let begun = false
   let over = false
@@ -91,11 +91,11 @@ export function send(asker: Asker, parent: Parent, question: Question, receiver:
   return { pause: () => fetching.pause(), resume: () => fetching.resume(), write: (piece) => fetching.write(piece), end: () => fetching.end(), abort, discard }
 }
 
-function fieldsFor(parent: Parent, question: Question, proof: string | undefined): string[] {
+function fieldsFor(asker: Asker, parent: Parent, question: Question, proof: string | undefined): string[] {
   const own = new Set(parent.fields.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase()))
   const asked = own.size === 0 ? question.fields : filterFields(question.fields, (name) => !own.has(name))
   const fields = ['Host', parent.host ?? question.host, ...asked, ...parent.fields]
-  if (parent.kind === 'neighbour') fields.push(HELD_FIELD, '1')
+  if (parent.kind === 'neighbour') fields.push(HELD_FIELD, String(asker.purged()))
   if (proof !== undefined) fields.push(TIER_FIELD, proof)
   return fields
 }
