@@ -92,6 +92,7 @@ t.test('what its owner holds anew is lent no more as it was', { skip }, async (t
     origin.answers.set(`/${at}`, page('new'))
     // It asks for more than the response is good for, which its owner alone hears.
     await until('it is fetched anew', async () => (await ask(`/${at}`, 'Cache-Control: min-fresh=700\r\n')).body === 'new')
+    await until('every worker has let go of what it was lent', async () => bodies(await askAll(`/${at}`)).join() === 'new')
     t.same(bodies(await askAll(`/${at}`)), ['new'])
   }
 })
